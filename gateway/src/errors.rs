@@ -1,0 +1,101 @@
+//! Errors as `google.rpc.Status` in JSON.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rest_over_grpc::handling::{Code, Status as RestStatus};
+use serde_json::{Value, json};
+use tonic::Status;
+use tonic_types::{ErrorDetail, StatusExt as _};
+
+/// The HTTP response for a status.
+pub(crate) fn response(status: &Status) -> Response {
+    let rest = rest_status(status);
+    let body = body(&rest);
+    let mut response = (rest.code().to_http_status(), [(header::CONTENT_TYPE, "application/json")], body).into_response();
+    if status.code() == tonic::Code::Unauthenticated {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+/// The JSON of a status.
+pub(crate) fn body(status: &RestStatus) -> String {
+    json!({"code": i32::from(status.code()), "message": status.message(), "details": status.details()}).to_string()
+}
+
+/// A gRPC status for the REST routes, with its details as JSON.
+pub(crate) fn rest_status(status: &Status) -> RestStatus {
+    let code = Code::from_i32(i32::from(status.code())).unwrap_or(Code::Unknown);
+    RestStatus::new(code, status.message()).with_details(details(status))
+}
+
+fn details(status: &Status) -> Vec<Value> {
+    let details = status.get_error_details_vec();
+    details.into_iter().filter_map(detail).collect()
+}
+
+fn detail(detail: ErrorDetail) -> Option<Value> {
+    let (name, mut value) = match detail {
+        ErrorDetail::ErrorInfo(info) => (
+            "ErrorInfo",
+            json!({"reason": info.reason, "domain": info.domain, "metadata": info.metadata}),
+        ),
+        ErrorDetail::BadRequest(bad) => {
+            let violations = bad.field_violations.into_iter().map(|violation| {
+                json!({"field": violation.field, "description": violation.description})
+            });
+            ("BadRequest", json!({"field_violations": violations.collect::<Vec<_>>()}))
+        }
+        ErrorDetail::RetryInfo(retry) => {
+            let seconds = retry.retry_delay.map_or(0.0, |delay| delay.as_secs_f64());
+            ("RetryInfo", json!({"retry_delay": format!("{seconds}s")}))
+        }
+        _ => return None,
+    };
+    value["@type"] = json!(format!("type.googleapis.com/google.rpc.{name}"));
+    Some(value)
+}
+
+/// The response where nothing matches.
+pub(crate) fn no_route(what: &str) -> Response {
+    response(&Status::not_found(no_route_message(what)))
+}
+
+fn no_route_message(what: &str) -> String {
+    format!("there is no route `{what}`: /openapi.json lists what there is")
+}
+
+/// Gives an error that the routing itself made the form that all errors have.
+pub(crate) async fn unify(response: Response, what: &str) -> Response {
+    let status = response.status();
+    let (parts, body) = response.into_parts();
+    let Ok(bytes) = axum::body::to_bytes(body, 64 * 1024).await else {
+        return self::response(&Status::internal("the error could not be read"));
+    };
+    let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    if value.get("code").is_some() && value.get("details").is_some() {
+        return Response::from_parts(parts, Body::from(bytes));
+    }
+    let said = value.get("message").and_then(Value::as_str).unwrap_or_default();
+    let (code, message) = match status {
+        StatusCode::NOT_FOUND if value.get("code").is_none() || said.is_empty() || is_routing(said) => (
+            Code::NotFound,
+            no_route_message(what),
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => (Code::InvalidArgument, "the body is too large: 4 MiB at most".to_owned()),
+        StatusCode::BAD_REQUEST => (Code::InvalidArgument, said.to_owned()),
+        StatusCode::METHOD_NOT_ALLOWED => (Code::Unimplemented, format!("`{what}` does not take this method")),
+        _ => {
+            let code = value.get("code").and_then(Value::as_i64).and_then(|code| i32::try_from(code).ok());
+            (code.and_then(Code::from_i32).unwrap_or(Code::Unknown), said.to_owned())
+        }
+    };
+    let body = self::body(&RestStatus::new(code, message));
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// True for what the router says where nothing matches.
+fn is_routing(message: &str) -> bool {
+    message.contains("no route") || message.eq_ignore_ascii_case("not found")
+}

@@ -1,0 +1,38 @@
+//! The one door: HTTP/JSON, server-sent events and public gRPC on one port.
+//!
+//! Routes are generated from the protos at build time; a route decodes JSON, [`forward`]s the
+//! message to its service and encodes the answer. The gateway keeps nothing and knows no service
+//! beyond its address. Who calls is found out here, once: [`authenticate`] exchanges the bearer
+//! token for an assertion, which travels on.
+
+mod authenticate;
+mod errors;
+mod forward;
+mod http_metrics;
+mod public_grpc;
+mod rest;
+mod service;
+mod sse;
+
+pub use http_metrics::HttpMetrics;
+pub use service::{Gateway, Neighbours, process_routes};
+
+/// What `rest_over_grpc` generated, and what the build script added.
+#[expect(unreachable_pub, reason = "generated")]
+mod generated {
+    pub mod chatmesh {
+        macro_rules! packages {
+            ($($package:ident),*) => { $(
+                pub mod $package {
+                    pub mod v1 {
+                        include!(concat!(env!("OUT_DIR"), "/chatmesh.", stringify!($package), ".v1.rest.rs"));
+                    }
+                }
+            )* };
+        }
+        packages!(chat, identity, llm, workspaces);
+    }
+
+    include!(concat!(env!("OUT_DIR"), "/transcoder.rest.rs"));
+    include!(concat!(env!("OUT_DIR"), "/forwards.rs"));
+}

@@ -1,0 +1,47 @@
+//! HTTP/JSON: the generated routes behind one handler.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use rest_over_grpc::serving::serve_http_with_max_body_bytes;
+
+use crate::forward::Forward;
+use crate::generated::Transcoder;
+use crate::service::Neighbours;
+use crate::{errors, sse};
+
+/// The largest body of a request.
+const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
+
+/// The routes.
+#[derive(Clone)]
+pub(crate) struct Rest {
+    transcoder: Arc<Transcoder<Forward, Forward, Forward, Forward, Forward>>,
+}
+
+impl Rest {
+    pub(crate) fn new(neighbours: &Neighbours) -> Self {
+        let forward = Forward::new(neighbours);
+        let services = (forward.clone(), forward.clone(), forward.clone(), forward.clone(), forward);
+        let transcoder = Transcoder::new(services.0, services.1, services.2, services.3, services.4);
+        Self { transcoder: Arc::new(transcoder) }
+    }
+}
+
+/// Serves a request. Streams are server-sent events unless the client asks for NDJSON.
+pub(crate) async fn serve(State(rest): State<Rest>, mut request: Request) -> Response {
+    let what = format!("{} {}", request.method(), request.uri().path());
+    let wants_lines = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("ndjson") || accept.contains("jsonl"));
+    if !wants_lines {
+        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+    }
+    let response = serve_http_with_max_body_bytes(request, MAX_BODY_BYTES, &*rest.transcoder).await.map(Body::new);
+    if response.status().is_success() { sse::keep_alive(response) } else { errors::unify(response, &what).await }
+}

@@ -1,0 +1,90 @@
+//! The agent as a whole.
+
+use std::io;
+use std::time::Duration;
+
+use chatmesh_core::{IdSource as _, SystemIds, Uuid};
+use chatmesh_proto::agent::v1::diagnostics_service_server::DiagnosticsServiceServer;
+use chatmesh_proto::agent::v1::file_service_server::FileServiceServer;
+use chatmesh_proto::agent::v1::process_service_server::ProcessServiceServer;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+use crate::config::Config;
+use crate::connection::{Connection, ConnectionError};
+use crate::diagnostics::DiagnosticsApi;
+use crate::file::FileApi;
+use crate::process::{Environment, Limits, Manager, ProcessApi};
+use crate::receipts::{self, Receipts};
+
+/// How long a new agent waits for a former one that is still shutting down.
+const FORMER_AGENT: Duration = Duration::from_secs(25);
+
+/// An agent with its processes and receipts.
+#[derive(Debug)]
+pub struct Agent {
+    config: Config,
+    instance: Uuid,
+    receipts: Receipts,
+    processes: Manager,
+}
+
+/// The agent can not begin to work.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct OpenError(#[from] receipts::OpenError);
+
+impl OpenError {
+    /// The system's error, where it is one.
+    #[must_use]
+    pub fn io(&self) -> Option<&io::Error> {
+        match &self.0 {
+            receipts::OpenError::Io { source, .. } => Some(source),
+            receipts::OpenError::InUse(_) => None,
+        }
+    }
+}
+
+impl Agent {
+    /// Opens the agent's state. Connects nothing and runs nothing yet. Blocks, up to 25 seconds
+    /// where a former agent still shuts down.
+    ///
+    /// # Errors
+    /// The state directory can not be used, or another agent uses it.
+    pub fn open(config: Config) -> Result<Self, OpenError> {
+        let receipts = Receipts::open(&config.state_dir, FORMER_AGENT)?;
+        let environment = Environment::new(config.environment.clone(), config.workspace_id.clone());
+        let processes = Manager::new(config.directory.clone(), environment, receipts.clone(), Limits::default());
+        Ok(Self { config, instance: SystemIds.next(), receipts, processes })
+    }
+
+    /// The agent's services, as they are served on the connection.
+    #[must_use]
+    pub fn routes(&self) -> Routes {
+        Routes::new(DiagnosticsServiceServer::new(DiagnosticsApi::new(self.instance, self.config.directory.clone())))
+            .add_service(ProcessServiceServer::new(ProcessApi::new(self.processes.clone())))
+            .add_service(FileServiceServer::new(FileApi::new(self.receipts.clone())))
+            .prepare()
+    }
+
+    /// Stays connected to the relay until `shutdown` is cancelled; then calls that are in progress
+    /// have ten seconds to end, and processes are stopped.
+    ///
+    /// # Errors
+    /// The relay refused the agent for good, or the connection can not be set up at all.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), ConnectionError> {
+        let connection = Connection::new(&self.config, self.instance, self.routes())?;
+        let stop = shutdown.child_token();
+        let connected = async {
+            let result = connection.run(&stop).await;
+            stop.cancel();
+            result
+        };
+        let stopped = async {
+            stop.cancelled().await;
+            self.processes.close().await;
+        };
+        let (result, ()) = tokio::join!(connected, stopped);
+        result
+    }
+}

@@ -1,0 +1,28 @@
+//! The workspace agent: the program inside a workspace that runs commands and reads and writes
+//! files for the mesh. It dials out to the relay and then serves gRPC on that connection, so a
+//! workspace needs no open port.
+//!
+//! What holds:
+//! - A process belongs to the agent, not to the call or the connection that started it.
+//! - An effect with an idempotency key happens once, also when the agent restarts in between;
+//!   where its outcome can not be known any more, the caller is told exactly that.
+//! - Memory does not grow with what a process prints.
+//! - The agent's token never reaches a child process.
+
+mod agent;
+mod chat;
+mod config;
+mod connection;
+mod diagnostics;
+mod file;
+mod main_with;
+mod process;
+mod receipts;
+mod serve;
+mod status;
+mod telemetry;
+
+pub use agent::{Agent, OpenError};
+pub use config::{Args, Config, ConfigError};
+pub use connection::ConnectionError;
+pub use main_with::{EXIT_REFUSED, main_with};

@@ -1,0 +1,118 @@
+//! The agent as a program.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::agent::Agent;
+use crate::config::{Args, Config};
+use crate::connection::ConnectionError;
+use crate::telemetry;
+
+/// The exit code where the relay refused the agent for good: starting it again does not help.
+pub const EXIT_REFUSED: u8 = 78;
+
+/// How long work that can not be interrupted may hold up the end of the program.
+const RUNTIME_SHUTDOWN: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Runs the agent as a program with these arguments, the program's name first. Reads the
+/// environment, sets up telemetry, handles signals; returns when the agent has ended: 0 after a
+/// signal, 1 where it could not run, 2 for wrong arguments, [`EXIT_REFUSED`] where the relay
+/// refused it for good.
+pub fn main_with(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(error) => {
+            // There is nobody left to tell where this fails.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    hide_environment();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&error.into()),
+    };
+    let code = runtime.block_on(run(args)).unwrap_or_else(|error| complain(&error));
+    runtime.shutdown_timeout(RUNTIME_SHUTDOWN);
+    code
+}
+
+async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let environment: Vec<_> = std::env::vars_os().collect();
+    let endpoint = environment.iter().find(|(name, _)| name == "CHATMESH_AGENT_OTLP_ENDPOINT");
+    let endpoint = endpoint.and_then(|(_, value)| value.clone().into_string().ok());
+    let telemetry = telemetry::start(args.log.clone(), endpoint)?;
+    let result = supervise(Config::load(args, environment)?).await;
+    // Exporting waits for the network in its own way.
+    let _ = tokio::task::spawn_blocking(move || telemetry.flush()).await;
+    result
+}
+
+/// Runs the agent until it ends or a signal ends it; a second signal does not wait.
+async fn supervise(config: Config) -> anyhow::Result<ExitCode> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    info!(url = %config.url, directory = %config.directory.display(), version = crate::diagnostics::VERSION, "starting");
+    let shutdown = CancellationToken::new();
+    let running = async {
+        let agent = tokio::task::spawn_blocking(move || Agent::open(config)).await?.context("can not start")?;
+        exit_code(agent.run(shutdown.clone()).await)
+    };
+    let signals = async {
+        either(&mut terminate, &mut interrupt).await;
+        info!("shutting down");
+        shutdown.cancel();
+        either(&mut terminate, &mut interrupt).await;
+    };
+    tokio::select! {
+        code = running => code,
+        () = signals => {
+            warn!("shutting down at once");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn exit_code(result: Result<(), ConnectionError>) -> anyhow::Result<ExitCode> {
+    match result {
+        Ok(()) => {
+            info!("stopped");
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error @ (ConnectionError::Refused(_) | ConnectionError::Unauthorized(_))) => {
+            error!(%error, exit_code = EXIT_REFUSED, "giving up");
+            Ok(ExitCode::from(EXIT_REFUSED))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Keeps other programs of this user, such as the commands that the agent runs, from reading the
+/// agent's environment, which may hold its token.
+fn hide_environment() {
+    #[cfg(target_os = "linux")]
+    {
+        // Without this the agent works as well; the system then protects it less.
+        let _ = nix::sys::prctl::set_dumpable(false);
+    }
+}
+
+fn complain(error: &anyhow::Error) -> ExitCode {
+    // Also where logging does not work, or not yet.
+    let _ = writeln!(std::io::stderr(), "chatmesh-agent: {error:#}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,24 @@
+//! Processes of the workspace.
+//!
+//! A process runs in a group of its own and belongs to the agent: neither the call that started
+//! it nor the connection has to last. Its output is kept in constant memory. When it has ended,
+//! everything it wrote is stored first, then it counts as not running, then waiters wake up, so
+//! whoever sees a process that is not running sees all of its output.
+
+mod api;
+mod entry;
+mod environment;
+mod error;
+mod input;
+mod manager;
+mod output;
+mod spawn;
+mod supervise;
+mod table;
+#[cfg(test)]
+mod tests;
+mod workdir;
+
+pub(crate) use api::ProcessApi;
+pub(crate) use environment::Environment;
+pub(crate) use manager::{Limits, Manager};

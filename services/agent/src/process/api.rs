@@ -1,0 +1,87 @@
+//! `ProcessService` over the manager.
+
+use std::time::Duration;
+
+use chatmesh_proto::agent::v1 as pb;
+use chatmesh_proto::agent::v1::process_service_server::ProcessService;
+use nix::sys::signal::Signal;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::error::Error;
+use super::input::Input;
+use super::manager::Manager;
+use crate::chat::ChatId;
+
+/// Serves `ProcessService`.
+#[derive(Debug)]
+pub(crate) struct ProcessApi {
+    manager: Manager,
+}
+
+impl ProcessApi {
+    pub(crate) fn new(manager: Manager) -> Self {
+        Self { manager }
+    }
+}
+
+#[tonic::async_trait]
+impl ProcessService for ProcessApi {
+    async fn start_process(
+        &self,
+        request: Request<pb::StartProcessRequest>,
+    ) -> Result<Response<pb::StartProcessResponse>, Status> {
+        let (chat, request) = open(request)?;
+        let started = self.manager.start(chat, Input::try_from(request)?).await?;
+        let response = pb::StartProcessResponse { process: Some(started.process), attached: started.attached };
+        Ok(Response::new(response))
+    }
+
+    async fn wait_process(
+        &self,
+        request: Request<pb::WaitProcessRequest>,
+    ) -> Result<Response<pb::WaitProcessResponse>, Status> {
+        let (chat, request) = open(request)?;
+        let id = process_id(&request.process_id)?;
+        let timeout = Duration::from_millis(request.timeout_ms.into());
+        let snapshot = self.manager.wait(chat.as_ref(), id, timeout).await?;
+        let (process, output) = (Some(snapshot.process), Some(snapshot.output.into()));
+        Ok(Response::new(pb::WaitProcessResponse { process, output }))
+    }
+
+    async fn list_processes(
+        &self,
+        request: Request<pb::ListProcessesRequest>,
+    ) -> Result<Response<pb::ListProcessesResponse>, Status> {
+        let (chat, _) = open(request)?;
+        let processes = self.manager.list(chat.as_ref());
+        Ok(Response::new(pb::ListProcessesResponse { processes }))
+    }
+
+    async fn signal_process(
+        &self,
+        request: Request<pb::SignalProcessRequest>,
+    ) -> Result<Response<pb::SignalProcessResponse>, Status> {
+        let (chat, request) = open(request)?;
+        let id = process_id(&request.process_id)?;
+        self.manager.signal(chat.as_ref(), id, signal(request.signal())?)?;
+        Ok(Response::new(pb::SignalProcessResponse {}))
+    }
+}
+
+fn open<M>(request: Request<M>) -> Result<(Option<ChatId>, M), Status> {
+    let chat = ChatId::from_metadata(request.metadata())?;
+    Ok((chat, request.into_inner()))
+}
+
+fn process_id(text: &str) -> Result<Uuid, Error> {
+    Uuid::try_parse(text).map_err(|_| Error::Invalid("`process_id` must be a UUID".to_owned()))
+}
+
+fn signal(signal: pb::Signal) -> Result<Signal, Error> {
+    match signal {
+        pb::Signal::Terminate => Ok(Signal::SIGTERM),
+        pb::Signal::Kill => Ok(Signal::SIGKILL),
+        pb::Signal::Unspecified => Err(Error::Invalid("`signal` must be terminate or kill".to_owned())),
+    }
+}

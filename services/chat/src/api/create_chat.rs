@@ -1,0 +1,106 @@
+use chatmesh_core::{Uuid, Violations};
+use chatmesh_proto::chat::v1 as pb;
+use chatmesh_rpc::{Caller, UserId, trace};
+
+use super::model::{check_workspace, resolve_model};
+use crate::Error;
+use crate::domain::{Chat, ChatId, NewMessage, Versions, check_labels, check_user_content, title_from};
+use crate::machine::Status;
+use crate::service::State;
+use crate::store::NewChat;
+
+/// The longest title that a client gives, in characters.
+const MAX_TITLE: usize = 200;
+/// The longest instructions of a chat, in characters.
+const MAX_SYSTEM_PROMPT: usize = 10_000;
+
+/// Creates a chat; its first turn begins at once.
+pub(super) async fn create_chat(
+    state: &State,
+    caller: Caller,
+    request: pb::CreateChatRequest,
+) -> Result<pb::CreateChatResponse, Error> {
+    let draft = Draft::parse(request)?;
+    let owner = caller.require_user()?;
+    let model = resolve_model(state, &caller, &draft.model).await?;
+    if let Some(workspace) = draft.workspace_id {
+        check_workspace(state, &caller, workspace).await?;
+    }
+
+    let new = draft.into_chat(state, owner, model);
+    let id = new.chat.id;
+    let (chat, created) = state.store.create(new).await.map_err(|error| Error::on(id, error))?;
+    if created {
+        state.hints.changed(&chat).await;
+        state.hints.listed(&chat, pb::WatchKind::Created).await;
+    }
+    Ok(pb::CreateChatResponse { chat: Some(chat.into()) })
+}
+
+/// A request whose fields are right.
+struct Draft {
+    content: Vec<chatmesh_proto::common::v1::Part>,
+    model: String,
+    workspace_id: Option<Uuid>,
+    title: String,
+    system_prompt: String,
+    labels: std::collections::BTreeMap<String, String>,
+    request_id: Option<Uuid>,
+}
+
+impl Draft {
+    fn parse(request: pb::CreateChatRequest) -> Result<Self, Violations> {
+        let mut violations = Violations::new();
+        check_user_content(&request.content, &mut violations);
+        let title = request.title.trim().to_owned();
+        let title_fits = title.chars().count() <= MAX_TITLE && !title.chars().any(char::is_control);
+        violations.require(title_fits, "title", "must be one line of at most 200 characters");
+        let prompt = request.system_prompt;
+        let prompt_fits = prompt.chars().count() <= MAX_SYSTEM_PROMPT && !prompt.contains('\0');
+        violations.require(prompt_fits, "system_prompt", "must have at most 10000 characters and no NUL");
+        let draft = Self {
+            workspace_id: optional_id("workspace_id", &request.workspace_id, &mut violations),
+            request_id: optional_id("request_id", &request.request_id, &mut violations),
+            labels: check_labels(request.labels, &mut violations),
+            title: if title.is_empty() { title_from(&request.content) } else { title },
+            content: request.content,
+            model: request.model,
+            system_prompt: prompt,
+        };
+        violations.finish(Some(draft))
+    }
+
+    fn into_chat(self, state: &State, owner: UserId, model: String) -> NewChat {
+        let now = state.clock.now();
+        let chat = Chat {
+            id: ChatId(state.ids.next()),
+            owner_id: owner,
+            title: self.title,
+            status: Status::Running,
+            archived: false,
+            model,
+            workspace_id: self.workspace_id,
+            system_prompt: self.system_prompt,
+            labels: self.labels,
+            lease: None,
+            last_error: None,
+            retry_state: None,
+            versions: Versions::default(),
+            last_message_id: 0,
+            last_queued_id: 0,
+            queued_count: 0,
+            traceparent: trace::traceparent(),
+            created_at: now,
+            updated_at: now,
+        };
+        NewChat { chat, message: NewMessage::from_user(owner, self.content, None), request_id: self.request_id }
+    }
+}
+
+/// Reads an identifier that may be left out.
+pub(super) fn optional_id(field: &str, text: &str, violations: &mut Violations) -> Option<Uuid> {
+    if text.is_empty() {
+        return None;
+    }
+    violations.check(field, Uuid::try_parse(text).map_err(|_| chatmesh_core::ParseIdError))
+}

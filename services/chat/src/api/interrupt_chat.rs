@@ -1,0 +1,21 @@
+use chatmesh_proto::chat::v1 as pb;
+use chatmesh_rpc::Caller;
+
+use super::{chat_id, find_chat};
+use crate::Error;
+use crate::service::State;
+
+/// Asks the running turn to stop.
+pub(super) async fn interrupt_chat(
+    state: &State,
+    caller: Caller,
+    request: pb::InterruptChatRequest,
+) -> Result<pb::InterruptChatResponse, Error> {
+    let id = chat_id(&request.chat_id)?;
+    caller.require_user()?;
+    find_chat(state, &caller, id).await?;
+
+    let chat = state.store.interrupt(id, state.clock.now()).await.map_err(|error| Error::on(id, error))?;
+    state.hints.status_changed(&chat).await;
+    Ok(pb::InterruptChatResponse { chat: Some(chat.into()) })
+}

@@ -1,0 +1,31 @@
+use chatmesh_core::{Violations, page};
+use chatmesh_proto::chat::v1 as pb;
+use chatmesh_rpc::Caller;
+
+use super::find_chat;
+use crate::Error;
+use crate::domain::ChatId;
+use crate::service::State;
+
+/// Lists the messages of a chat.
+pub(super) async fn list_messages(
+    state: &State,
+    caller: Caller,
+    request: pb::ListMessagesRequest,
+) -> Result<pb::ListMessagesResponse, Error> {
+    let mut violations = Violations::new();
+    let id = violations.check("chat_id", request.chat_id.parse::<ChatId>());
+    let order = violations.check("order", pb::MessageOrder::try_from(request.order));
+    let descending = order == Some(pb::MessageOrder::Descending);
+    let scope = format!("messages/{}/{descending}", request.chat_id);
+    let size = violations.check("page_size", page::size(request.page_size));
+    let after = violations.check("page_token", page::cursor::<u32>(&scope, &request.page_token));
+    let (id, (size, after)) = violations.finish(id.zip(size.zip(after)))?;
+    find_chat(state, &caller, id).await?;
+
+    let messages = state.store.list_messages(id, after, descending, size + 1).await;
+    let (messages, more) = page::cut(messages.map_err(|error| Error::on(id, error))?, size);
+    let last = messages.last().filter(|_| more);
+    let next_page_token = last.map_or_else(String::new, |message| page::token(&scope, &message.id));
+    Ok(pb::ListMessagesResponse { messages: messages.into_iter().map(Into::into).collect(), next_page_token })
+}

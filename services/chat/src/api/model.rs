@@ -1,0 +1,44 @@
+//! Asking the neighbours about what a request names.
+
+use chatmesh_core::{Uuid, Violations};
+use chatmesh_proto::llm::v1::GetModelRequest;
+use chatmesh_proto::llm::v1::model_service_client::ModelServiceClient;
+use chatmesh_proto::workspaces::v1::GetWorkspaceRequest;
+use chatmesh_proto::workspaces::v1::workspace_service_client::WorkspaceServiceClient;
+use chatmesh_rpc::client::request_for;
+use chatmesh_rpc::{Caller, Code};
+use tonic::Status;
+
+use crate::Error;
+use crate::service::State;
+
+/// The name of the model that `reference` names; the default's where it is empty.
+pub(super) async fn resolve_model(state: &State, caller: &Caller, reference: &str) -> Result<String, Error> {
+    let mut models = ModelServiceClient::new(state.neighbours.llm.clone());
+    let request = request_for(caller, GetModelRequest { model: reference.to_owned() });
+    match models.get_model(request).await {
+        Ok(response) => Ok(response.into_inner().model.map(|model| model.name).unwrap_or_default()),
+        Err(status) if status.code() == Code::NotFound && reference.is_empty() => Err(Error::NoModel),
+        Err(status) if status.code() == Code::NotFound => {
+            Err(Violations::one("model", format!("names no model: `{reference}` not found")).into())
+        }
+        Err(status) => Err(neighbour("llm", &status)),
+    }
+}
+
+/// Makes sure that the caller has the workspace.
+pub(super) async fn check_workspace(state: &State, caller: &Caller, workspace: Uuid) -> Result<(), Error> {
+    let mut workspaces = WorkspaceServiceClient::new(state.neighbours.workspaces.clone());
+    let request = request_for(caller, GetWorkspaceRequest { workspace_id: workspace.to_string() });
+    match workspaces.get_workspace(request).await {
+        Ok(_) => Ok(()),
+        Err(status) if status.code() == Code::NotFound => {
+            Err(Violations::one("workspace_id", format!("names no workspace: `{workspace}` not found")).into())
+        }
+        Err(status) => Err(neighbour("workspaces", &status)),
+    }
+}
+
+fn neighbour(service: &'static str, status: &Status) -> Error {
+    Error::Neighbour { service, message: status.message().to_owned() }
+}

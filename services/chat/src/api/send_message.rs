@@ -1,0 +1,56 @@
+use chatmesh_core::Violations;
+use chatmesh_proto::chat::v1 as pb;
+use chatmesh_rpc::{Caller, trace};
+
+use super::create_chat::optional_id;
+use super::find_chat;
+use super::model::resolve_model;
+use crate::Error;
+use crate::domain::{ChatId, NewMessage, check_user_content};
+use crate::service::State;
+use crate::store::{Outgoing, Sent};
+
+/// Sends a message, or queues it.
+pub(super) async fn send_message(
+    state: &State,
+    caller: Caller,
+    request: pb::SendMessageRequest,
+) -> Result<pb::SendMessageResponse, Error> {
+    let mut violations = Violations::new();
+    let id = violations.check("chat_id", request.chat_id.parse::<ChatId>());
+    check_user_content(&request.content, &mut violations);
+    let request_id = optional_id("request_id", &request.request_id, &mut violations);
+    let interrupt = match pb::BusyBehavior::try_from(request.busy_behavior) {
+        Ok(behavior) => behavior == pb::BusyBehavior::Interrupt,
+        Err(_) => {
+            violations.add("busy_behavior", "must be BUSY_BEHAVIOR_QUEUE or BUSY_BEHAVIOR_INTERRUPT");
+            false
+        }
+    };
+    let id = violations.finish(id)?;
+    let sender = caller.require_user()?;
+    find_chat(state, &caller, id).await?;
+    let model = match request.model.as_str() {
+        "" => String::new(),
+        reference => resolve_model(state, &caller, reference).await?,
+    };
+
+    let message = NewMessage::from_user(sender, request.content, request_id);
+    let outgoing = Outgoing { message, model, interrupt, traceparent: trace::traceparent() };
+    let sent = state.store.send(id, outgoing, state.clock.now()).await.map_err(|error| Error::on(id, error))?;
+    if sent.changed {
+        state.hints.status_changed(&sent.chat).await;
+    }
+    Ok(reply(sent))
+}
+
+fn reply(sent: Sent) -> pb::SendMessageResponse {
+    let messages: Vec<pb::Message> = sent.messages.into_iter().map(Into::into).collect();
+    let queued = sent.queued.is_some();
+    pb::SendMessageResponse {
+        queued,
+        message: messages.last().filter(|_| !queued).cloned(),
+        queued_message: sent.queued.map(Into::into),
+        messages,
+    }
+}

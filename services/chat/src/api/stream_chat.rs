@@ -1,0 +1,20 @@
+use std::sync::Arc;
+
+use chatmesh_proto::chat::v1 as pb;
+use chatmesh_rpc::Caller;
+
+use super::{Events, chat_id, find_chat};
+use crate::service::State;
+use crate::{Error, stream};
+
+/// Follows a chat.
+pub(super) async fn stream_chat(
+    state: Arc<State>,
+    caller: Caller,
+    request: pb::StreamChatRequest,
+) -> Result<Events<pb::StreamChatResponse>, Error> {
+    let id = chat_id(&request.chat_id)?;
+    find_chat(&state, &caller, id).await?;
+    let events = stream::stream(state, id, request.after_message_id).await?;
+    Ok(Box::pin(events))
+}

@@ -1,0 +1,73 @@
+//! From the domain to the contract. What is internal is left behind here.
+
+use chatmesh_proto::chat::v1 as pb;
+use chatmesh_proto::common::v1::Part;
+
+use crate::domain::{Chat, Message, QueuedMessage};
+use crate::machine::Status;
+
+pub(crate) fn status(status: Status) -> pb::ChatStatus {
+    match status {
+        Status::Waiting => pb::ChatStatus::Waiting,
+        Status::Running => pb::ChatStatus::Running,
+        Status::Interrupting => pb::ChatStatus::Interrupting,
+        Status::RequiresAction => pb::ChatStatus::RequiresAction,
+        Status::Error => pb::ChatStatus::Error,
+    }
+}
+
+impl From<Chat> for pb::Chat {
+    fn from(chat: Chat) -> Self {
+        Self {
+            id: chat.id.to_string(),
+            owner_id: chat.owner_id.to_string(),
+            title: chat.title,
+            status: status(chat.status).into(),
+            model: chat.model,
+            workspace_id: chat.workspace_id.map(|id| id.to_string()).unwrap_or_default(),
+            last_error: chat.last_error,
+            snapshot_version: chat.versions.snapshot,
+            history_version: chat.versions.history,
+            queue_version: chat.versions.queue,
+            archived: chat.archived,
+            labels: chat.labels.into_iter().collect(),
+            create_time: Some(chat.created_at.into()),
+            update_time: Some(chat.updated_at.into()),
+        }
+    }
+}
+
+impl From<Message> for pb::Message {
+    fn from(message: Message) -> Self {
+        Self {
+            id: message.id,
+            chat_id: message.chat_id.to_string(),
+            role: message.body.role.into(),
+            content: message.body.content.into_iter().map(public).collect(),
+            model: message.body.model.unwrap_or_default(),
+            usage: message.body.usage,
+            finish_reason: message.body.finish_reason.unwrap_or_default().into(),
+            revision: message.revision,
+            runtime_ms: message.body.runtime_ms.unwrap_or_default(),
+            create_time: Some(message.created_at.into()),
+        }
+    }
+}
+
+impl From<QueuedMessage> for pb::QueuedMessage {
+    fn from(message: QueuedMessage) -> Self {
+        Self {
+            id: message.id,
+            chat_id: message.chat_id.to_string(),
+            content: message.content.into_iter().map(public).collect(),
+            model: message.model,
+            create_time: Some(message.created_at.into()),
+        }
+    }
+}
+
+/// Removes what only providers may see.
+pub(crate) fn public(mut part: Part) -> Part {
+    part.provider_metadata.clear();
+    part
+}

@@ -1,0 +1,221 @@
+//! Between rows and the domain.
+
+use std::collections::BTreeMap;
+
+use chatmesh_core::Uuid;
+use chatmesh_db::{DbError, FromRow, Row};
+use chatmesh_proto::chat::v1 as pb;
+use chatmesh_proto::common::v1::{FinishReason, Part, Role, Usage};
+use prost::Message as _;
+
+use crate::domain::{Chat, ChatId, Lease, Message, NewMessage, QueuedMessage, RunnerId, Versions, Visibility};
+use crate::machine::Status;
+
+impl FromRow for Chat {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        let worker = row.id_or_null("worker_id")?;
+        let runner = row.id_or_null("runner_id")?;
+        Ok(Self {
+            id: row.id("id")?,
+            owner_id: row.id("owner_id")?,
+            title: row.get("title")?,
+            status: status(&row.get::<String>("status")?)?,
+            archived: row.get("archived")?,
+            model: row.get("model")?,
+            workspace_id: row.get("workspace_id")?,
+            system_prompt: row.get("system_prompt")?,
+            labels: decode_labels(&row.get::<String>("labels")?)?,
+            lease: worker.zip(runner).map(|(worker_id, runner_id)| Lease { worker_id, runner_id }),
+            last_error: decode_optional(row, "last_error")?,
+            retry_state: decode_optional(row, "retry_state")?,
+            versions: Versions {
+                snapshot: row.u32("snapshot_version")?,
+                history: row.u32("history_version")?,
+                queue: row.u32("queue_version")?,
+                retry_state: row.u32("retry_state_version")?,
+                generation_attempt: row.u32("generation_attempt")?,
+            },
+            last_message_id: row.u32("last_message_id")?,
+            last_queued_id: row.u32("last_queued_id")?,
+            queued_count: row.u32("queued_count")?,
+            traceparent: row.get("traceparent")?,
+            created_at: row.get("created_at")?,
+            updated_at: row.get("updated_at")?,
+        })
+    }
+}
+
+impl FromRow for Message {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        let finish_reason = row.get::<Option<i64>>("finish_reason")?;
+        let body = NewMessage {
+            role: role(&row.get::<String>("role")?)?,
+            content: decode_content(&row.get::<Vec<u8>>("content")?)?,
+            visibility: visibility(&row.get::<String>("visibility")?)?,
+            created_by: row.id_or_null("created_by")?,
+            model: row.get("model")?,
+            usage: usage(row)?,
+            context_limit: row.u32_or_null("context_limit")?,
+            finish_reason: finish_reason
+                .map(|reason| i32::try_from(reason).unwrap_or_default())
+                .map(|reason| FinishReason::try_from(reason).unwrap_or(FinishReason::Other)),
+            runtime_ms: row.u32_or_null("runtime_ms")?,
+            request_id: row.get("request_id")?,
+        };
+        Ok(Self {
+            id: row.u32("id")?,
+            chat_id: row.id("chat_id")?,
+            body,
+            revision: row.u32("revision")?,
+            deleted: row.get("deleted")?,
+            created_at: row.get("created_at")?,
+        })
+    }
+}
+
+impl FromRow for QueuedMessage {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.u32("id")?,
+            chat_id: row.id("chat_id")?,
+            content: decode_content(&row.get::<Vec<u8>>("content")?)?,
+            model: row.get("model")?,
+            created_by: row.id("created_by")?,
+            request_id: row.get("request_id")?,
+            created_at: row.get("created_at")?,
+        })
+    }
+}
+
+/// A chat's identifier alone.
+pub(super) struct IdRow(pub(super) ChatId);
+
+impl FromRow for IdRow {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        row.id("id").map(Self)
+    }
+}
+
+/// A lease that was renewed.
+pub(super) struct HeldRow(pub(super) ChatId, pub(super) RunnerId);
+
+impl FromRow for HeldRow {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self(row.id("chat_id")?, row.id("runner_id")?))
+    }
+}
+
+/// A kept answer.
+pub(super) struct StepRow(pub(super) NewMessage);
+
+impl FromRow for StepRow {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        let bytes = row.get::<Vec<u8>>("answer")?;
+        let message = pb::Message::decode(&*bytes).map_err(|error| DbError::inconsistent("answer", error))?;
+        let finish_reason = message.finish_reason();
+        let mut answer = NewMessage::new(Role::Assistant, message.content);
+        answer.model = Some(message.model);
+        answer.usage = message.usage;
+        answer.finish_reason = Some(finish_reason);
+        answer.runtime_ms = Some(message.runtime_ms);
+        answer.context_limit = Some(message.revision).filter(|limit| *limit > 0);
+        Ok(Self(answer))
+    }
+}
+
+/// Encodes an answer to keep. The context limit travels in the field `revision`, which an answer
+/// that is not committed does not have.
+pub(super) fn encode_step(answer: &NewMessage) -> Vec<u8> {
+    let message = pb::Message {
+        content: answer.content.clone(),
+        model: answer.model.clone().unwrap_or_default(),
+        usage: answer.usage,
+        finish_reason: answer.finish_reason.unwrap_or_default().into(),
+        runtime_ms: answer.runtime_ms.unwrap_or_default(),
+        revision: answer.context_limit.unwrap_or_default(),
+        ..pb::Message::default()
+    };
+    message.encode_to_vec()
+}
+
+/// Content is kept as the protobuf encoding of a message that has nothing else: exact for any
+/// text, NUL included, on both engines.
+pub(super) fn encode_content(content: &[Part]) -> Vec<u8> {
+    pb::QueuedMessage { content: content.to_vec(), ..pb::QueuedMessage::default() }.encode_to_vec()
+}
+
+fn decode_content(bytes: &[u8]) -> Result<Vec<Part>, DbError> {
+    let message = pb::QueuedMessage::decode(bytes).map_err(|error| DbError::inconsistent("content", error))?;
+    Ok(message.content)
+}
+
+pub(super) fn encode_labels(labels: &BTreeMap<String, String>) -> String {
+    serde_json::to_string(labels).unwrap_or_else(|_| "{}".to_owned())
+}
+
+fn decode_labels(text: &str) -> Result<BTreeMap<String, String>, DbError> {
+    serde_json::from_str(text).map_err(|error| DbError::inconsistent("labels", error))
+}
+
+fn decode_optional<M: prost::Message + Default>(row: &Row, column: &str) -> Result<Option<M>, DbError> {
+    let bytes = row.get::<Option<Vec<u8>>>(column)?;
+    bytes.map(|bytes| M::decode(&*bytes).map_err(|error| DbError::inconsistent(column, error))).transpose()
+}
+
+fn usage(row: &Row) -> Result<Option<Usage>, DbError> {
+    let usage = Usage {
+        input_tokens: row.u32_or_null("input_tokens")?,
+        output_tokens: row.u32_or_null("output_tokens")?,
+        reasoning_tokens: row.u32_or_null("reasoning_tokens")?,
+        cache_read_tokens: row.u32_or_null("cache_read_tokens")?,
+        cache_write_tokens: row.u32_or_null("cache_write_tokens")?,
+        total_tokens: row.u32_or_null("total_tokens")?,
+    };
+    Ok(Some(usage).filter(|usage| *usage != Usage::default()))
+}
+
+fn status(text: &str) -> Result<Status, DbError> {
+    let found = Status::ALL.into_iter().find(|status| status.as_str() == text);
+    found.ok_or_else(|| DbError::inconsistent("status", format!("unknown status {text}")))
+}
+
+pub(super) fn role_text(role: Role) -> &'static str {
+    match role {
+        Role::System => "system",
+        Role::Assistant => "assistant",
+        Role::Tool => "tool",
+        Role::User | Role::Unspecified => "user",
+    }
+}
+
+fn role(text: &str) -> Result<Role, DbError> {
+    match text {
+        "system" => Ok(Role::System),
+        "user" => Ok(Role::User),
+        "assistant" => Ok(Role::Assistant),
+        "tool" => Ok(Role::Tool),
+        other => Err(DbError::inconsistent("role", format!("unknown role {other}"))),
+    }
+}
+
+pub(super) fn visibility_text(visibility: Visibility) -> &'static str {
+    match visibility {
+        Visibility::User => "user",
+        Visibility::Model => "model",
+        Visibility::Both => "both",
+    }
+}
+
+fn visibility(text: &str) -> Result<Visibility, DbError> {
+    match text {
+        "user" => Ok(Visibility::User),
+        "model" => Ok(Visibility::Model),
+        "both" => Ok(Visibility::Both),
+        other => Err(DbError::inconsistent("visibility", format!("unknown visibility {other}"))),
+    }
+}
+
+/// The id of a row as a `Uuid` column value.
+pub(super) fn optional<I: Into<Uuid>>(id: Option<I>) -> Option<Uuid> {
+    id.map(Into::into)
+}

@@ -1,0 +1,133 @@
+//! Running the tools that a model asked for.
+
+use std::time::Duration;
+
+use chatmesh_proto::common::v1::part::Body;
+use chatmesh_proto::common::v1::{FinishReason, Part, Role, ToolCall, ToolResult};
+use chatmesh_proto::tools::v1::tool_service_client::ToolServiceClient;
+use chatmesh_proto::tools::v1::{CallToolRequest, CallToolResponse, ListToolsRequest, ListToolsResponse};
+use chatmesh_rpc::client::request_on_behalf_of;
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use serde_json::json;
+use tonic::{Code, Status};
+use tracing::{Instrument as _, info_span, warn};
+
+use super::Partial;
+use crate::domain::Chat;
+use crate::service::State;
+
+/// How long the list of tools may take before a turn begins without them.
+const LIST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a tool may take: what the longest allowed command takes, and a little more.
+const CALL_TIMEOUT: Duration = Duration::from_secs(4 * 3600 + 300);
+/// How often a call is made again while the service that runs tools is away. The idempotency key
+/// makes that safe.
+const CALL_ATTEMPTS: u32 = 5;
+
+/// The tools that the chat may use. A turn that cannot have them goes on without.
+pub(super) async fn list(state: &State, chat: &Chat) -> ListToolsResponse {
+    let message = ListToolsRequest {
+        chat_id: chat.id.to_string(),
+        workspace_id: chat.workspace_id.map(|id| id.to_string()).unwrap_or_default(),
+    };
+    let mut request = request_on_behalf_of(chat.owner_id, message);
+    request.set_timeout(LIST_TIMEOUT);
+    let mut tools = ToolServiceClient::new(state.neighbours.tools.clone());
+    match tools.list_tools(request).await {
+        Ok(response) => response.into_inner(),
+        Err(status) => {
+            warn!(chat = %chat.id, error = %status.message(), "no tools for this turn");
+            ListToolsResponse::default()
+        }
+    }
+}
+
+/// Runs all calls at the same time and returns their results in the order of the calls. Each
+/// result is shown live when it is there.
+pub(super) async fn run(
+    state: &State,
+    chat: &Chat,
+    calls: &[ToolCall],
+    finish_reason: FinishReason,
+    partial: &mut Partial,
+) -> Vec<Part> {
+    let versions = chat.versions;
+    let episode = state.episodes.find(chat.id, versions.history, versions.generation_attempt);
+    let mut running: FuturesUnordered<_> = calls
+        .iter()
+        .enumerate()
+        .map(|(index, call)| async move {
+            let began = state.clock.now();
+            let outcome = outcome(state, chat, call, finish_reason).await;
+            let mut part = result_part(call, outcome);
+            part.create_time = Some(began.into());
+            part.complete_time = Some(state.clock.now().into());
+            (index, part)
+        })
+        .collect();
+    let mut results: Vec<Option<Part>> = vec![None; calls.len()];
+    while let Some((index, part)) = running.next().await {
+        if let Some(episode) = &episode {
+            episode.push(Role::Tool, u32::try_from(index).unwrap_or(u32::MAX), part.clone());
+        }
+        partial.result(part.clone());
+        results[index] = Some(part);
+    }
+    results.into_iter().flatten().collect()
+}
+
+async fn outcome(state: &State, chat: &Chat, call: &ToolCall, finish_reason: FinishReason) -> CallToolResponse {
+    if finish_reason == FinishReason::Length {
+        return failure("the answer was cut off by its token limit, so this call is not complete: nothing was done");
+    }
+    let span = info_span!("chat.tool", gen_ai.tool.name = %call.name, gen_ai.tool.call.id = %call.call_id);
+    call_tool(state, chat, call).instrument(span).await
+}
+
+async fn call_tool(state: &State, chat: &Chat, call: &ToolCall) -> CallToolResponse {
+    let message = CallToolRequest {
+        chat_id: chat.id.to_string(),
+        workspace_id: chat.workspace_id.map(|id| id.to_string()).unwrap_or_default(),
+        name: call.name.clone(),
+        args: call.args.clone(),
+        call_id: call.call_id.clone(),
+        // The number that the assistant message will have: the same for whoever runs this step.
+        idempotency_key: format!("{}/{}/{}", chat.id, chat.last_message_id + 1, call.call_id),
+    };
+    let mut tools = ToolServiceClient::new(state.neighbours.tools.clone())
+        .max_decoding_message_size(usize::MAX)
+        .max_encoding_message_size(usize::MAX);
+    let mut backoff = chatmesh_core::Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+    for attempt in 1.. {
+        let mut request = request_on_behalf_of(chat.owner_id, message.clone());
+        request.set_timeout(CALL_TIMEOUT);
+        match tools.call_tool(request).await {
+            Ok(response) => return response.into_inner(),
+            Err(status) if status.code() == Code::Unavailable && attempt < CALL_ATTEMPTS => {
+                tokio::time::sleep(backoff.next_pause()).await;
+            }
+            Err(status) => return unavailable(&status),
+        }
+    }
+    failure("the tool was not run")
+}
+
+fn unavailable(status: &Status) -> CallToolResponse {
+    failure(&format!("the tool could not be run: {}", status.message()))
+}
+
+fn failure(error: &str) -> CallToolResponse {
+    CallToolResponse { result: json!({ "error": error }).to_string(), is_error: true }
+}
+
+fn result_part(call: &ToolCall, outcome: CallToolResponse) -> Part {
+    let result = ToolResult {
+        call_id: call.call_id.clone(),
+        name: call.name.clone(),
+        result: outcome.result,
+        is_error: outcome.is_error,
+        provider_executed: false,
+    };
+    Part { body: Some(Body::ToolResult(result)), ..Part::default() }
+}

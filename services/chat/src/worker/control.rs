@@ -1,0 +1,117 @@
+//! Why a turn is stopped, and how a runner learns of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatmesh_bus::{Hint, Subscription};
+use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior};
+
+use crate::domain::{Chat, ChatId, RunnerId};
+use crate::hints;
+use crate::machine::Status;
+use crate::service::State;
+
+/// How often a runner looks at its chat when no hint comes.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Why a turn is stopped. The causes are kept apart: only an interrupted turn keeps its partial answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Its user asked for it.
+    Interrupted,
+    /// The process ends: another worker goes on.
+    Shutdown,
+    /// The lease is somebody else's: nothing may be written any more.
+    LeaseLost,
+}
+
+/// Stops a turn from outside of it; the first cause counts.
+#[derive(Debug, Clone)]
+pub(crate) struct Cancel(Arc<watch::Sender<Option<Cause>>>);
+
+impl Cancel {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(None)))
+    }
+
+    pub(crate) fn cancel(&self, cause: Cause) {
+        self.0.send_if_modified(|current| {
+            let first = current.is_none();
+            current.get_or_insert(cause);
+            first
+        });
+    }
+
+    async fn cancelled(&self) -> Cause {
+        let mut cause = self.0.subscribe();
+        match cause.wait_for(Option::is_some).await {
+            Ok(cause) => cause.unwrap_or(Cause::LeaseLost),
+            Err(_) => Cause::LeaseLost,
+        }
+    }
+}
+
+/// Watches one chat for its runner.
+pub(crate) struct Control {
+    state: Arc<State>,
+    chat: ChatId,
+    runner: RunnerId,
+    cancel: Cancel,
+    subscription: Option<Subscription>,
+    poll: Interval,
+}
+
+impl Control {
+    pub(crate) async fn new(state: Arc<State>, chat: ChatId, runner: RunnerId, cancel: Cancel) -> Self {
+        let subscription = state.bus.subscribe(&hints::about(chat)).await.ok();
+        let mut poll = tokio::time::interval(POLL_INTERVAL);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        poll.reset();
+        Self { state, chat, runner, cancel, subscription, poll }
+    }
+
+    /// Waits until the turn has to stop. A hint or the poll only makes it look: what counts is the database.
+    pub(crate) async fn stopped(&mut self) -> Cause {
+        loop {
+            let look = tokio::select! {
+                cause = self.cancel.cancelled() => return cause,
+                hint = next(&mut self.subscription) => self.concerns_us(hint),
+                _ = self.poll.tick() => true,
+            };
+            if !look {
+                continue;
+            }
+            if let Ok(Some(chat)) = self.state.store.get(self.chat).await
+                && let Some(cause) = self.cause(&chat)
+            {
+                return cause;
+            }
+        }
+    }
+
+    /// Most hints are about what this runner did itself.
+    fn concerns_us(&self, hint: Hint) -> bool {
+        let Hint::Message { payload, .. } = hint else { return true };
+        let Some(changed) = hints::read_changed(&payload) else { return false };
+        let ours = changed.runner_id == self.runner.to_string();
+        !ours || changed.status == i32::from(crate::convert::status(Status::Interrupting))
+    }
+
+    fn cause(&self, chat: &Chat) -> Option<Cause> {
+        if chat.lease.is_none_or(|lease| lease.runner_id != self.runner) {
+            return Some(Cause::LeaseLost);
+        }
+        (chat.status == Status::Interrupting).then_some(Cause::Interrupted)
+    }
+}
+
+async fn next(subscription: &mut Option<Subscription>) -> Hint {
+    if let Some(open) = subscription {
+        match open.next().await {
+            Some(hint) => return hint,
+            None => *subscription = None,
+        }
+    }
+    std::future::pending().await
+}

@@ -1,0 +1,115 @@
+//! Hints between services: "this changed, have a look". A message on the bus may be lost,
+//! doubled or reordered and nothing breaks, because receivers compare versions and read the
+//! database. Within one process the bus is memory, in a cluster it is NATS.
+
+mod memory;
+mod nats;
+mod subject;
+
+use bytes::Bytes;
+pub use subject::{Filter, Subject};
+
+use memory::MemoryBus;
+use nats::NatsBus;
+
+/// How many hints may wait for a subscriber before it is told that it missed some.
+const SUBSCRIPTION_CAPACITY: usize = 4096;
+
+/// A bus could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    /// The address is not one.
+    #[error("bus url `{0}` is not valid: use `memory:` or `nats://host:port`")]
+    InvalidUrl(String),
+    /// The server cannot be reached.
+    #[error("the bus is not available: {0}")]
+    Unavailable(String),
+}
+
+/// What a subscription yields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hint {
+    /// Something happened.
+    Message {
+        /// Where it was published.
+        subject: Subject,
+        /// What was published.
+        payload: Bytes,
+    },
+    /// Hints were lost: the subscriber was slow or the connection broke. Read the database.
+    Gap,
+}
+
+/// A handle to a bus; clones share its connection.
+#[derive(Debug, Clone)]
+pub struct Bus(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Memory(MemoryBus),
+    Nats(NatsBus),
+}
+
+impl Bus {
+    /// A bus within this process.
+    #[must_use]
+    pub fn memory() -> Self {
+        Self(Kind::Memory(MemoryBus::new()))
+    }
+
+    /// Connects to the bus that `url` names: `memory:` or `nats://host:port`. A NATS server that
+    /// goes away later is waited for: publishing then does nothing, subscriptions yield [`Hint::Gap`].
+    ///
+    /// # Errors
+    /// The url is not valid, or the server cannot be reached now.
+    pub async fn connect(url: &str) -> Result<Self, BusError> {
+        if url == "memory:" {
+            Ok(Self::memory())
+        } else if url.starts_with("nats://") {
+            Ok(Self(Kind::Nats(NatsBus::connect(url).await?)))
+        } else {
+            Err(BusError::InvalidUrl(url.to_owned()))
+        }
+    }
+
+    /// Offers a hint to whoever is subscribed now. Never fails: what must not be lost is in the database.
+    pub async fn publish(&self, subject: &Subject, payload: Bytes) {
+        match &self.0 {
+            Kind::Memory(bus) => bus.publish(subject, payload),
+            Kind::Nats(bus) => bus.publish(subject, payload).await,
+        }
+    }
+
+    /// Subscribes. Hints that are published after this returns arrive, as far as any do.
+    ///
+    /// # Errors
+    /// The server cannot be reached.
+    pub async fn subscribe(&self, filter: &Filter) -> Result<Subscription, BusError> {
+        match &self.0 {
+            Kind::Memory(bus) => Ok(Subscription(Source::Memory(bus.subscribe(filter)))),
+            Kind::Nats(bus) => Ok(Subscription(Source::Nats(Box::new(bus.subscribe(filter).await?)))),
+        }
+    }
+}
+
+/// A subscription; dropping it ends it.
+#[derive(Debug)]
+pub struct Subscription(Source);
+
+#[derive(Debug)]
+enum Source {
+    Memory(memory::MemorySubscription),
+    Nats(Box<nats::NatsSubscription>),
+}
+
+impl Subscription {
+    /// Waits for the next hint. `None` only after the bus itself is gone.
+    ///
+    /// Safe to use in `select!`: a hint is never lost by dropping the future.
+    pub async fn next(&mut self) -> Option<Hint> {
+        match &mut self.0 {
+            Source::Memory(subscription) => subscription.next().await,
+            Source::Nats(subscription) => subscription.next().await,
+        }
+    }
+}

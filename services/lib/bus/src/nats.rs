@@ -1,0 +1,97 @@
+//! The bus of a cluster: NATS core publish-subscribe.
+
+use std::time::Duration;
+
+use async_nats::{Client, ConnectOptions, Event, Subscriber};
+use bytes::Bytes;
+use futures::StreamExt as _;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+use tracing::warn;
+
+use crate::{BusError, Filter, Hint, SUBSCRIPTION_CAPACITY, Subject};
+
+/// How long the server may take to confirm that a subscription stands.
+const BARRIER_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Clone)]
+pub(crate) struct NatsBus {
+    client: Client,
+    /// Told each time that hints may have been lost.
+    gaps: broadcast::Sender<()>,
+}
+
+impl NatsBus {
+    pub(crate) async fn connect(url: &str) -> Result<Self, BusError> {
+        let gaps = broadcast::Sender::new(16);
+        let events = gaps.clone();
+        let client = ConnectOptions::new()
+            .subscription_capacity(SUBSCRIPTION_CAPACITY)
+            .event_callback(move |event| {
+                let gaps = events.clone();
+                async move {
+                    if matches!(event, Event::Connected | Event::SlowConsumer(_)) {
+                        let _ = gaps.send(());
+                    }
+                    if matches!(event, Event::Disconnected) {
+                        warn!("bus connection lost, going on at poll speed");
+                    }
+                }
+            })
+            .connect(url)
+            .await
+            .map_err(|error| BusError::Unavailable(error.to_string()))?;
+        Ok(Self { client, gaps })
+    }
+
+    pub(crate) async fn publish(&self, subject: &Subject, payload: Bytes) {
+        if let Err(error) = self.client.publish(subject.as_str().to_owned(), payload).await {
+            warn!(%subject, %error, "hint not published");
+        }
+    }
+
+    pub(crate) async fn subscribe(&self, filter: &Filter) -> Result<NatsSubscription, BusError> {
+        let unavailable = |error: String| BusError::Unavailable(error);
+        let gaps = self.gaps.subscribe();
+        let subscriber =
+            self.client.subscribe(filter.as_str().to_owned()).await.map_err(|error| unavailable(error.to_string()))?;
+        self.barrier().await?;
+        Ok(NatsSubscription { subscriber, gaps })
+    }
+
+    /// Waits until the server has seen everything that this client sent. A flush only empties the
+    /// client's own buffer, so a message to ourselves has to make the round trip.
+    async fn barrier(&self) -> Result<(), BusError> {
+        let round_trip = async {
+            let inbox = self.client.new_inbox();
+            let mut echo = self.client.subscribe(inbox.clone()).await.map_err(|error| error.to_string())?;
+            self.client.publish(inbox, Bytes::new()).await.map_err(|error| error.to_string())?;
+            echo.next().await.map(drop).ok_or_else(|| "connection closed".to_owned())
+        };
+        match tokio::time::timeout(BARRIER_TIMEOUT, round_trip).await {
+            Ok(result) => result.map_err(BusError::Unavailable),
+            Err(_) => Err(BusError::Unavailable("no answer in time".to_owned())),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct NatsSubscription {
+    subscriber: Subscriber,
+    gaps: broadcast::Receiver<()>,
+}
+
+impl NatsSubscription {
+    pub(crate) async fn next(&mut self) -> Option<Hint> {
+        tokio::select! {
+            message = self.subscriber.next() => message.map(|message| Hint::Message {
+                subject: Subject::topic(message.subject.as_str()),
+                payload: message.payload,
+            }),
+            gap = self.gaps.recv() => match gap {
+                Ok(()) | Err(RecvError::Lagged(_)) => Some(Hint::Gap),
+                Err(RecvError::Closed) => None,
+            },
+        }
+    }
+}

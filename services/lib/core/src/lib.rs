@@ -1,0 +1,17 @@
+//! The vocabulary that every part of the mesh shares: time, identifiers, pages, back-off and
+//! field violations. Nothing here does IO, and nothing here knows a service.
+
+mod backoff;
+mod clock;
+mod id;
+pub mod page;
+mod violations;
+
+pub use backoff::Backoff;
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use id::{IdSource, ParseIdError, SystemIds};
+pub use secrecy::{ExposeSecret, SecretString};
+#[doc(hidden)]
+pub use uuid;
+pub use uuid::Uuid;
+pub use violations::{Violation, Violations};

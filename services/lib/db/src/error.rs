@@ -1,0 +1,67 @@
+//! What can go wrong with a database, as callers decide by it.
+
+/// A database operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// A row with the same unique key exists.
+    #[error("a row with the same key exists")]
+    Unique(#[source] sqlx::Error),
+    /// The database cannot be reached, or has no connection free in time. The same call may succeed later.
+    #[error("the database is not available")]
+    Unavailable(#[source] sqlx::Error),
+    /// A column holds what its type does not allow.
+    #[error("column {column} holds an invalid value")]
+    Inconsistent {
+        /// The column.
+        column: String,
+        /// Why the value is not allowed.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The schema cannot be brought, or is not, up to date.
+    #[error("the schema is not up to date: {0}")]
+    Schema(String),
+    /// Anything else.
+    #[error("database error")]
+    Driver(#[source] sqlx::Error),
+}
+
+impl DbError {
+    /// A column holds what its type does not allow.
+    pub fn inconsistent(
+        column: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Inconsistent { column: column.into(), source: source.into() }
+    }
+
+    /// True where a row with the same unique key exists.
+    #[must_use]
+    pub fn is_unique_violation(&self) -> bool {
+        matches!(self, Self::Unique(_))
+    }
+}
+
+/// SQLSTATE classes of PostgreSQL that mean "not now": connection trouble, too many connections,
+/// operator intervention (shutdown, crash recovery).
+const UNAVAILABLE_CLASSES: [&str; 3] = ["08", "53", "57"];
+
+impl From<sqlx::Error> for DbError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(database) if database.is_unique_violation() => Self::Unique(error),
+            sqlx::Error::Database(database)
+                if database
+                    .code()
+                    .is_some_and(|code| UNAVAILABLE_CLASSES.iter().any(|class| code.starts_with(class))) =>
+            {
+                Self::Unavailable(error)
+            }
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+            _ => Self::Driver(error),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What every call between services has in common: one transport type for a socket and for the
+//! same process, who calls, deadlines, trace context, metrics, and errors as gRPC statuses.
+//!
+//! A server is wrapped by [`server::ServerLayer`], a client by [`client::Peer`]; the order of
+//! what they do is documented there and nowhere else.
+
+pub mod assertion;
+mod caller;
+pub mod client;
+mod deadline;
+mod error;
+mod handler;
+pub mod metadata;
+mod metrics;
+pub mod server;
+pub mod trace;
+mod transport;
+
+pub use caller::{Caller, Denied, Role, UserId};
+pub use error::{Code, ServiceError, status_with_reason};
+pub use handler::{streaming, unary};
+pub use metrics::RpcMetrics;
+pub use transport::{Transport, connect_lazy, local};

@@ -1,0 +1,158 @@
+//! One port for gRPC, reflection, health and HTTP.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tonic_health::server::HealthReporter;
+use tracing::{debug, warn};
+
+use crate::Tasks;
+
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a client may take to send the head of a request (HTTP/1.1).
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A bound port that nobody serves yet.
+#[derive(Debug)]
+pub struct Listener {
+    inner: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Binds a port; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// The address cannot be bound.
+    pub async fn bind(address: SocketAddr) -> std::io::Result<Self> {
+        let inner = TcpListener::bind(address).await?;
+        let address = inner.local_addr()?;
+        Ok(Self { inner, address })
+    }
+
+    /// The bound address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// Collects gRPC services with their health.
+#[derive(Debug)]
+pub struct GrpcRoutes {
+    routes: tonic::service::RoutesBuilder,
+    health: HealthReporter,
+}
+
+impl GrpcRoutes {
+    /// Health and reflection alone.
+    #[must_use]
+    pub fn new() -> Self {
+        let (health, health_service) = tonic_health::server::health_reporter();
+        let mut routes = tonic::service::Routes::builder();
+        routes.add_service(health_service);
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(chatmesh_proto::DESCRIPTORS)
+            .build_v1();
+        match reflection {
+            Ok(reflection) => {
+                routes.add_service(reflection);
+            }
+            Err(error) => warn!(%error, "reflection is not available"),
+        }
+        Self { routes, health }
+    }
+
+    /// Where the health of services is reported.
+    #[must_use]
+    pub fn health(&self) -> &HealthReporter {
+        &self.health
+    }
+
+    /// The routes of health and reflection alone, without a fallback, to be merged with others.
+    #[must_use]
+    pub fn into_health_router(self) -> Router {
+        let routes = self.routes.routes().prepare();
+        let any = axum::routing::any_service(routes);
+        Router::new()
+            .route("/grpc.health.v1.Health/{method}", any.clone())
+            .route("/grpc.reflection.v1.ServerReflection/{method}", any)
+    }
+}
+
+impl Default for GrpcRoutes {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Serves `router` until the shutdown begins, then lets open requests end until it is forced.
+pub async fn serve(listener: Listener, router: Router, tasks: Tasks) {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
+    let graceful = GracefulShutdown::new();
+    let soft = tasks.shutdown().soft().clone();
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.inner.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of descriptors, most likely: give the process a moment to close some.
+                    warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = soft.cancelled() => break,
+        };
+        serve_connection(stream, &builder, router.clone(), &graceful, &tasks);
+    }
+    drop(listener);
+    tokio::select! {
+        () = graceful.shutdown() => {}
+        () = tasks.shutdown().hard().cancelled() => {}
+    }
+}
+
+fn serve_connection(
+    stream: TcpStream,
+    builder: &Builder<TokioExecutor>,
+    router: Router,
+    graceful: &GracefulShutdown,
+    tasks: &Tasks,
+) {
+    // Without it, small messages wait for the acknowledgement of the ones before.
+    if let Err(error) = stream.set_nodelay(true) {
+        debug!(%error, "nodelay not set");
+    }
+    let connection =
+        builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(router)).into_owned();
+    let connection = graceful.watch(connection);
+    let hard = tasks.shutdown().hard().clone();
+    tasks.spawn("connection", async move {
+        tokio::select! {
+            ended = connection => {
+                if let Err(error) = ended {
+                    debug!(%error, "connection ended");
+                }
+            }
+            () = hard.cancelled() => {}
+        }
+    });
+}

@@ -1,0 +1,109 @@
+//! Logs and traces of a process: to standard error as text or JSON, and to an OpenTelemetry
+//! collector where one is named.
+
+use std::io::IsTerminal as _;
+
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::{KeyValue, global};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt};
+
+/// What to log and where to send traces.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Which events to log, in the language of `tracing_subscriber::EnvFilter`.
+    pub log: String,
+    /// How to log.
+    pub format: Format,
+    /// The collector's OTLP/gRPC address; traces are not exported where it is empty.
+    pub otlp_endpoint: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { log: "info".to_owned(), format: Format::Auto, otlp_endpoint: String::new() }
+    }
+}
+
+/// How to log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// One line of text per event.
+    Text,
+    /// One JSON object per event.
+    Json,
+}
+
+/// Telemetry could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter is not one.
+    #[error("telemetry.log is not a filter: {0}")]
+    InvalidFilter(#[from] tracing_subscriber::filter::ParseError),
+    /// The exporter could not be made.
+    #[error("telemetry.otlp_endpoint cannot be used: {0}")]
+    Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+}
+
+/// Keeps the exporter; what is still in it is sent by [`Guard::flush`].
+#[derive(Debug)]
+pub struct Guard {
+    provider: Option<SdkTracerProvider>,
+}
+
+impl Guard {
+    /// Sends what the exporter still holds, for at most a few seconds. Blocks: call it last.
+    pub fn flush(self) {
+        if let Some(provider) = self.provider {
+            // Nothing is left that could report a failure.
+            let _ = provider.shutdown();
+        }
+    }
+}
+
+/// Sets up logs and traces of the process under the name `service`. Call it once, within a tokio runtime.
+///
+/// # Errors
+/// The configuration cannot be used.
+pub fn init(service: &'static str, config: &Config) -> Result<Guard, TelemetryError> {
+    global::set_text_map_propagator(TraceContextPropagator::new());
+    let filter = EnvFilter::builder().parse(&config.log)?;
+    let json = match config.format {
+        Format::Auto => !std::io::stderr().is_terminal(),
+        Format::Text => false,
+        Format::Json => true,
+    };
+    let text = fmt::layer().with_writer(std::io::stderr);
+    let log = if json { text.json().flatten_event(true).boxed() } else { text.compact().boxed() };
+
+    let provider = tracer_provider(service, &config.otlp_endpoint)?;
+    let traces = provider
+        .as_ref()
+        .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("chatmesh")).with_filter(spans()));
+    // A second call, as in a test binary, keeps the first set-up.
+    let _ = tracing_subscriber::registry().with(log.with_filter(filter)).with(traces).try_init();
+    Ok(Guard { provider })
+}
+
+/// Traces hold the mesh's own spans, whatever is logged.
+fn spans() -> tracing_subscriber::filter::FilterFn {
+    tracing_subscriber::filter::filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("chatmesh"))
+}
+
+fn tracer_provider(service: &'static str, endpoint: &str) -> Result<Option<SdkTracerProvider>, TelemetryError> {
+    if endpoint.is_empty() {
+        return Ok(None);
+    }
+    let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
+    let resource = Resource::builder().with_attribute(KeyValue::new("service.name", service)).build();
+    Ok(Some(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build()))
+}

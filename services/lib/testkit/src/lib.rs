@@ -1,0 +1,7 @@
+//! chatmesh-testkit
+
+mod databases;
+pub mod recordings;
+pub mod simulator;
+
+pub use databases::{TestDb, databases, fresh_database, server, sqlite};

@@ -1,0 +1,71 @@
+//! What a message may contain, looked at alone.
+
+use serde_json::Value;
+
+use super::Refusal;
+
+/// Refuses a system prompt with empty blocks.
+pub(super) fn check_system(system: &Value) -> Result<(), Refusal> {
+    check_text_blocks("system", system)
+}
+
+/// Refuses a message that has the wrong role or empty or incomplete content.
+pub(super) fn check_message(index: usize, message: &Value) -> Result<(), Refusal> {
+    match message["role"].as_str() {
+        Some("user" | "assistant") => {}
+        role => {
+            return Err(Refusal::invalid(format!(
+                "messages: Unexpected role \"{}\". Allowed roles are \"user\" and \"assistant\".",
+                role.unwrap_or_default()
+            )));
+        }
+    }
+    let is_empty = match &message["content"] {
+        Value::String(text) => text.is_empty(),
+        Value::Array(blocks) => blocks.is_empty(),
+        _ => {
+            return Err(Refusal::invalid(format!("messages.{index}.content: Field required")));
+        }
+    };
+    if is_empty {
+        return Err(Refusal::invalid(format!(
+            "messages.{index}: all messages must have non-empty content except for the optional \
+             final assistant message"
+        )));
+    }
+    check_text_blocks("messages", &message["content"])?;
+    let blocks = message["content"].as_array().into_iter().flatten();
+    blocks
+        .enumerate()
+        .try_for_each(|(block_index, block)| check_block(&format!("messages.{index}.content.{block_index}"), block))
+}
+
+fn check_block(place: &str, block: &Value) -> Result<(), Refusal> {
+    match block["type"].as_str().unwrap_or_default() {
+        "" => Err(Refusal::invalid(format!("{place}.type: Field required"))),
+        "tool_use" if !block["input"].is_object() => {
+            Err(Refusal::invalid(format!("{place}.tool_use.input: Input should be a valid dictionary")))
+        }
+        "thinking" if block["signature"].as_str().is_none_or(str::is_empty) => {
+            Err(Refusal::invalid(format!("{place}.thinking.signature: Field required")))
+        }
+        "tool_result" => check_text_blocks("messages", &block["content"]),
+        _ => Ok(()),
+    }
+}
+
+fn check_text_blocks(place: &str, content: &Value) -> Result<(), Refusal> {
+    let blocks = content.as_array().into_iter().flatten();
+    for block in blocks.filter(|block| block["type"] == "text") {
+        let text = block["text"].as_str().unwrap_or_default();
+        if text.is_empty() {
+            let message = format!("{place}: text content blocks must be non-empty");
+            return Err(Refusal::invalid(message));
+        }
+        if text.trim().is_empty() {
+            let message = format!("{place}: text content blocks must contain non-whitespace text");
+            return Err(Refusal::invalid(message));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,54 @@
+use chatmesh_core::Violations;
+use chatmesh_proto::llm::v1 as pb;
+use chatmesh_rpc::Caller;
+
+use super::request_id;
+use crate::Error;
+use crate::domain::{Model, ModelId, Reference, check_model_name, check_options};
+use crate::service::State;
+use crate::store::Inserted;
+
+/// Creates a model.
+pub(super) async fn create_model(
+    state: &State,
+    caller: Caller,
+    request: pb::CreateModelRequest,
+) -> Result<pb::CreateModelResponse, Error> {
+    caller.require_admin()?;
+    let mut violations = Violations::new();
+    check_model_name("model", &request.model, &mut violations);
+    let name = if request.name.is_empty() { request.model.clone() } else { request.name };
+    if name != request.model {
+        check_model_name("name", &name, &mut violations);
+    }
+    let options = request.options.unwrap_or_default();
+    check_options(&options, &mut violations);
+    let request_id = request_id(&request.request_id, &mut violations);
+    violations.require(!request.provider.is_empty(), "provider", "must be the name or identifier of a provider");
+    violations.finish(Some(()))?;
+    let provider = state.store.find_provider(&Reference::from(request.provider.as_str())).await?;
+    let provider = provider.ok_or_else(|| {
+        Violations::one("provider", format!("names no provider: `{}` not found", request.provider))
+    })?;
+
+    let now = state.clock.now();
+    let model = Model {
+        id: ModelId(state.ids.next()),
+        name,
+        provider_id: provider.id,
+        provider: provider.name,
+        model: request.model,
+        context_limit: request.context_limit,
+        is_default: request.is_default,
+        enabled: true,
+        options,
+        created_at: now,
+        updated_at: now,
+    };
+    match state.store.insert_model(&model, request_id).await? {
+        Inserted::Created(model) | Inserted::Repeated(model) => {
+            Ok(pb::CreateModelResponse { model: Some(model.into()) })
+        }
+        Inserted::NameTaken => Err(Error::Exists { kind: "model", name: model.name }),
+    }
+}

@@ -1,0 +1,48 @@
+use chatmesh_core::Violations;
+use chatmesh_proto::llm::v1 as pb;
+use chatmesh_rpc::Caller;
+
+use super::request_id;
+use crate::Error;
+use crate::domain::{
+    Provider, ProviderId, Source, check_api_key, check_base_url, check_provider_name, check_provider_type,
+};
+use crate::service::State;
+use crate::store::Inserted;
+
+/// Creates a provider.
+pub(super) async fn create_provider(
+    state: &State,
+    caller: Caller,
+    request: pb::CreateProviderRequest,
+) -> Result<pb::CreateProviderResponse, Error> {
+    caller.require_admin()?;
+    let mut violations = Violations::new();
+    check_provider_name(&request.name, &mut violations);
+    let provider_type = check_provider_type(request.r#type, &mut violations);
+    check_base_url(&request.base_url, &mut violations);
+    check_api_key(&request.api_key, &mut violations);
+    let request_id = request_id(&request.request_id, &mut violations);
+    violations.finish(Some(()))?;
+
+    let id = ProviderId(state.ids.next());
+    let now = state.clock.now();
+    let key = Some(request.api_key).filter(|key| !key.is_empty()).map(Into::into);
+    let provider = Provider {
+        id,
+        name: request.name,
+        provider_type,
+        base_url: request.base_url,
+        sealed_api_key: key.map(|key| state.sealer.seal(id, &key)).transpose()?,
+        enabled: true,
+        source: Source::Database,
+        created_at: now,
+        updated_at: now,
+    };
+    match state.store.insert_provider(&provider, request_id).await? {
+        Inserted::Created(provider) | Inserted::Repeated(provider) => {
+            Ok(pb::CreateProviderResponse { provider: Some(provider.into()) })
+        }
+        Inserted::NameTaken => Err(Error::Exists { kind: "provider", name: provider.name }),
+    }
+}

@@ -1,0 +1,25 @@
+use chatmesh_proto::llm::v1 as pb;
+use chatmesh_rpc::Caller;
+
+use crate::Error;
+use crate::domain::{Model, Reference};
+use crate::service::State;
+
+/// Returns a model, or the default.
+pub(super) async fn get_model(
+    state: &State,
+    _caller: Caller,
+    request: pb::GetModelRequest,
+) -> Result<pb::GetModelResponse, Error> {
+    let model = find_model(state, &request.model).await?;
+    Ok(pb::GetModelResponse { model: Some(model.into()) })
+}
+
+/// Finds the model that a reference names, or the default where it is empty.
+pub(super) async fn find_model(state: &State, reference: &str) -> Result<Model, Error> {
+    if reference.is_empty() {
+        return state.store.default_model().await?.ok_or(Error::NoDefaultModel);
+    }
+    let model = state.store.find_model(&Reference::from(reference)).await?;
+    model.ok_or_else(|| Error::NotFound { kind: "model", name: reference.to_owned() })
+}

@@ -1,0 +1,38 @@
+use chatmesh_core::Violations;
+use chatmesh_proto::llm::v1 as pb;
+use chatmesh_rpc::Caller;
+
+use super::find_provider;
+use crate::Error;
+use crate::domain::{Source, check_api_key, check_base_url};
+use crate::service::State;
+
+/// Changes the fields of a provider that are set.
+pub(super) async fn update_provider(
+    state: &State,
+    caller: Caller,
+    request: pb::UpdateProviderRequest,
+) -> Result<pb::UpdateProviderResponse, Error> {
+    caller.require_admin()?;
+    let mut violations = Violations::new();
+    check_base_url(request.base_url.as_deref().unwrap_or_default(), &mut violations);
+    check_api_key(request.api_key.as_deref().unwrap_or_default(), &mut violations);
+    violations.finish(Some(()))?;
+
+    let mut provider = find_provider(state, &request.provider).await?;
+    if provider.source == Source::Environment {
+        let description = "is set by the environment of the mesh: change the variable instead";
+        return Err(Violations::one("provider", description).into());
+    }
+    if let Some(base_url) = request.base_url {
+        provider.base_url = base_url;
+    }
+    if let Some(key) = request.api_key {
+        let key = Some(key).filter(|key| !key.is_empty()).map(Into::into);
+        provider.sealed_api_key = key.map(|key| state.sealer.seal(provider.id, &key)).transpose()?;
+    }
+    provider.enabled = request.enabled.unwrap_or(provider.enabled);
+    provider.updated_at = state.clock.now();
+    state.store.update_provider(&provider).await?;
+    Ok(pb::UpdateProviderResponse { provider: Some(provider.into()) })
+}

@@ -1,0 +1,161 @@
+//! One row per answer or accident, and what it means.
+
+use ErrorKind::{
+    Auth, Config, ContentFilter, Generic, MissingKey, Overloaded, ProviderDisabled, RateLimit, StreamSilenceTimeout,
+    Timeout, UsageLimit,
+};
+use chatmesh_proto::common::v1::ErrorKind;
+
+use super::{answered, classify};
+use crate::classify::{Cause, Failure, Transport, parse_body};
+
+pub(super) enum From {
+    Status(u16, &'static str),
+    /// An error in a stream that began with a success.
+    InStream(&'static str),
+    Ours(Cause),
+}
+use From::{InStream, Ours, Status};
+
+pub(super) struct Row {
+    from: From,
+    kind: ErrorKind,
+    retryable: bool,
+    flag: &'static str,
+}
+
+impl Row {
+    pub(super) fn failure(&self) -> Failure {
+        match self.from {
+            Status(status, body) => answered(status, body),
+            InStream(body) => parse_body(body.as_bytes()),
+            Ours(cause) => Failure::of(cause, ""),
+        }
+    }
+}
+
+const fn row(from: From, kind: ErrorKind, retryable: bool) -> Row {
+    Row { from, kind, retryable, flag: "" }
+}
+
+const fn overflow(status: u16, body: &'static str) -> Row {
+    Row { from: Status(status, body), kind: Config, retryable: false, flag: "overflow" }
+}
+
+#[rustfmt::skip]
+pub(super) const ROWS: &[Row] = &[
+    row(Status(529, r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#), Overloaded, true),
+    row(InStream(r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#), Overloaded, true),
+    row(InStream(r#"{"type":"error","error":{"type":"api_error","message":"Overloaded"}}"#), Overloaded, true),
+    row(Status(503, r#"{"error":{"code":"server_is_overloaded","message":"Please slow down"}}"#), Overloaded, true),
+    row(Status(503, "The engine is currently overloaded, please try again later"), Overloaded, true),
+    row(Status(429, r#"{"type":"error","error":{"type":"rate_limit_error","message":"Number of request tokens has exceeded your per-minute rate limit"}}"#), RateLimit, true),
+    row(Status(429, r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}"#), UsageLimit, false),
+    row(Status(400, r#"{"error":{"message":"x","code":"insufficient_quota"}}"#), UsageLimit, false),
+    row(InStream(r#"{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}"#), UsageLimit, false),
+    row(Status(403, "quota exceeded, check billing"), UsageLimit, false),
+    row(Status(429, "billing hard limit rate"), RateLimit, true),
+    row(Status(402, ""), UsageLimit, false),
+    row(Status(402, r#"{"error":{"code":402,"message":"Insufficient credits"}}"#), UsageLimit, false),
+    row(Status(400, r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the API."}}"#), UsageLimit, false),
+    row(Status(429, r#"{"type":"error","error":{"type":"rate_limit_error","message":"x","details":{"error_code":"enforced_spend_limit_reached"}}}"#), UsageLimit, false),
+    row(Status(429, r#"{"type":"error","error":{"type":"rate_limit_error","message":"x","details":{"error_code":"ramp_limit_exceeded"}}}"#), UsageLimit, false),
+    row(Status(400, r#"{"type":"error","error":{"type":"invalid_request_error","message":"This organization has reached its spend limit."}}"#), UsageLimit, false),
+    row(Status(429, r#"{"error":{"status":"RESOURCE_EXHAUSTED","message":"Quota exceeded","details":[{"violations":[{"quotaId":"GenerateRequestsPerDayPerProject"}]}]}}"#), UsageLimit, false),
+    row(Status(429, r#"{"error":{"status":"RESOURCE_EXHAUSTED","message":"Quota exceeded","details":[{"violations":[{"quotaId":"GenerateRequestsPerMinutePerProject"}]}]}}"#), RateLimit, true),
+    row(Status(401, ""), Auth, false),
+    row(Status(401, r#"{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}"#), Auth, false),
+    row(InStream(r#"{"type":"error","error":{"type":"authentication_error","message":"no"}}"#), Auth, false),
+    row(Status(403, "Forbidden"), Auth, false),
+    row(Status(403, r#"{"type":"error","error":{"type":"permission_error","message":"Your key may not do this."}}"#), Auth, false),
+    row(Status(403, r#"{"message":"You don't have access to the model with the specified model ID in this region."}"#), Config, false),
+    row(Status(400, r#"{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#), Auth, false),
+    row(Status(403, r#"{"__type":"com.amazon#UnrecognizedClientException","message":"The security token is invalid"}"#), Auth, false),
+    row(Status(403, r#"{"__type":"ExpiredTokenException","message":"The security token has expired"}"#), Auth, false),
+    row(Status(404, r#"{"error":{"code":"DeploymentNotFound","message":"The API deployment for this resource does not exist."}}"#), Config, false),
+    row(Status(404, r#"{"type":"error","error":{"type":"not_found_error","message":"model: claude-99"}}"#), Config, false),
+    row(Status(404, r#"{"error":{"message":"The model `x` does not exist","type":"invalid_request_error","code":"model_not_found"}}"#), Config, false),
+    row(Status(429, "model not found"), Config, false),
+    row(Status(503, "unsupported model"), Config, false),
+    row(Status(400, r#"{"error":{"message":"Unsupported value: 'temperature'","type":"invalid_request_error"}}"#), Config, false),
+    row(Status(422, r#"{"detail":[{"loc":["body"],"msg":"field required"}]}"#), Config, false),
+    row(Status(413, ""), Config, false),
+    row(Status(405, ""), Config, false),
+    row(Status(308, ""), Config, false),
+    overflow(400, r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum"}}"#),
+    overflow(400, r#"{"type":"error","error":{"type":"invalid_request_error","message":"input length and `max_tokens` exceed context limit: 190000 + 32000 > 200000"}}"#),
+    overflow(400, r#"{"error":{"message":"This model's maximum context length is 128000 tokens. However, your messages resulted in 130000 tokens.","code":"context_length_exceeded"}}"#),
+    overflow(400, r#"{"message":"Range of input length should be [1, 30720]"}"#),
+    overflow(400, r#"{"error":{"message":"Input too long: 250000 input tokens, limit is 200000"}}"#),
+    overflow(400, r#"{"error":{"message":"The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).","status":"INVALID_ARGUMENT"}}"#),
+    overflow(400, r#"{"message":"Input is too long for requested model."}"#),
+    overflow(400, r#"{"error":{"message":"Your input exceeds the context window of this model."}}"#),
+    overflow(500, r#"{"error":{"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}"#),
+    overflow(429, "This model's maximum context length is 8192 tokens"),
+    row(Status(429, r#"{"error":{"message":"Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 40000","code":"rate_limit_exceeded"}}"#), RateLimit, true),
+    row(Status(408, ""), Timeout, true),
+    row(Status(502, "<html><title>502 Bad Gateway</title></html>"), Timeout, true),
+    row(Status(503, ""), Timeout, true),
+    row(Status(504, r#"{"type":"error","error":{"type":"timeout_error","message":"Request timed out"}}"#), Timeout, true),
+    row(InStream(r#"{"type":"error","error":{"type":"timeout_error","message":"x"}}"#), Timeout, true),
+    row(Status(424, r#"{"message":"modelStreamErrorException"}"#), Timeout, true),
+    row(InStream(r#"{"error":{"code":502,"message":"Provider returned error","metadata":{"provider_name":"x"}}}"#), Timeout, true),
+    row(InStream(r#"{"error":{"code":429,"message":"Provider returned error"}}"#), RateLimit, true),
+    row(InStream("read: connection reset by peer"), Timeout, true),
+    row(InStream("dial tcp: connection refused"), Timeout, true),
+    row(InStream("unexpected EOF"), Timeout, true),
+    row(InStream("write: broken pipe"), Timeout, true),
+    row(InStream("lookup api.example: no such host"), Timeout, true),
+    row(InStream("net/http: TLS handshake timeout"), Timeout, true),
+    row(InStream("upstream failed with status code: 503"), Timeout, true),
+    row(Ours(Cause::Transport(Transport::Unavailable)), Timeout, true),
+    row(Ours(Cause::Transport(Transport::Refused)), Generic, false),
+    row(Ours(Cause::Transport(Transport::Canceled)), Generic, false),
+    row(Ours(Cause::Transport(Transport::Misconfigured)), Config, false),
+    row(Ours(Cause::Incomplete), Timeout, true),
+    row(Ours(Cause::Protocol), Generic, true),
+    row(Ours(Cause::StartTimeout), StreamSilenceTimeout, true),
+    row(Ours(Cause::SilenceTimeout), StreamSilenceTimeout, true),
+    row(Ours(Cause::Deadline), Timeout, false),
+    row(InStream("context deadline exceeded"), Timeout, false),
+    row(Ours(Cause::Canceled), Generic, false),
+    row(InStream("the chat was interrupted by the user"), Generic, false),
+    row(Ours(Cause::ProviderDisabled), ProviderDisabled, false),
+    row(InStream(r#"{"error":{"code":"provider_disabled","message":"x"}}"#), ProviderDisabled, false),
+    row(Ours(Cause::MissingKey), MissingKey, false),
+    row(Ours(Cause::Configuration), Config, false),
+    row(Status(500, "context canceled"), Generic, true),
+    row(Status(500, "<html><title>Internal Server Error</title></html>"), Generic, true),
+    row(Status(500, r#"{"type":"error","error":{"type":"api_error","message":"Internal server error"}}"#), Generic, true),
+    row(InStream(r#"{"type":"error","error":{"type":"api_error","message":"Internal server error"}}"#), Generic, true),
+    row(InStream(r#"{"error":{"message":"The server had an error while processing your request","type":"server_error"}}"#), Generic, true),
+    row(Status(520, ""), Generic, true),
+    row(Status(409, r#"{"type":"error","error":{"type":"conflict_error","message":"x"}}"#), Generic, true),
+    row(InStream("stream 429 was closed"), Generic, false),
+    row(InStream("cannot use port 5003"), Generic, false),
+    row(InStream("see id req_500"), Generic, false),
+    row(InStream("used 503 tokens"), Generic, false),
+    row(Status(418, "teapot"), Generic, false),
+    Row { from: Status(400, r#"{"error":{"message":"Previous response with id 'resp_1' not found.","code":"previous_response_not_found"}}"#), kind: Generic, retryable: true, flag: "chain" },
+    row(Status(400, r#"{"error":{"message":"The encrypted content could not be verified","code":"invalid_encrypted_content"}}"#), Config, false),
+    row(Status(400, r#"{"type":"error","error":{"type":"invalid_request_error","message":"messages.1.content.0: Invalid `signature` in `thinking` block"}}"#), Config, false),
+    row(Status(400, r#"{"error":{"message":"No tool output found for function call call_X.","type":"invalid_request_error"}}"#), Generic, false),
+    row(Status(429, r#"{"message":"Too many requests","__type":"ThrottlingException"}"#), RateLimit, true),
+    row(Status(400, r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#), RateLimit, true),
+    row(Status(429, r#"{"__type":"ModelNotReadyException","message":"x"}"#), RateLimit, true),
+    row(InStream("Rate limit reached for requests"), RateLimit, true),
+    row(Status(400, r#"{"error":{"code":"content_filter","message":"The response was filtered","innererror":{"code":"ResponsibleAIPolicyViolation"}}}"#), ContentFilter, false),
+];
+
+#[test]
+fn every_row_means_what_it_says() {
+    assert!(ROWS.len() >= 60);
+    for row in ROWS {
+        let failure = row.failure();
+        let error = classify(&failure);
+        assert_eq!((error.kind(), error.retryable), (row.kind, row.retryable), "{failure:?}");
+        assert_eq!(error.context_overflow, row.flag == "overflow", "{failure:?}");
+        assert_eq!(error.chain_broken, row.flag == "chain", "{failure:?}");
+        assert!(!error.detail.contains("call_X"), "{failure:?}");
+    }
+}

@@ -1,0 +1,165 @@
+//! Calls models: encodes the request, sends it, and turns whatever comes back, or does not come
+//! back, into one stream of events.
+
+mod drive;
+mod reply;
+mod target;
+
+use std::time::Duration;
+
+use async_stream::stream;
+use chatmesh_proto::llm::v1::{GenerateRequest, GenerateResponse, ProviderType, Warning};
+use futures::{Stream, StreamExt};
+use reqwest::redirect;
+use tokio::time::Instant;
+
+use self::drive::{Limits, drive};
+use self::reply::Reply;
+pub use self::target::{Target, endpoint};
+use crate::classify::{Cause, Failure};
+use crate::codec::{Call, Codec, Encoded, Event, call_ids, for_provider};
+use crate::simulated::{self, Simulated};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often an idle connection with open streams is asked whether it still exists, and for how
+/// long the answer may take.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// A client of providers. Cheap to clone; all clones share their connections.
+#[derive(Debug, Clone)]
+pub struct ProviderClient {
+    http: reqwest::Client,
+    simulated: Simulated,
+}
+
+impl ProviderClient {
+    /// Builds the client. It never retries and never follows a redirect: whoever calls it owns
+    /// the retries, and a key goes where it was configured to go and nowhere else.
+    ///
+    /// # Errors
+    /// The TLS library has no crypto provider or no roots; binaries install a provider at start.
+    pub fn build() -> Result<Self, reqwest::Error> {
+        Self::from_builder(reqwest::Client::builder())
+    }
+
+    fn from_builder(builder: reqwest::ClientBuilder) -> Result<Self, reqwest::Error> {
+        let http = builder
+            .user_agent(concat!("chatmesh/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .tcp_nodelay(true)
+            .tcp_keepalive(KEEP_ALIVE)
+            .http2_adaptive_window(true)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .http2_keep_alive_timeout(KEEP_ALIVE)
+            .build()?;
+        Ok(Self { http, simulated: Simulated::default() })
+    }
+
+    /// Sets how the simulated provider behaves.
+    #[must_use]
+    pub fn with_simulated(mut self, simulated: Simulated) -> Self {
+        self.simulated = simulated;
+        self
+    }
+
+    /// Calls a model once. The stream ends with exactly one `finish` or `error`; failures are
+    /// events and never anything else. Dropping the stream ends the provider's request at once.
+    pub fn generate(
+        &self,
+        target: Target,
+        request: GenerateRequest,
+    ) -> impl Stream<Item = GenerateResponse> + Send + use<> {
+        let client = self.clone();
+        let events = stream! {
+            if target.provider_type == ProviderType::Simulated {
+                let mut events = std::pin::pin!(simulated::generate(client.simulated, &target, &request));
+                while let Some(event) = events.next().await {
+                    yield event;
+                }
+                return;
+            }
+            let limits = Limits::of(&request, Instant::now());
+            let outgoing = match Outgoing::prepare(&target, &request) {
+                Ok(outgoing) => outgoing,
+                Err(failure) => {
+                    yield Event::Error(target.classifier().classify(&failure));
+                    return;
+                }
+            };
+            let Outgoing { codec, http, warnings } = outgoing;
+            for warning in warnings {
+                yield Event::Warning(warning);
+            }
+            let context = target.response_context(call_ids::used(&request));
+            // The prompt is on its way; a long answer need not keep a second copy of it alive.
+            drop(request);
+            let reply = match reply::send(&client.http, http, codec, limits).await {
+                Ok(reply) => reply,
+                Err(failure) => {
+                    yield Event::Error(target.classifier().classify(&failure));
+                    return;
+                }
+            };
+            match reply {
+                Reply::Whole(body) => {
+                    let mut events = Vec::new();
+                    codec.decode_unary(context, &body, &mut events);
+                    for event in events {
+                        yield event;
+                    }
+                }
+                Reply::Stream(body) => {
+                    let mut events = std::pin::pin!(drive(body, codec.decoder(context), limits));
+                    while let Some(event) = events.next().await {
+                        yield event;
+                    }
+                }
+            }
+        };
+        events.map(|event| GenerateResponse { event: Some(event) })
+    }
+}
+
+/// A request that is ready to be sent.
+struct Outgoing {
+    codec: &'static dyn Codec,
+    http: http::Request<bytes::Bytes>,
+    warnings: Vec<Warning>,
+}
+
+impl Outgoing {
+    fn prepare(target: &Target, request: &GenerateRequest) -> Result<Self, Failure> {
+        let codec = for_provider(target.provider_type)
+            .ok_or_else(|| Failure::configuration("providers of this type cannot be called by this version"))?;
+        let call = Call { request, model: &target.model, options: &target.options };
+        let Encoded { path, mut headers, body, warnings } = codec.encode(&call)?;
+        match &target.api_key {
+            Some(key) => codec.authorize(key, &mut headers)?,
+            // A server of the user's own may do without a key, a public one does not.
+            None if target.base_url.is_empty() => {
+                return Err(Failure::of(Cause::MissingKey, "no key is configured"));
+            }
+            None => {}
+        }
+        let base_url = match target.base_url.as_str() {
+            "" => codec
+                .default_base_url()
+                .ok_or_else(|| Failure::configuration("the provider has no address; set its base URL"))?,
+            base_url => base_url,
+        };
+        let url = endpoint(base_url, path)?;
+        let mut http = http::Request::new(body);
+        *http.method_mut() = http::Method::POST;
+        *http.uri_mut() =
+            url.as_str().parse().map_err(|_| Failure::configuration("the base URL of the provider cannot be used"))?;
+        *http.headers_mut() = headers;
+        Ok(Self { codec, http, warnings })
+    }
+}
+
+#[cfg(test)]
+mod tests;

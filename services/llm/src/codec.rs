@@ -1,0 +1,162 @@
+//! The wire protocols of providers, as pure functions and state machines.
+//!
+//! A [`Codec`] turns a [`Call`] into the request of one protocol and makes a [`Decoder`] for the
+//! answer. Nothing here does I/O or knows the time. What every codec guarantees:
+//!
+//! - Events come in the order of the provider's stream and do not depend on how the bytes were
+//!   cut. Parts are numbered from 0 in the order in which they began.
+//! - Every answer ends with exactly one terminal event, a finish or an error.
+//! - Folding the events of a stream ([`fold::Folded`]) gives the same as the unary answer.
+//! - What a provider wants back is kept as `ProviderMetadata` on the part that it came with, and
+//!   the encoder of the same protocol puts it back in place; what belongs to another protocol is
+//!   left out.
+
+pub mod anthropic;
+pub(crate) mod assembly;
+mod attachment;
+pub mod call_ids;
+pub mod fold;
+mod history;
+mod json;
+mod metadata;
+pub mod openai_chat;
+mod schema;
+#[cfg(test)]
+pub(crate) mod testing;
+mod warnings;
+
+use std::collections::HashSet;
+use std::fmt;
+
+use bytes::Bytes;
+use chatmesh_proto::llm::v1::{GenerateRequest, ModelOptions, ProviderType, Warning, generate_response};
+use http::{HeaderMap, HeaderValue};
+use secrecy::SecretString;
+
+use crate::classify::{Classifier, Failure};
+
+/// One event of an answer.
+pub type Event = generate_response::Event;
+
+/// What to ask a model.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The conversation, the tools and the caller's limits. `model` is not looked at.
+    pub request: &'a GenerateRequest,
+    /// What the provider calls the model.
+    pub model: &'a str,
+    /// How the model is called.
+    pub options: &'a ModelOptions,
+}
+
+/// A request of one protocol, without address and key.
+#[derive(Debug, Clone)]
+pub struct Encoded {
+    /// The path after the version, without a leading slash, such as `chat/completions`.
+    pub path: &'static str,
+    /// The headers that the protocol demands, credentials excepted.
+    pub headers: HeaderMap,
+    /// The JSON body.
+    pub body: Bytes,
+    /// Settings that were not used and repairs of the conversation.
+    pub warnings: Vec<Warning>,
+}
+
+/// What a decoder must know about the call whose answer it reads.
+#[derive(Debug, Clone, Default)]
+pub struct ResponseContext {
+    /// Decides what failures mean; knows the provider's display name.
+    pub classifier: Classifier,
+    /// What the provider was asked for; stands in where the answer names no model.
+    pub model: String,
+    /// The name of the configured model.
+    pub model_name: String,
+    /// The model's context limit in tokens; 0 where it is not known.
+    pub context_limit: u32,
+    /// The identifiers of the conversation's tool calls; an answer never uses one again.
+    pub used_call_ids: HashSet<String>,
+}
+
+/// One wire protocol.
+pub trait Codec: fmt::Debug + Send + Sync {
+    /// Where the provider is reached when nobody configured an address; `None` where only the
+    /// user can know.
+    fn default_base_url(&self) -> Option<&'static str>;
+
+    /// Encodes a call that asks for a stream.
+    ///
+    /// # Errors
+    /// The call cannot be expressed at all, such as a conversation without a message.
+    fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure>;
+
+    /// Adds the key to the headers, marked as sensitive.
+    ///
+    /// # Errors
+    /// The key has characters that no header may have.
+    fn authorize(&self, key: &SecretString, headers: &mut HeaderMap) -> Result<(), Failure>;
+
+    /// Makes a decoder for a stream.
+    fn decoder(&self, context: ResponseContext) -> Box<dyn Decoder>;
+
+    /// Decodes an answer that came as one JSON document; appends its events, the terminal one
+    /// included.
+    fn decode_unary(&self, context: ResponseContext, body: &[u8], out: &mut Vec<Event>);
+
+    /// Reads the answer to a request that failed. `body` may be cut.
+    fn decode_error(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Failure;
+}
+
+/// Reads one stream. After the terminal event every call does nothing.
+pub trait Decoder: Send {
+    /// Reads the next bytes and appends their events to `out`. Returns whether the provider
+    /// showed that it is alive: an event or a comment was complete, whatever it said.
+    fn push(&mut self, bytes: &[u8], out: &mut Vec<Event>) -> bool;
+
+    /// True where everything that a finish needs was read, though the provider has not ended
+    /// the stream yet.
+    fn is_complete(&self) -> bool;
+
+    /// The stream ended. Appends the terminal event.
+    fn finish(&mut self, out: &mut Vec<Event>);
+
+    /// The stream broke. Appends the terminal event, which is a finish where the answer is
+    /// complete all the same.
+    fn fail(&mut self, failure: &Failure, out: &mut Vec<Event>);
+}
+
+/// The codec for a type of provider; `None` where its protocol is not spoken here.
+///
+/// `PROVIDER_TYPE_OPENAI` is served through Chat Completions, which the same address and the
+/// same key offer, until there is a codec for Responses.
+pub fn for_provider(provider: ProviderType) -> Option<&'static dyn Codec> {
+    use self::openai_chat::{COMPATIBLE, OPENAI, OPENROUTER, VERCEL};
+    Some(match provider {
+        ProviderType::Anthropic => &anthropic::Anthropic,
+        ProviderType::Openai | ProviderType::OpenaiChat => &OPENAI,
+        ProviderType::OpenaiCompatible => &COMPATIBLE,
+        ProviderType::Openrouter => &OPENROUTER,
+        ProviderType::Vercel => &VERCEL,
+        ProviderType::Unspecified
+        | ProviderType::Google
+        | ProviderType::Vertex
+        | ProviderType::Azure
+        | ProviderType::Bedrock
+        | ProviderType::Simulated => return None,
+    })
+}
+
+/// Headers of every request that asks for a stream.
+fn stream_headers() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(http::header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+    headers
+}
+
+/// A header with a key in it, hidden from logs.
+fn sensitive(value: &str) -> Result<HeaderValue, Failure> {
+    let mut header = HeaderValue::from_str(value)
+        .map_err(|_| Failure::configuration("the API key has characters that a header cannot carry"))?;
+    header.set_sensitive(true);
+    Ok(header)
+}

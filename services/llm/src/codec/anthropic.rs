@@ -1,0 +1,70 @@
+//! Anthropic Messages (<https://docs.anthropic.com/en/api/messages>), version 2023-06-01.
+
+mod errors;
+mod messages;
+mod request;
+mod response;
+mod stream;
+mod thinking;
+mod types;
+mod usage;
+
+use http::{HeaderMap, HeaderName};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Call, Codec, Decoder, Encoded, Event, ResponseContext, sensitive};
+use crate::classify::Failure;
+
+/// Whose metadata is understood here.
+pub const NAMESPACE: &str = "anthropic";
+
+/// The signature of a thinking block, a JSON string.
+const THINKING_SIGNATURE: &str = "thinking_signature";
+/// A whole block of thinking that the provider hid.
+const REDACTED_THINKING: &str = "redacted_thinking";
+/// A whole block of a tool that the provider ran, call or result.
+const SERVER_TOOL: &str = "server_tool";
+/// The fields of a `tool_use` block beside the usual ones, a JSON object.
+const TOOL_USE: &str = "tool_use";
+/// One citation of a text block.
+const CITATION: &str = "citation";
+/// A whole block of a type that is not known here.
+const RAW: &str = "raw";
+/// The container that code ran in.
+const CONTAINER: &str = "container";
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// The codec for Anthropic Messages.
+#[derive(Debug, Clone, Copy)]
+pub struct Anthropic;
+
+impl Codec for Anthropic {
+    fn default_base_url(&self) -> Option<&'static str> {
+        Some("https://api.anthropic.com")
+    }
+
+    fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
+        request::encode(call)
+    }
+
+    fn authorize(&self, key: &SecretString, headers: &mut HeaderMap) -> Result<(), Failure> {
+        headers.insert(API_KEY, sensitive(key.expose_secret())?);
+        Ok(())
+    }
+
+    fn decoder(&self, context: ResponseContext) -> Box<dyn Decoder> {
+        Box::new(stream::StreamDecoder::new(context))
+    }
+
+    fn decode_unary(&self, context: ResponseContext, body: &[u8], out: &mut Vec<Event>) {
+        response::decode(context, body, out);
+    }
+
+    fn decode_error(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> Failure {
+        errors::decode(status, headers, body)
+    }
+}
+
+#[cfg(test)]
+mod tests;

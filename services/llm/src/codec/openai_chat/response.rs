@@ -1,0 +1,13 @@
+//! Reads an answer that came as one document, by the same steps as a stream.
+
+use super::dialect::Dialect;
+use super::stream::machine::Machine;
+use crate::codec::{Event, ResponseContext};
+
+/// Appends the events of a whole answer.
+pub(super) fn decode(dialect: &'static Dialect, context: ResponseContext, body: &[u8], out: &mut Vec<Event>) {
+    let mut machine = Machine::new(dialect, context);
+    let body = String::from_utf8_lossy(body);
+    machine.whole(&body, out);
+    machine.end(out);
+}

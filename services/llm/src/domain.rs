@@ -1,0 +1,157 @@
+//! Providers and models, as they are configured.
+
+use chatmesh_core::{Timestamp, Violations, typed_id};
+use chatmesh_proto::llm::v1::{ModelOptions, ProviderType};
+use url::Url;
+
+typed_id!(
+    /// A provider.
+    ProviderId,
+    /// A model.
+    ModelId,
+);
+
+/// Where a provider's row comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Someone created it.
+    Database,
+    /// It was taken from the environment at start.
+    Environment,
+}
+
+/// A configured source of models.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Provider {
+    /// The identifier.
+    pub id: ProviderId,
+    /// Unique.
+    pub name: String,
+    /// What it speaks.
+    pub provider_type: ProviderType,
+    /// Where it is; its public address where it is empty.
+    pub base_url: String,
+    /// The key, sealed.
+    pub sealed_api_key: Option<Vec<u8>>,
+    /// False where it was switched off.
+    pub enabled: bool,
+    /// Where the row comes from.
+    pub source: Source,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A model of a provider.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// The identifier.
+    pub id: ModelId,
+    /// Unique; what chats call it.
+    pub name: String,
+    /// Whose it is.
+    pub provider_id: ProviderId,
+    /// The provider's name.
+    pub provider: String,
+    /// What the provider calls it.
+    pub model: String,
+    /// Its context limit in tokens; 0 where it is not known.
+    pub context_limit: u32,
+    /// True for the one that is used where a chat names none.
+    pub is_default: bool,
+    /// False where it is not to be used.
+    pub enabled: bool,
+    /// How it is called.
+    pub options: ModelOptions,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A name or an identifier, as clients give either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reference {
+    /// An identifier; a thing may also be named like one, and the identifier wins.
+    Id(chatmesh_core::Uuid),
+    /// A name.
+    Name(String),
+}
+
+impl From<&str> for Reference {
+    fn from(text: &str) -> Self {
+        match chatmesh_core::Uuid::try_parse(text) {
+            Ok(id) => Self::Id(id),
+            Err(_) => Self::Name(text.to_owned()),
+        }
+    }
+}
+
+const MAX_NAME: usize = 64;
+const MAX_MODEL: usize = 200;
+const MAX_KEY: usize = 4096;
+const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
+
+pub(crate) fn check_provider_name(name: &str, violations: &mut Violations) {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let fits = (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed);
+    violations.require(fits, "name", "must be 1 to 64 letters, digits, `.`, `_` or `-`");
+}
+
+/// Checks what a model is called; providers use `/` and `:` in their names.
+pub(crate) fn check_model_name(field: &str, name: &str, violations: &mut Violations) {
+    let fits = (1..=MAX_MODEL).contains(&name.chars().count()) && name.chars().all(|c| c.is_ascii_graphic());
+    violations.require(fits, field, "must be 1 to 200 printable characters without blanks");
+}
+
+pub(crate) fn check_base_url(url: &str, violations: &mut Violations) {
+    let fits = url.is_empty()
+        || Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
+    violations.require(fits, "base_url", "must be an http or https URL, like https://llm.example.com/v1");
+}
+
+pub(crate) fn check_api_key(key: &str, violations: &mut Violations) {
+    let fits = key.len() <= MAX_KEY && key.bytes().all(|b| b.is_ascii_graphic());
+    violations.require(fits, "api_key", "must be at most 4096 printable ASCII characters without blanks");
+}
+
+/// Providers of these types can be called by this version.
+pub(crate) fn check_provider_type(provider_type: i32, violations: &mut Violations) -> ProviderType {
+    let known = ProviderType::try_from(provider_type).unwrap_or_default();
+    let callable = matches!(
+        known,
+        ProviderType::Anthropic
+            | ProviderType::OpenaiChat
+            | ProviderType::OpenaiCompatible
+            | ProviderType::Openrouter
+            | ProviderType::Vercel
+            | ProviderType::Simulated
+    );
+    let description = match known {
+        ProviderType::Unspecified => "must be set, for example to PROVIDER_TYPE_ANTHROPIC",
+        _ => "is not supported by this version; PROVIDER_TYPE_ANTHROPIC, PROVIDER_TYPE_OPENAI_CHAT, \
+              PROVIDER_TYPE_OPENAI_COMPATIBLE, PROVIDER_TYPE_OPENROUTER, PROVIDER_TYPE_VERCEL and \
+              PROVIDER_TYPE_SIMULATED are",
+    };
+    violations.require(callable, "type", description);
+    known
+}
+
+pub(crate) fn check_options(options: &ModelOptions, violations: &mut Violations) {
+    let within = |value: Option<f64>, low: f64, high: f64| value.is_none_or(|value| (low..=high).contains(&value));
+    violations.require(within(options.temperature, 0.0, 2.0), "options.temperature", "must be from 0 to 2");
+    violations.require(within(options.top_p, 0.0, 1.0), "options.top_p", "must be from 0 to 1");
+    violations.require(options.max_output_tokens != Some(0), "options.max_output_tokens", "must be at least 1");
+    violations.require(
+        options.thinking_budget_tokens.is_none_or(|budget| budget >= 1024),
+        "options.thinking_budget_tokens",
+        "must be at least 1024",
+    );
+    let effort = options.reasoning_effort.as_deref();
+    violations.require(
+        effort.is_none_or(|effort| EFFORTS.contains(&effort)),
+        "options.reasoning_effort",
+        format!("must be one of {}", EFFORTS.join(", ")),
+    );
+}

@@ -1,0 +1,62 @@
+//! Where providers and models are kept.
+
+mod sql;
+
+use async_trait::async_trait;
+use chatmesh_core::{Timestamp, Uuid};
+use chatmesh_db::DbError;
+pub use sql::{STATEMENTS, SqlLlmStore};
+
+use crate::domain::{Model, ModelId, Provider, ProviderId, Reference};
+
+/// What an insert found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Inserted<T> {
+    /// The row is new.
+    Created(T),
+    /// The same request was made before; this is its result.
+    Repeated(T),
+    /// The name is taken.
+    NameTaken,
+}
+
+/// What a delete found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deleted {
+    /// The row is gone.
+    Done,
+    /// There was no such row.
+    Missing,
+    /// Other rows need it.
+    InUse,
+}
+
+/// The store of the service. Missing rows are `None`, not errors.
+#[async_trait]
+pub trait LlmStore: std::fmt::Debug + Send + Sync + 'static {
+    /// Inserts a provider. A `request_id` that was used before yields what it made.
+    async fn insert_provider(
+        &self,
+        provider: &Provider,
+        request_id: Option<Uuid>,
+    ) -> Result<Inserted<Provider>, DbError>;
+    /// Returns a provider.
+    async fn find_provider(&self, reference: &Reference) -> Result<Option<Provider>, DbError>;
+    /// Lists providers, oldest first.
+    async fn list_providers(&self, after: Option<ProviderId>, limit: u32) -> Result<Vec<Provider>, DbError>;
+    /// Writes address, key and switch of a provider.
+    async fn update_provider(&self, provider: &Provider) -> Result<(), DbError>;
+    /// Deletes a provider that no model uses.
+    async fn delete_provider(&self, id: ProviderId) -> Result<Deleted, DbError>;
+    /// Inserts a model. It becomes the default where it says so, where there is none, and where
+    /// the default is a simulated one. There is never more than one default.
+    async fn insert_model(&self, model: &Model, request_id: Option<Uuid>) -> Result<Inserted<Model>, DbError>;
+    /// Returns a model.
+    async fn find_model(&self, reference: &Reference) -> Result<Option<Model>, DbError>;
+    /// Returns the default model.
+    async fn default_model(&self) -> Result<Option<Model>, DbError>;
+    /// Lists models, oldest first.
+    async fn list_models(&self, after: Option<ModelId>, limit: u32) -> Result<Vec<Model>, DbError>;
+    /// Deletes a model; where it was the default, the oldest enabled one becomes it.
+    async fn delete_model(&self, id: ModelId, now: Timestamp) -> Result<Deleted, DbError>;
+}

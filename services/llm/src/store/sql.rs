@@ -1,0 +1,281 @@
+//! The store in SQL, one text for both engines.
+
+use async_trait::async_trait;
+use chatmesh_core::{Timestamp, Uuid};
+use chatmesh_db::{Db, DbError, FromRow, Row, Sql, Tx, values};
+use chatmesh_proto::llm::v1::{ModelOptions, ProviderType};
+use prost::Message as _;
+
+use super::{Deleted, Inserted, LlmStore};
+use crate::domain::{Model, ModelId, Provider, ProviderId, Reference, Source};
+
+macro_rules! provider_columns {
+    () => {
+        "id, name, type, base_url, sealed_api_key, enabled, source, created_at, updated_at"
+    };
+}
+
+macro_rules! model_select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT models.id, models.name, models.provider_id, providers.name AS provider, models.model, \
+             models.context_limit, models.is_default, models.enabled, models.options, models.created_at, \
+             models.updated_at FROM models JOIN providers ON providers.id = models.provider_id ",
+            $rest
+        )
+    };
+}
+
+const INSERT_PROVIDER: Sql = Sql::portable(
+    "INSERT INTO providers (id, name, type, base_url, sealed_api_key, enabled, source, request_id, created_at, \
+     updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+);
+const GET_PROVIDER: Sql =
+    Sql::portable(concat!("SELECT ", provider_columns!(), " FROM providers WHERE id = $1"));
+const FIND_PROVIDER_BY_NAME: Sql =
+    Sql::portable(concat!("SELECT ", provider_columns!(), " FROM providers WHERE name = $1"));
+const FIND_PROVIDER_BY_REQUEST: Sql =
+    Sql::portable(concat!("SELECT ", provider_columns!(), " FROM providers WHERE request_id = $1"));
+const LIST_PROVIDERS: Sql = Sql::portable(concat!(
+    "SELECT ",
+    provider_columns!(),
+    " FROM providers WHERE ($1 IS NULL OR id > $1) ORDER BY id LIMIT $2"
+));
+const UPDATE_PROVIDER: Sql = Sql::portable(
+    "UPDATE providers SET base_url = $2, sealed_api_key = $3, enabled = $4, updated_at = $5 WHERE id = $1",
+);
+const DELETE_PROVIDER: Sql = Sql::portable(
+    "DELETE FROM providers WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM models WHERE provider_id = $1)",
+);
+const INSERT_MODEL: Sql = Sql::portable(
+    "INSERT INTO models (id, name, provider_id, model, context_limit, is_default, enabled, options, request_id, \
+     created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
+);
+const GET_MODEL: Sql = Sql::portable(model_select!("WHERE models.id = $1"));
+const FIND_MODEL_BY_NAME: Sql = Sql::portable(model_select!("WHERE models.name = $1"));
+const FIND_MODEL_BY_REQUEST: Sql = Sql::portable(model_select!("WHERE models.request_id = $1"));
+const DEFAULT_MODEL: Sql = Sql::portable(model_select!("WHERE models.is_default"));
+const DEFAULT_IS_SIMULATED: Sql =
+    Sql::portable(model_select!("WHERE models.is_default AND providers.type = 'PROVIDER_TYPE_SIMULATED'"));
+const LIST_MODELS: Sql =
+    Sql::portable(model_select!("WHERE ($1 IS NULL OR models.id > $1) ORDER BY models.id LIMIT $2"));
+const CLEAR_DEFAULT: Sql = Sql::portable("UPDATE models SET is_default = FALSE WHERE is_default");
+const PROMOTE_OLDEST: Sql = Sql::portable(
+    "UPDATE models SET is_default = TRUE, updated_at = $1 WHERE id = \
+     (SELECT id FROM models WHERE enabled ORDER BY id LIMIT 1) \
+     AND NOT EXISTS (SELECT 1 FROM models WHERE is_default)",
+);
+const DELETE_MODEL: Sql = Sql::portable("DELETE FROM models WHERE id = $1");
+
+/// The store on a database.
+#[derive(Debug, Clone)]
+pub struct SqlLlmStore {
+    db: Db,
+}
+
+impl SqlLlmStore {
+    /// The store on `db`, whose schema is up to date.
+    #[must_use]
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+}
+
+#[async_trait]
+impl LlmStore for SqlLlmStore {
+    async fn insert_provider(
+        &self,
+        provider: &Provider,
+        request_id: Option<Uuid>,
+    ) -> Result<Inserted<Provider>, DbError> {
+        let row = values![
+            provider.id.0,
+            provider.name.as_str(),
+            provider.provider_type.as_str_name(),
+            provider.base_url.as_str(),
+            provider.sealed_api_key.clone(),
+            provider.enabled,
+            source_text(provider.source),
+            request_id,
+            provider.created_at,
+            provider.updated_at
+        ];
+        if self.db.execute(INSERT_PROVIDER, row).await? == 1 {
+            return Ok(Inserted::Created(provider.clone()));
+        }
+        let earlier = match request_id {
+            Some(id) => self.db.fetch_optional(FIND_PROVIDER_BY_REQUEST, values![id]).await?,
+            None => None,
+        };
+        Ok(earlier.map_or(Inserted::NameTaken, Inserted::Repeated))
+    }
+
+    async fn find_provider(&self, reference: &Reference) -> Result<Option<Provider>, DbError> {
+        match reference {
+            Reference::Id(id) => self.db.fetch_optional(GET_PROVIDER, values![*id]).await,
+            Reference::Name(name) => self.db.fetch_optional(FIND_PROVIDER_BY_NAME, values![name.as_str()]).await,
+        }
+    }
+
+    async fn list_providers(&self, after: Option<ProviderId>, limit: u32) -> Result<Vec<Provider>, DbError> {
+        self.db.fetch_all(LIST_PROVIDERS, values![after.map(Uuid::from), limit]).await
+    }
+
+    async fn update_provider(&self, provider: &Provider) -> Result<(), DbError> {
+        let row = values![
+            provider.id.0,
+            provider.base_url.as_str(),
+            provider.sealed_api_key.clone(),
+            provider.enabled,
+            provider.updated_at
+        ];
+        self.db.execute(UPDATE_PROVIDER, row).await.map(drop)
+    }
+
+    async fn delete_provider(&self, id: ProviderId) -> Result<Deleted, DbError> {
+        if self.db.execute(DELETE_PROVIDER, values![id.0]).await? == 1 {
+            return Ok(Deleted::Done);
+        }
+        let left: Option<Provider> = self.db.fetch_optional(GET_PROVIDER, values![id.0]).await?;
+        Ok(if left.is_some() { Deleted::InUse } else { Deleted::Missing })
+    }
+
+    async fn insert_model(&self, model: &Model, request_id: Option<Uuid>) -> Result<Inserted<Model>, DbError> {
+        let mut tx = self.db.begin().await?;
+        let mut model = model.clone();
+        model.is_default |= wants_a_default(&mut tx).await?;
+        if model.is_default {
+            tx.execute(CLEAR_DEFAULT, values![]).await?;
+        }
+        let row = values![
+            model.id.0,
+            model.name.as_str(),
+            model.provider_id.0,
+            model.model.as_str(),
+            model.context_limit,
+            model.is_default,
+            model.enabled,
+            model.options.encode_to_vec(),
+            request_id,
+            model.created_at,
+            model.updated_at
+        ];
+        if tx.execute(INSERT_MODEL, row).await? == 1 {
+            tx.commit().await?;
+            return Ok(Inserted::Created(model));
+        }
+        // Dropping the transaction brings the old default back.
+        let earlier = match request_id {
+            Some(id) => tx.fetch_optional(FIND_MODEL_BY_REQUEST, values![id]).await?,
+            None => None,
+        };
+        Ok(earlier.map_or(Inserted::NameTaken, Inserted::Repeated))
+    }
+
+    async fn find_model(&self, reference: &Reference) -> Result<Option<Model>, DbError> {
+        match reference {
+            Reference::Id(id) => self.db.fetch_optional(GET_MODEL, values![*id]).await,
+            Reference::Name(name) => self.db.fetch_optional(FIND_MODEL_BY_NAME, values![name.as_str()]).await,
+        }
+    }
+
+    async fn default_model(&self) -> Result<Option<Model>, DbError> {
+        self.db.fetch_optional(DEFAULT_MODEL, values![]).await
+    }
+
+    async fn list_models(&self, after: Option<ModelId>, limit: u32) -> Result<Vec<Model>, DbError> {
+        self.db.fetch_all(LIST_MODELS, values![after.map(Uuid::from), limit]).await
+    }
+
+    async fn delete_model(&self, id: ModelId, now: Timestamp) -> Result<Deleted, DbError> {
+        let mut tx = self.db.begin().await?;
+        if tx.execute(DELETE_MODEL, values![id.0]).await? == 0 {
+            return Ok(Deleted::Missing);
+        }
+        tx.execute(PROMOTE_OLDEST, values![now]).await?;
+        tx.commit().await?;
+        Ok(Deleted::Done)
+    }
+}
+
+/// True where there is no default, or only one that is simulated.
+async fn wants_a_default(tx: &mut Tx) -> Result<bool, DbError> {
+    let current: Option<Model> = tx.fetch_optional(DEFAULT_MODEL, values![]).await?;
+    let simulated: Option<Model> = tx.fetch_optional(DEFAULT_IS_SIMULATED, values![]).await?;
+    Ok(current.is_none() || simulated.is_some())
+}
+
+impl FromRow for Provider {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        let type_name = row.get::<String>("type")?;
+        let provider_type = ProviderType::from_str_name(&type_name)
+            .ok_or_else(|| DbError::inconsistent("type", format!("unknown type {type_name}")))?;
+        Ok(Self {
+            id: row.id("id")?,
+            name: row.get("name")?,
+            provider_type,
+            base_url: row.get("base_url")?,
+            sealed_api_key: row.get("sealed_api_key")?,
+            enabled: row.get("enabled")?,
+            source: source(&row.get::<String>("source")?)?,
+            created_at: row.get("created_at")?,
+            updated_at: row.get("updated_at")?,
+        })
+    }
+}
+
+impl FromRow for Model {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        let options = row.get::<Vec<u8>>("options")?;
+        Ok(Self {
+            id: row.id("id")?,
+            name: row.get("name")?,
+            provider_id: row.id("provider_id")?,
+            provider: row.get("provider")?,
+            model: row.get("model")?,
+            context_limit: row.u32("context_limit")?,
+            is_default: row.get("is_default")?,
+            enabled: row.get("enabled")?,
+            options: ModelOptions::decode(&*options).map_err(|error| DbError::inconsistent("options", error))?,
+            created_at: row.get("created_at")?,
+            updated_at: row.get("updated_at")?,
+        })
+    }
+}
+
+fn source_text(source: Source) -> &'static str {
+    match source {
+        Source::Database => "database",
+        Source::Environment => "environment",
+    }
+}
+
+fn source(text: &str) -> Result<Source, DbError> {
+    match text {
+        "database" => Ok(Source::Database),
+        "environment" => Ok(Source::Environment),
+        other => Err(DbError::inconsistent("source", format!("unknown source {other}"))),
+    }
+}
+
+/// Every statement, for the test that prepares them on both engines.
+#[doc(hidden)]
+pub const STATEMENTS: &[Sql] = &[
+    INSERT_PROVIDER,
+    GET_PROVIDER,
+    FIND_PROVIDER_BY_NAME,
+    FIND_PROVIDER_BY_REQUEST,
+    LIST_PROVIDERS,
+    UPDATE_PROVIDER,
+    DELETE_PROVIDER,
+    INSERT_MODEL,
+    GET_MODEL,
+    FIND_MODEL_BY_NAME,
+    FIND_MODEL_BY_REQUEST,
+    DEFAULT_MODEL,
+    DEFAULT_IS_SIMULATED,
+    LIST_MODELS,
+    CLEAR_DEFAULT,
+    PROMOTE_OLDEST,
+    DELETE_MODEL,
+];

@@ -1,0 +1,73 @@
+//! How the provisioner works.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// The settings of the provisioner.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where workspaces are kept, in `workspaces/` below it.
+    pub data_dir: PathBuf,
+    /// The program that acts as the agent.
+    pub agent_program: PathBuf,
+    /// What it is called with, before the agent's own flags.
+    pub agent_args: Vec<String>,
+    /// Where agents find the relay, like `http://127.0.0.1:8080`.
+    pub agent_url: String,
+    /// Where agents send their traces.
+    pub otlp_endpoint: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("data"),
+            agent_program: PathBuf::from("chatmesh-agent"),
+            agent_args: Vec::new(),
+            agent_url: String::new(),
+            otlp_endpoint: None,
+        }
+    }
+}
+
+/// The settings make no sense.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Agents would not know where to connect.
+    #[error("provisioner.agent_url must be set to the address of the relay, like http://127.0.0.1:8080")]
+    NoAgentUrl,
+    /// The directory has no absolute path.
+    #[error("provisioner.data_dir `{}` can not be used", path.display())]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Config {
+    /// Checks what the types cannot say, and makes the directory's path absolute: agents run elsewhere.
+    pub(crate) fn resolve(mut self) -> Result<Self, ConfigError> {
+        if self.agent_url.is_empty() {
+            return Err(ConfigError::NoAgentUrl);
+        }
+        self.data_dir = std::path::absolute(&self.data_dir)
+            .map_err(|source| ConfigError::DataDir { path: self.data_dir.clone(), source })?;
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agents_must_know_where_to_connect() {
+        assert!(matches!(Config::default().resolve(), Err(ConfigError::NoAgentUrl)));
+        let config = Config { agent_url: "http://relay".to_owned(), ..Config::default() };
+        assert!(config.resolve().expect("resolved").data_dir.is_absolute());
+    }
+}

@@ -1,0 +1,85 @@
+//! The connection below a channel.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::body::Body;
+use tracing::debug;
+
+use super::channel::AgentChannel;
+use super::error::{AcceptError, Closed};
+use super::severable::Severable;
+
+/// A ping is sent this often.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// An agent that does not answer for this long is gone.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Flow control: a stream that nobody reads holds this much and slows down no other.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+
+/// Carries the calls of a channel. Resolves once, when the connection has ended; dropping it
+/// ends the connection and all calls on it.
+#[must_use = "nothing is carried while this is not polled"]
+pub struct Connection {
+    running: Pin<Box<dyn Future<Output = Closed> + Send>>,
+    closed: watch::Sender<Option<Closed>>,
+    _sever: DropGuard,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("closed", &*self.closed.borrow()).finish_non_exhaustive()
+    }
+}
+
+impl Future for Connection {
+    type Output = Closed;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Closed> {
+        self.running.as_mut().poll(cx).map(|closed| {
+            debug!(%closed, "carrier ended");
+            self.closed.send_replace(Some(closed.clone()));
+            closed
+        })
+    }
+}
+
+/// Begins HTTP/2 on a connection whose handshake is done.
+pub(super) async fn open<Io>(io: Io) -> Result<(AgentChannel, Connection), AcceptError>
+where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let sever = CancellationToken::new();
+    let io = Severable::new(io, sever.clone());
+    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .handshake::<_, Body>(TokioIo::new(io))
+        .await
+        .map_err(AcceptError::Http)?;
+    let closed = watch::Sender::new(None);
+    let channel = AgentChannel::new(sender, closed.subscribe());
+    let close = channel.close_requested();
+    let running = Box::pin(async move {
+        tokio::select! {
+            result = connection => match result {
+                Ok(()) => Closed::ByAgent,
+                Err(error) => Closed::Broken(error.to_string()),
+            },
+            () = close.cancelled_owned() => Closed::ByRelay,
+        }
+    });
+    Ok((channel, Connection { running, closed, _sever: sever.drop_guard() }))
+}

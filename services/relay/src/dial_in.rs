@@ -1,0 +1,80 @@
+//! Where agents dial in: an HTTP/1.1 upgrade, which ordinary ingresses and proxies pass.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State as Extract};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use chatmesh_core::Uuid;
+use chatmesh_proto::workspaces::v1::AuthenticateAgentRequest;
+use chatmesh_proto::workspaces::v1::agent_service_client::AgentServiceClient;
+use chatmesh_rpc::Code;
+use hyper_util::rt::TokioIo;
+use tracing::{info, warn};
+
+use crate::service::State;
+use crate::session;
+
+/// The protocol that the connection is upgraded to.
+const PROTOCOL: &str = "chatmesh-agent";
+/// The path of the route.
+const PATH: &str = "/relay/v1/connect";
+
+pub(crate) fn router(state: Arc<State>) -> Router {
+    Router::new().route(PATH, get(connect)).with_state(state)
+}
+
+async fn connect(Extract(state): Extract<Arc<State>>, mut request: Request) -> Response {
+    if !asks_for_upgrade(request.headers()) {
+        let text = "this is where workspace agents connect: send `Connection: upgrade` and `Upgrade: chatmesh-agent`";
+        return (StatusCode::UPGRADE_REQUIRED, [(header::UPGRADE, PROTOCOL)], text).into_response();
+    }
+    let agent = match authenticate(&state, request.headers()).await {
+        Ok(agent) => agent,
+        Err(refusal) => {
+            state.metrics.refused.inc();
+            return refusal.into_response();
+        }
+    };
+    let upgrade = hyper::upgrade::on(&mut request);
+    let tasks = state.tasks.clone();
+    tasks.spawn("relay.session", async move {
+        match upgrade.await {
+            Ok(upgraded) => session::run(state, agent, TokioIo::new(upgraded)).await,
+            Err(error) => info!(%agent, %error, "agent left before its connection was upgraded"),
+        }
+    });
+    let headers = [(header::CONNECTION, "upgrade"), (header::UPGRADE, PROTOCOL)];
+    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+}
+
+fn asks_for_upgrade(headers: &HeaderMap) -> bool {
+    let upgrade = headers.get(header::UPGRADE).and_then(|value| value.to_str().ok());
+    upgrade.is_some_and(|upgrade| upgrade.eq_ignore_ascii_case(PROTOCOL))
+}
+
+/// Finds out whose token it is. 401 and 403 tell an agent to give up, 503 to come again.
+async fn authenticate(state: &State, headers: &HeaderMap) -> Result<Uuid, (StatusCode, String)> {
+    let token = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .ok_or_else(|| (StatusCode::UNAUTHORIZED, "send the agent's token as `Authorization: Bearer`".to_owned()))?;
+    let mut agents = AgentServiceClient::new(state.workspaces.clone());
+    let response = agents.authenticate_agent(AuthenticateAgentRequest { token: token.to_owned() }).await;
+    let agent = response.map_err(|status| {
+        let http = match status.code() {
+            Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Code::PermissionDenied => StatusCode::FORBIDDEN,
+            _ => {
+                warn!(error = %status.message(), "agents cannot be checked now");
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        };
+        (http, status.message().to_owned())
+    })?;
+    let id = agent.into_inner().agent.map(|agent| agent.id).unwrap_or_default();
+    Uuid::try_parse(&id).map_err(|_| (StatusCode::SERVICE_UNAVAILABLE, "no agent in the answer".to_owned()))
+}

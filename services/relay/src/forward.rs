@@ -1,0 +1,66 @@
+//! Forwards calls to agents by their path, as bytes.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State as Extract};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use chatmesh_core::Uuid;
+use chatmesh_rpc::{Caller, Code, metadata, status_with_reason};
+use http::HeaderMap;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::service::Routes;
+use tower::ServiceExt as _;
+use tracing::{Instrument as _, info_span};
+
+use crate::service::State;
+
+const AGENT_PACKAGE: &str = "chatmesh.agent.v1.";
+const DOMAIN: &str = "chatmesh.relay.v1";
+
+/// Adds the forwarding to the relay's own methods.
+pub(crate) fn with_forwarding(mut routes: Routes, state: Arc<State>) -> Routes {
+    let router = std::mem::take(routes.axum_router_mut());
+    *routes.axum_router_mut() = router.route("/{service}/{method}", any(forward).with_state(state));
+    routes
+}
+
+async fn forward(Extract(state): Extract<Arc<State>>, request: Request) -> Response {
+    let span = info_span!("relay.forward", rpc.method = %request.uri().path());
+    match forward_call(&state, request).instrument(span).await {
+        Ok(response) => response,
+        Err(status) => status.into_http::<axum::body::Body>().into_response(),
+    }
+}
+
+async fn forward_call(state: &State, mut request: Request) -> Result<Response, Status> {
+    let service = request.uri().path().trim_start_matches('/');
+    if !service.starts_with(AGENT_PACKAGE) {
+        return Err(Status::unimplemented("the relay has no such method"));
+    }
+    let caller = request.extensions().get::<Caller>();
+    let caller = caller.ok_or_else(|| Status::unauthenticated("the call carries no assertion of who calls"))?;
+    caller.require_service().map_err(|denied| Status::permission_denied(denied.to_string()))?;
+    let agent = agent_id(request.headers())?;
+    let session = state.sessions.get(agent).ok_or_else(|| {
+        let message = format!("agent `{agent}` is not connected");
+        status_with_reason(Code::Unavailable, "AGENT_NOT_CONNECTED", DOMAIN, message)
+    })?;
+    // Nothing that says who calls reaches a workspace: a program there could use it.
+    request.headers_mut().remove(metadata::ASSERTION);
+    request.headers_mut().remove(metadata::AGENT_ID);
+    chatmesh_rpc::trace::inject(request.headers_mut());
+    state.metrics.forwarded.inc();
+    // The channel says itself whether anything of a failed call may have reached the agent.
+    let response = session.channel.oneshot(request.map(Body::new)).await;
+    Ok(response?.into_response())
+}
+
+fn agent_id(headers: &HeaderMap) -> Result<Uuid, Status> {
+    let text = headers.get(metadata::AGENT_ID).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Uuid::try_parse(text).map_err(|_| {
+        let message = format!("the metadata `{}` must name the agent to call, a UUID", metadata::AGENT_ID);
+        status_with_reason(Code::InvalidArgument, "INVALID_REQUEST", DOMAIN, message)
+    })
+}

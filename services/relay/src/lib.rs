@@ -1,0 +1,24 @@
+//! The way to the agents. Agents dial in; callers reach them through this service.
+//!
+//! - An agent *dials in* over an HTTP upgrade, [`dial_in`]; after a greeting, HTTP/2 runs on its
+//!   connection with the relay as the client, [`carrier`].
+//! - A *session* is one such connection. A later session of the same agent has a higher *epoch*
+//!   and ends the earlier one.
+//! - Any method of `chatmesh.agent.v1` that is called here is *forwarded* by its path to the agent
+//!   that the metadata names, [`forward`]; the relay knows none of them.
+
+mod api;
+pub mod carrier;
+mod dial_in;
+mod error;
+mod forward;
+mod metrics;
+mod service;
+mod session;
+mod sessions;
+mod store;
+
+pub use error::Error;
+pub use metrics::RelayMetrics;
+pub use service::{MIGRATIONS, Service};
+pub use store::{STATEMENTS, SessionRow, SessionStore, SqlSessionStore};

@@ -1,0 +1,116 @@
+//! The life of one session: greeting, registration, reports, end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatmesh_core::Uuid;
+use chatmesh_proto::relay::v1::{Refusal, Welcome};
+use chatmesh_proto::workspaces::v1::ReportConnectionRequest;
+use chatmesh_proto::workspaces::v1::agent_service_client::AgentServiceClient;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::MissedTickBehavior;
+use tracing::{info, warn};
+
+use crate::carrier::{self, AcceptError, AgentChannel, Carrier};
+use crate::service::State;
+use crate::sessions::Session;
+
+/// How often it is recorded that an agent is connected.
+const REPORT_INTERVAL: Duration = Duration::from_secs(15);
+/// How long a report may take; the last one is made when the agent is gone already.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Runs a session on an upgraded connection until it ends.
+pub(crate) async fn run<Io>(state: Arc<State>, agent: Uuid, io: Io)
+where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let session_id = state.ids.next();
+    let decide = |_hello, version| {
+        let state = Arc::clone(&state);
+        async move { welcome(&state, agent, session_id, version).await }
+    };
+    let carrier = match carrier::accept(io, decide).await {
+        Ok(carrier) => carrier,
+        Err(AcceptError::Refused(refusal)) => {
+            info!(%agent, "agent refused: {}", refusal.message);
+            state.metrics.refused.inc();
+            return;
+        }
+        Err(error) => {
+            info!(%agent, %error, "agent did not greet as it should");
+            return;
+        }
+    };
+    let Carrier { hello, welcome, channel, connection } = carrier;
+    info!(%agent, version = hello.agent_version, epoch = welcome.epoch, "agent connected");
+    let session = Session {
+        session_id,
+        epoch: welcome.epoch,
+        connected_at: state.clock.now(),
+        channel: channel.clone(),
+    };
+    if !state.sessions.add(agent, session) {
+        return;
+    }
+    state.metrics.sessions.inc();
+    let closed = {
+        let reports = report_while_connected(&state, agent, welcome.epoch, &channel);
+        tokio::pin!(connection);
+        tokio::select! {
+            closed = &mut connection => Some(closed),
+            () = reports => {
+                // The agent is not to be here any more: cut, and let what is open end with it.
+                channel.close();
+                None
+            }
+        }
+    };
+    state.metrics.sessions.dec();
+    state.sessions.remove(agent, session_id);
+    info!(%agent, epoch = welcome.epoch, ?closed, "agent disconnected");
+    report(&state, agent, welcome.epoch, false).await;
+}
+
+async fn welcome(state: &State, agent: Uuid, session: Uuid, version: u32) -> Result<Welcome, Refusal> {
+    if state.tasks.shutdown().soft().is_cancelled() {
+        return Err(Refusal { message: "this relay ends: connect again".to_owned(), permanent: false });
+    }
+    let epoch = state.store.begin(agent, session, state.replica_id, state.clock.now()).await;
+    let epoch = epoch.map_err(|error| {
+        warn!(%agent, %error, "session not recorded");
+        Refusal { message: "the relay's database is not available: connect again".to_owned(), permanent: false }
+    })?;
+    Ok(Welcome { version, agent_id: agent.to_string(), session_id: session.to_string(), epoch })
+}
+
+/// Reports at once and then regularly. Ends where the agent's build is no longer the latest.
+async fn report_while_connected(state: &State, agent: Uuid, epoch: u32, channel: &AgentChannel) {
+    let mut tick = tokio::time::interval(REPORT_INTERVAL);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            _ = channel.closed() => return,
+        }
+        if report(state, agent, epoch, true).await == Some(false) {
+            info!(%agent, "the agent's build is not the latest any more");
+            return;
+        }
+    }
+}
+
+/// Reports to `workspaces`. `None` where nobody could be told.
+async fn report(state: &State, agent: Uuid, epoch: u32, connected: bool) -> Option<bool> {
+    let message = ReportConnectionRequest { agent_id: agent.to_string(), epoch, connected };
+    let mut request = tonic::Request::new(message);
+    request.set_timeout(REPORT_TIMEOUT);
+    let mut agents = AgentServiceClient::new(state.workspaces.clone());
+    match agents.report_connection(request).await {
+        Ok(response) => Some(response.into_inner().current),
+        Err(status) => {
+            warn!(%agent, connected, error = %status.message(), "connection not reported");
+            None
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The methods of `ToolService`, one line each; what they do is in the files beside.
+
+mod call_tool;
+mod list_tools;
+
+use std::sync::Arc;
+
+use chatmesh_proto::tools::v1 as pb;
+use chatmesh_proto::tools::v1::tool_service_server::ToolService;
+use chatmesh_rpc::unary;
+use tonic::{Request, Response, Status};
+
+use crate::service::State;
+
+pub(crate) struct Api {
+    state: Arc<State>,
+}
+
+impl Api {
+    pub(crate) fn new(state: Arc<State>) -> Self {
+        Self { state }
+    }
+}
+
+#[tonic::async_trait]
+impl ToolService for Api {
+    async fn list_tools(&self, r: Request<pb::ListToolsRequest>) -> Result<Response<pb::ListToolsResponse>, Status> {
+        unary(r, |caller, m| list_tools::list_tools(&self.state, caller, m)).await
+    }
+
+    async fn call_tool(&self, r: Request<pb::CallToolRequest>) -> Result<Response<pb::CallToolResponse>, Status> {
+        unary(r, |caller, m| call_tool::call_tool(&self.state, caller, m)).await
+    }
+}

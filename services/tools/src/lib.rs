@@ -1,0 +1,20 @@
+//! Tools: what a model may ask for, and doing it.
+//!
+//! A *tool* has a definition, which the model sees, and an implementation in [`builtin`], which
+//! acts through the agent of the chat's workspace. A failure of a tool is a result for the model
+//! to read: flat (`is_error`, one sentence) where the call could not be carried out, structured
+//! (an object with `error` beside other fields) where it was and failed.
+
+mod agent;
+mod api;
+mod builtin;
+mod catalogue;
+mod error;
+mod metrics;
+mod outcome;
+mod service;
+
+pub use error::Error;
+pub use metrics::ToolMetrics;
+pub use outcome::Outcome;
+pub use service::{Neighbours, Service};

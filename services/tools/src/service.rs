@@ -1,0 +1,59 @@
+//! The service: what it stands on and how it is set up.
+
+use std::sync::Arc;
+
+use chatmesh_proto::tools::v1::tool_service_server::{SERVICE_NAME, ToolServiceServer};
+use chatmesh_rpc::client::Peer;
+
+use crate::ToolMetrics;
+use crate::agent::Directories;
+use crate::api::Api;
+
+/// The services through which tools act.
+#[derive(Debug, Clone)]
+pub struct Neighbours {
+    /// Knows which agent a workspace has.
+    pub workspaces: Peer,
+    /// Reaches agents.
+    pub relay: Peer,
+}
+
+/// The service. It keeps nothing: what was done is remembered where it was done.
+#[derive(Debug, Clone)]
+pub struct Service {
+    state: Arc<State>,
+}
+
+/// What the operations work with.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) neighbours: Neighbours,
+    pub(crate) directories: Directories,
+    pub(crate) metrics: ToolMetrics,
+}
+
+impl Service {
+    /// Sets the service up.
+    #[must_use]
+    pub fn build(neighbours: Neighbours, metrics: ToolMetrics) -> Self {
+        Self { state: Arc::new(State { neighbours, directories: Directories::default(), metrics }) }
+    }
+}
+
+impl chatmesh_host::Service for Service {
+    fn name(&self) -> &'static str {
+        "tools"
+    }
+
+    fn grpc_names(&self) -> &'static [&'static str] {
+        &[SERVICE_NAME]
+    }
+
+    fn routes(&self) -> tonic::service::Routes {
+        let server = ToolServiceServer::new(Api::new(Arc::clone(&self.state)));
+        // Arguments are as long as a model's answer allows.
+        tonic::service::Routes::new(server.max_decoding_message_size(usize::MAX))
+    }
+
+    fn start(&self) {}
+}

@@ -1,0 +1,21 @@
+use chatmesh_proto::workspaces::v1 as pb;
+use chatmesh_rpc::Caller;
+
+use crate::domain::AgentToken;
+use crate::service::State;
+use crate::{Error, convert};
+
+/// Checks an agent's token. For the relay.
+pub(super) async fn authenticate_agent(
+    state: &State,
+    caller: Caller,
+    request: pb::AuthenticateAgentRequest,
+) -> Result<pb::AuthenticateAgentResponse, Error> {
+    caller.require_service()?;
+    let known = state.store.find_agent_by_token(&AgentToken::digest_of(&request.token)).await?;
+    let known = known.ok_or(Error::UnknownToken)?;
+    if !known.current {
+        return Err(Error::Superseded);
+    }
+    Ok(pb::AuthenticateAgentResponse { agent: Some(convert::agent(&known.agent, state.clock.now())) })
+}

@@ -1,0 +1,85 @@
+use std::time::Duration;
+
+use chatmesh_core::{ExposeSecret as _, Violations};
+use chatmesh_proto::provisioner::v1 as pb;
+use chatmesh_rpc::Caller;
+use tokio::time::{Instant, sleep_until};
+
+use super::lease_name::check_holder;
+use crate::Error;
+use crate::domain::{AgentId, AgentToken, LEASE, is_name};
+use crate::service::State;
+use crate::store::{Claim, Leased};
+
+/// How long to wait for a build. A caller with a shorter deadline is cut off by the server's layers.
+const MAX_WAIT: Duration = Duration::from_secs(30);
+/// The most kinds that one provisioner carries out.
+const MAX_KINDS: usize = 16;
+
+/// Leases the oldest waiting build; waits for one. For provisioners.
+pub(super) async fn lease_job(
+    state: &State,
+    caller: Caller,
+    request: pb::LeaseJobRequest,
+) -> Result<pb::LeaseJobResponse, Error> {
+    check(&request)?;
+    caller.require_service()?;
+
+    let until = Instant::now() + MAX_WAIT;
+    // Watch before looking: a build that comes in between is then not missed.
+    let mut watch = state.hints.watch_builds().await;
+    loop {
+        if let Some(job) = try_lease(state, &request).await? {
+            return Ok(pb::LeaseJobResponse { job: Some(job) });
+        }
+        tokio::select! {
+            () = watch.wake() => {}
+            () = sleep_until(until) => return Ok(pb::LeaseJobResponse { job: None }),
+            () = state.tasks.shutdown().soft().cancelled() => return Ok(pb::LeaseJobResponse { job: None }),
+        }
+    }
+}
+
+fn check(request: &pb::LeaseJobRequest) -> Result<(), Violations> {
+    let mut violations = Violations::new();
+    check_holder(&request.provisioner_id, &mut violations);
+    let fits = (1..=MAX_KINDS).contains(&request.provisioners.len());
+    violations.require(fits, "provisioners", "must name 1 to 16 kinds, like `local`");
+    for (index, kind) in request.provisioners.iter().enumerate() {
+        let field = format!("provisioners[{index}]");
+        violations.require(is_name(kind), field, "must be 1 to 32 lower-case letters, digits or `-`");
+    }
+    violations.finish(Some(()))
+}
+
+async fn try_lease(state: &State, request: &pb::LeaseJobRequest) -> Result<Option<pb::Job>, Error> {
+    let token = AgentToken::generate();
+    let now = state.clock.now();
+    let claim = Claim {
+        holder: request.provisioner_id.clone(),
+        kinds: request.provisioners.clone(),
+        now,
+        expires_at: now + LEASE,
+        agent_id: AgentId(state.ids.next()),
+        token_digest: token.digest(),
+    };
+    let Some(leased) = state.store.lease_build(&claim).await? else { return Ok(None) };
+    state.hints.changed(leased.workspace.id).await;
+    Ok(Some(job(leased, &token)))
+}
+
+fn job(leased: Leased, token: &AgentToken) -> pb::Job {
+    let Leased { build, workspace, kind, agent_id } = leased;
+    let agent_token = agent_id.map(|_| token.secret().expose_secret().to_owned());
+    pb::Job {
+        build_id: build.id.to_string(),
+        workspace_id: workspace.id.to_string(),
+        workspace_name: workspace.name,
+        owner_id: workspace.owner_id.to_string(),
+        transition: pb::JobTransition::from(build.transition).into(),
+        provisioner: kind,
+        agent_id: agent_id.map(|id| id.to_string()).unwrap_or_default(),
+        agent_token: agent_token.unwrap_or_default(),
+        lease_expire_time: build.lease_expires_at.map(Into::into),
+    }
+}

@@ -1,0 +1,28 @@
+use chatmesh_core::{Violations, page};
+use chatmesh_proto::workspaces::v1 as pb;
+use chatmesh_rpc::Caller;
+
+use crate::Error;
+use crate::domain::WorkspaceId;
+use crate::service::State;
+
+/// Lists the builds of a workspace, newest first.
+pub(super) async fn list_builds(
+    state: &State,
+    caller: Caller,
+    request: pb::ListBuildsRequest,
+) -> Result<pb::ListBuildsResponse, Error> {
+    let scope = format!("builds/{}", request.workspace_id);
+    let mut violations = Violations::new();
+    let workspace_id = violations.check("workspace_id", request.workspace_id.parse::<WorkspaceId>());
+    let size = violations.check("page_size", page::size(request.page_size));
+    let before = violations.check("page_token", page::cursor::<u32>(&scope, &request.page_token));
+    let ((workspace_id, size), before) = violations.finish(workspace_id.zip(size).zip(before))?;
+    state.open(&caller, workspace_id).await?;
+
+    let builds = state.store.list_builds(workspace_id, before, size + 1).await?;
+    let (builds, more) = page::cut(builds, size);
+    let last = builds.last().filter(|_| more);
+    let next_page_token = last.map_or_else(String::new, |build| page::token(&scope, &build.number));
+    Ok(pb::ListBuildsResponse { builds: builds.into_iter().map(Into::into).collect(), next_page_token })
+}

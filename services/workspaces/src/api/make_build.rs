@@ -1,0 +1,32 @@
+//! What starting, stopping and deleting have in common.
+
+use chatmesh_core::Violations;
+use chatmesh_rpc::Caller;
+
+use crate::Error;
+use crate::domain::{Build, BuildId, Transition, WorkspaceId, request_id};
+use crate::service::State;
+use crate::store::NewBuild;
+
+/// What to do to which workspace, as the client wrote it.
+pub(super) struct Wanted<'a> {
+    pub(super) workspace_id: &'a str,
+    pub(super) request_id: &'a str,
+    pub(super) transition: Transition,
+}
+
+/// Makes the next build of a workspace of the caller's.
+pub(super) async fn make_build(state: &State, caller: &Caller, wanted: Wanted<'_>) -> Result<Build, Error> {
+    let mut violations = Violations::new();
+    let workspace_id = violations.check("workspace_id", wanted.workspace_id.parse::<WorkspaceId>());
+    let request_id = request_id(wanted.request_id, &mut violations);
+    let workspace_id = violations.finish(workspace_id)?;
+    state.open(caller, workspace_id).await?;
+
+    let (id, now) = (BuildId(state.ids.next()), state.clock.now());
+    let new = NewBuild { id, workspace_id, transition: wanted.transition, request_id, now };
+    let build = state.store.insert_build(&new).await;
+    let build = build.map_err(|error| Error::on_workspace(workspace_id, error))?;
+    state.hints.build_waits(workspace_id).await;
+    Ok(build)
+}

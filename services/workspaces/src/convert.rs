@@ -1,0 +1,121 @@
+//! Between the domain and the contract.
+
+use chatmesh_core::Timestamp;
+use chatmesh_proto::provisioner::v1 as jobs;
+use chatmesh_proto::workspaces::v1 as pb;
+
+use crate::domain::{Agent, AgentStatus, Build, BuildStatus, Template, Transition, WorkspaceDetails, WorkspaceStatus};
+
+impl From<Template> for pb::Template {
+    fn from(template: Template) -> Self {
+        Self {
+            id: template.id.to_string(),
+            name: template.name,
+            description: template.description,
+            provisioner: template.provisioner,
+            create_time: Some(template.created_at.into()),
+        }
+    }
+}
+
+impl From<Build> for pb::Build {
+    fn from(build: Build) -> Self {
+        Self {
+            id: build.id.to_string(),
+            workspace_id: build.workspace_id.to_string(),
+            build_number: build.number,
+            transition: pb::Transition::from(build.transition).into(),
+            status: pb::BuildStatus::from(build.status).into(),
+            error: build.error.unwrap_or_default(),
+            create_time: Some(build.created_at.into()),
+            complete_time: build.completed_at.map(Into::into),
+        }
+    }
+}
+
+/// The workspace as it is at `now`.
+pub(crate) fn workspace(details: WorkspaceDetails, now: Timestamp) -> pb::Workspace {
+    let status = pb::WorkspaceStatus::from(details.status());
+    let WorkspaceDetails { workspace, build, agent: known } = details;
+    pb::Workspace {
+        id: workspace.id.to_string(),
+        owner_id: workspace.owner_id.to_string(),
+        name: workspace.name,
+        template: workspace.template,
+        status: status.into(),
+        latest_build: Some(build.into()),
+        agent: known.map(|known| agent(&known, now)),
+        create_time: Some(workspace.created_at.into()),
+        update_time: Some(workspace.updated_at.into()),
+    }
+}
+
+/// The agent as it is at `now`.
+pub(crate) fn agent(agent: &Agent, now: Timestamp) -> pb::Agent {
+    pb::Agent {
+        id: agent.id.to_string(),
+        workspace_id: agent.workspace_id.to_string(),
+        build_id: agent.build_id.to_string(),
+        status: pb::AgentStatus::from(agent.status(now)).into(),
+        first_connect_time: agent.first_connected_at.map(Into::into),
+        last_connect_time: agent.last_connected_at.map(Into::into),
+        disconnect_time: agent.disconnect_time(now).map(Into::into),
+    }
+}
+
+impl From<Transition> for pb::Transition {
+    fn from(transition: Transition) -> Self {
+        match transition {
+            Transition::Start => Self::Start,
+            Transition::Stop => Self::Stop,
+            Transition::Delete => Self::Delete,
+        }
+    }
+}
+
+impl From<Transition> for jobs::JobTransition {
+    fn from(transition: Transition) -> Self {
+        match transition {
+            Transition::Start => Self::Start,
+            Transition::Stop => Self::Stop,
+            Transition::Delete => Self::Delete,
+        }
+    }
+}
+
+impl From<BuildStatus> for pb::BuildStatus {
+    fn from(status: BuildStatus) -> Self {
+        match status {
+            BuildStatus::Pending => Self::Pending,
+            BuildStatus::Running => Self::Running,
+            BuildStatus::Succeeded => Self::Succeeded,
+            BuildStatus::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<WorkspaceStatus> for pb::WorkspaceStatus {
+    fn from(status: WorkspaceStatus) -> Self {
+        match status {
+            WorkspaceStatus::Pending => Self::Pending,
+            WorkspaceStatus::Starting => Self::Starting,
+            WorkspaceStatus::Running => Self::Running,
+            WorkspaceStatus::Stopping => Self::Stopping,
+            WorkspaceStatus::Stopped => Self::Stopped,
+            WorkspaceStatus::Failed => Self::Failed,
+            WorkspaceStatus::Deleting => Self::Deleting,
+            WorkspaceStatus::Deleted => Self::Deleted,
+        }
+    }
+}
+
+impl From<AgentStatus> for pb::AgentStatus {
+    fn from(status: AgentStatus) -> Self {
+        match status {
+            AgentStatus::Connecting => Self::Connecting,
+            AgentStatus::Connected => Self::Connected,
+            AgentStatus::Disconnected => Self::Disconnected,
+            AgentStatus::Timeout => Self::Timeout,
+        }
+    }
+}

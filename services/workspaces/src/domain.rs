@@ -1,0 +1,39 @@
+//! Workspaces and what may be done to them. Nothing here does IO.
+
+mod agent;
+mod build;
+mod workspace;
+
+pub use agent::{Agent, AgentStatus, AgentToken, Report};
+pub use build::{Build, BuildStatus, Outcome, Transition};
+pub(crate) use build::{Ended, LEASE, LeaseLost};
+use chatmesh_core::{ParseIdError, Uuid, Violations, typed_id};
+pub use workspace::{Refusal, Template, Workspace, WorkspaceDetails, WorkspaceStatus};
+
+typed_id!(
+    /// A template.
+    TemplateId,
+    /// A workspace.
+    WorkspaceId,
+    /// A build.
+    BuildId,
+    /// An agent.
+    AgentId,
+);
+
+/// The longest name of a workspace, and of a kind of provisioner.
+const MAX_NAME: usize = 32;
+
+/// True for a name of a workspace, and for a kind of provisioner.
+pub(crate) fn is_name(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=MAX_NAME).contains(&text.len()) && text.chars().all(allowed)
+}
+
+/// Reads a client's identifier of a request; the empty text is none.
+pub(crate) fn request_id(text: &str, violations: &mut Violations) -> Option<Uuid> {
+    if text.is_empty() {
+        return None;
+    }
+    violations.check("request_id", Uuid::try_parse(text).map_err(|_| ParseIdError))
+}

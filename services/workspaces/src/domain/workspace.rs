@@ -1,0 +1,198 @@
+//! Workspaces: what they are doing, and what may be done to them next.
+
+use std::fmt::{self, Display};
+
+use chatmesh_core::Timestamp;
+use chatmesh_rpc::UserId;
+
+use super::{Agent, Build, BuildId, BuildStatus, TemplateId, Transition, WorkspaceId};
+
+/// A recipe for workspaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    /// The identifier.
+    pub id: TemplateId,
+    /// Unique.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// The kind of provisioner that carries builds out.
+    pub provisioner: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// A place where tools act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workspace {
+    /// The identifier.
+    pub id: WorkspaceId,
+    /// Whose it is.
+    pub owner_id: UserId,
+    /// Unique among the owner's workspaces that are not deleted.
+    pub name: String,
+    /// What it was made from.
+    pub template_id: TemplateId,
+    /// The name of the template.
+    pub template: String,
+    /// True once a build has deleted it.
+    pub deleted: bool,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A workspace with what its status follows from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkspaceDetails {
+    /// The workspace.
+    pub workspace: Workspace,
+    /// The latest build; there is always one.
+    pub build: Build,
+    /// The agent of the latest build, where it has one.
+    pub agent: Option<Agent>,
+}
+
+/// What a workspace is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkspaceStatus {
+    /// A build waits for a provisioner.
+    Pending,
+    /// It is being started.
+    Starting,
+    /// It runs.
+    Running,
+    /// It is being stopped.
+    Stopping,
+    /// It is stopped.
+    Stopped,
+    /// The latest build failed.
+    Failed,
+    /// It is being deleted.
+    Deleting,
+    /// It is deleted.
+    Deleted,
+}
+
+/// Why an operation is refused in the state that a workspace is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It runs already.
+    #[error("it is running already: use it as it is, or stop it first")]
+    AlreadyRunning,
+    /// It is stopped already.
+    #[error("it is stopped already: there is nothing to stop")]
+    AlreadyStopped,
+    /// A build is not done.
+    #[error("it is {0}: wait until that is done, then try again")]
+    BuildActive(WorkspaceStatus),
+    /// It is deleted.
+    #[error("it is deleted: create another workspace")]
+    Deleted,
+}
+
+impl WorkspaceStatus {
+    /// Derives the status from the latest build.
+    #[must_use]
+    pub fn of(build: &Build) -> Self {
+        match (build.status, build.transition) {
+            (BuildStatus::Pending, _) => Self::Pending,
+            (BuildStatus::Running, Transition::Start) => Self::Starting,
+            (BuildStatus::Running, Transition::Stop) => Self::Stopping,
+            (BuildStatus::Running, Transition::Delete) => Self::Deleting,
+            (BuildStatus::Succeeded, Transition::Start) => Self::Running,
+            (BuildStatus::Succeeded, Transition::Stop) => Self::Stopped,
+            (BuildStatus::Succeeded, Transition::Delete) => Self::Deleted,
+            (BuildStatus::Failed, _) => Self::Failed,
+        }
+    }
+
+    /// Says whether a build may be made now. What failed may be tried again, in any direction.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn admit(self, transition: Transition) -> Result<(), Refusal> {
+        match (self, transition) {
+            (Self::Deleted, _) => Err(Refusal::Deleted),
+            (Self::Pending | Self::Starting | Self::Stopping | Self::Deleting, _) => Err(Refusal::BuildActive(self)),
+            (Self::Running, Transition::Start) => Err(Refusal::AlreadyRunning),
+            (Self::Stopped, Transition::Stop) => Err(Refusal::AlreadyStopped),
+            (Self::Running | Self::Stopped | Self::Failed, _) => Ok(()),
+        }
+    }
+}
+
+impl Display for WorkspaceStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "waiting for a provisioner",
+            Self::Starting => "being started",
+            Self::Running => "running",
+            Self::Stopping => "being stopped",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Deleting => "being deleted",
+            Self::Deleted => "deleted",
+        })
+    }
+}
+
+impl WorkspaceDetails {
+    /// What the workspace is doing.
+    #[must_use]
+    pub fn status(&self) -> WorkspaceStatus {
+        WorkspaceStatus::of(&self.build)
+    }
+
+    /// Makes the next build.
+    pub(crate) fn next_build(&self, id: BuildId, transition: Transition, now: Timestamp) -> Result<Build, Refusal> {
+        self.status().admit(transition)?;
+        Ok(Build::new(id, self.workspace.id, self.build.number + 1, transition, now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatmesh_core::Uuid;
+
+    use super::WorkspaceStatus as W;
+    use super::*;
+
+    fn build(transition: Transition, status: BuildStatus) -> Build {
+        let now = Timestamp::UNIX_EPOCH;
+        Build { status, ..Build::new(BuildId(Uuid::nil()), WorkspaceId(Uuid::nil()), 1, transition, now) }
+    }
+
+    #[test]
+    fn the_status_follows_from_the_latest_build() {
+        let table = [
+            (Transition::Start, [W::Pending, W::Starting, W::Running, W::Failed]),
+            (Transition::Stop, [W::Pending, W::Stopping, W::Stopped, W::Failed]),
+            (Transition::Delete, [W::Pending, W::Deleting, W::Deleted, W::Failed]),
+        ];
+        let statuses = [BuildStatus::Pending, BuildStatus::Running, BuildStatus::Succeeded, BuildStatus::Failed];
+        for (transition, expected) in table {
+            assert_eq!(statuses.map(|status| W::of(&build(transition, status))), expected, "{transition:?}");
+        }
+    }
+
+    #[test]
+    fn every_operation_is_allowed_or_refused_in_every_state() {
+        let active = |status| Err(Refusal::BuildActive(status));
+        let table = [
+            (W::Pending, [active(W::Pending); 3]),
+            (W::Starting, [active(W::Starting); 3]),
+            (W::Running, [Err(Refusal::AlreadyRunning), Ok(()), Ok(())]),
+            (W::Stopping, [active(W::Stopping); 3]),
+            (W::Stopped, [Ok(()), Err(Refusal::AlreadyStopped), Ok(())]),
+            (W::Failed, [Ok(()); 3]),
+            (W::Deleting, [active(W::Deleting); 3]),
+            (W::Deleted, [Err(Refusal::Deleted); 3]),
+        ];
+        for (status, expected) in table {
+            let decided = [Transition::Start, Transition::Stop, Transition::Delete].map(|t| status.admit(t));
+            assert_eq!(decided, expected, "{status:?}");
+        }
+    }
+}

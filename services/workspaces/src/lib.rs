@@ -1,0 +1,29 @@
+//! Templates, workspaces, their builds and their agents.
+//!
+//! A *workspace* is made from a *template*. A *build* changes it: starts, stops or deletes it. A
+//! provisioner carries a build out under a *lease*; what the workspace is doing follows from its
+//! latest build and is stored nowhere. A build that starts a workspace has an *agent*, whose
+//! token is made when the build is leased; only its digest is kept.
+//!
+//! What always holds: a workspace has at most one build that is not done; its builds are numbered
+//! without gaps; a build is never leased to two provisioners at once; only the holder of a lease
+//! ends its build; an agent counts as long as its build is the workspace's latest.
+
+mod api;
+mod convert;
+mod domain;
+mod error;
+mod hints;
+mod service;
+mod store;
+
+pub use domain::{
+    Agent, AgentId, AgentStatus, AgentToken, Build, BuildId, BuildStatus, Outcome, Refusal, Report, Template,
+    TemplateId, Transition, Workspace, WorkspaceDetails, WorkspaceId, WorkspaceStatus,
+};
+pub use error::Error;
+pub use service::{MIGRATIONS, Service};
+pub use store::{
+    Claim, Inserted, KnownAgent, Leased, NewBuild, NewWorkspace, Reported, STATEMENTS, SqlWorkspaceStore, StoreError,
+    WorkspaceStore,
+};

@@ -1,0 +1,94 @@
+//! The service: what it stands on and how it is set up.
+
+use std::sync::Arc;
+
+use chatmesh_core::{Clock, IdSource};
+use chatmesh_db::{Migrations, migrations};
+use chatmesh_host::Deps;
+use chatmesh_proto::provisioner::v1::provisioner_service_server::{
+    ProvisionerServiceServer, SERVICE_NAME as PROVISIONER_SERVICE,
+};
+use chatmesh_proto::workspaces::v1::agent_service_server::{AgentServiceServer, SERVICE_NAME as AGENT_SERVICE};
+use chatmesh_proto::workspaces::v1::workspace_service_server::{
+    SERVICE_NAME as WORKSPACE_SERVICE, WorkspaceServiceServer,
+};
+use chatmesh_rpc::Caller;
+use chatmesh_runtime::Tasks;
+
+use crate::Error;
+use crate::api::Api;
+use crate::domain::{Template, TemplateId, WorkspaceDetails, WorkspaceId};
+use crate::hints::Hints;
+use crate::store::{SqlWorkspaceStore, WorkspaceStore};
+
+/// The schema of the service.
+pub const MIGRATIONS: Migrations = migrations!("workspaces", [1 => "0001_workspaces"]);
+
+/// The template that is there from the start, and the kind of provisioner that carries it out.
+const LOCAL: &str = "local";
+
+/// The service.
+#[derive(Debug, Clone)]
+pub struct Service {
+    state: Arc<State>,
+}
+
+/// What the operations work with.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) store: Arc<dyn WorkspaceStore>,
+    pub(crate) hints: Hints,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) tasks: Tasks,
+}
+
+impl Service {
+    /// Sets the service up on a database whose schema is up to date; makes the first template on the first start.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn build(deps: Deps) -> Result<Self, Error> {
+        let Deps { db, bus, clock, ids, tasks, .. } = deps;
+        let store: Arc<dyn WorkspaceStore> = Arc::new(SqlWorkspaceStore::new(db));
+        let local = Template {
+            id: TemplateId(ids.next()),
+            name: LOCAL.to_owned(),
+            description: "a directory and an agent on the machine where chatmesh runs".to_owned(),
+            provisioner: LOCAL.to_owned(),
+            created_at: clock.now(),
+        };
+        store.ensure_template(&local).await?;
+        Ok(Self { state: Arc::new(State { store, hints: Hints::new(bus), clock, ids, tasks }) })
+    }
+}
+
+impl State {
+    /// Returns a workspace that is not deleted and that the caller may access. One that is
+    /// somebody else's looks like one that does not exist.
+    pub(crate) async fn open(&self, caller: &Caller, id: WorkspaceId) -> Result<WorkspaceDetails, Error> {
+        let found = self.store.get_workspace(id).await?;
+        let found = found.filter(|found| caller.may_access(found.workspace.owner_id));
+        let found = found.ok_or_else(|| Error::no_workspace(id))?;
+        if found.workspace.deleted { Err(Error::Deleted(id)) } else { Ok(found) }
+    }
+}
+
+impl chatmesh_host::Service for Service {
+    fn name(&self) -> &'static str {
+        "workspaces"
+    }
+
+    fn grpc_names(&self) -> &'static [&'static str] {
+        &[WORKSPACE_SERVICE, PROVISIONER_SERVICE, AGENT_SERVICE]
+    }
+
+    fn routes(&self) -> tonic::service::Routes {
+        let api = Api::new(Arc::clone(&self.state));
+        tonic::service::Routes::new(WorkspaceServiceServer::new(api.clone()))
+            .add_service(ProvisionerServiceServer::new(api.clone()))
+            .add_service(AgentServiceServer::new(api))
+    }
+
+    fn start(&self) {}
+}

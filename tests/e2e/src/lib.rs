@@ -1,0 +1,1 @@
+//! chatmesh-e2e

@@ -1,0 +1,1 @@
+//! chatmesh-mesh-tests
