@@ -1,0 +1,147 @@
+//! Real sessions with providers, replayed: what the codecs emit equals an independent reading of
+//! the recorded response, however its bytes are cut.
+
+use chatmesh_llm::codec::fold::{Folded, Outcome};
+use chatmesh_llm::codec::{Codec, ResponseContext, for_provider};
+use chatmesh_proto::common::v1::part::Body;
+use chatmesh_proto::common::v1::{FinishReason, Part, Usage};
+use chatmesh_proto::llm::v1::ProviderType;
+use chatmesh_testkit::recordings::oracle::{Finish, Reading, ToolCallReading, UsageReading};
+use chatmesh_testkit::recordings::{Interaction, Recording, or_skip, oracle};
+
+/// How the bytes of a stream are cut; 0 is not at all.
+const CHUNK_SIZES: [usize; 4] = [0, 1, 7, 1000];
+
+#[test]
+fn every_anthropic_session_replays() {
+    let Some(recordings) = or_skip("every_anthropic_session_replays") else { return };
+    replay_all("anthropic", recordings.anthropic(), ProviderType::Anthropic);
+}
+
+#[test]
+fn every_openai_chat_session_replays() {
+    let Some(recordings) = or_skip("every_openai_chat_session_replays") else { return };
+    replay_all("openai", recordings.openai_chat(), ProviderType::OpenaiChat);
+}
+
+#[test]
+fn every_openai_compatible_session_replays() {
+    let Some(recordings) = or_skip("every_openai_compatible_session_replays") else { return };
+    replay_all("openai-compatible", recordings.openai_compatible_chat(), ProviderType::OpenaiCompatible);
+}
+
+fn replay_all<'a>(provider: &str, sessions: impl Iterator<Item = &'a Recording>, provider_type: ProviderType) {
+    let codec = for_provider(provider_type).expect("a codec");
+    let mut failures = Vec::new();
+    let (mut interactions, mut count) = (0, 0);
+    for session in sessions {
+        count += 1;
+        for (number, interaction) in session.interactions.iter().enumerate() {
+            interactions += 1;
+            if let Err(difference) = replay(codec, interaction) {
+                failures.push(format!("{} #{number}: {difference}", session.file));
+            }
+        }
+    }
+    let passed = interactions - failures.len();
+    println!("{provider}: {passed} of {interactions} interactions in {count} sessions replay");
+    assert!(count > 0, "no recordings of {provider}");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+fn replay(codec: &dyn Codec, interaction: &Interaction) -> Result<(), String> {
+    let request = &interaction.request;
+    let response = &interaction.response;
+    let content_type = response.content_type();
+    let expected = oracle::read(&request.path_and_query(), content_type, &response.body);
+    let expected = normalise(expected.map_err(|error| format!("the oracle failed: {error}"))?);
+    if !content_type.contains("event-stream") {
+        let mut events = Vec::new();
+        codec.decode_unary(ResponseContext::default(), &response.body, &mut events);
+        return compare(&expected, events, "unary");
+    }
+    for size in CHUNK_SIZES {
+        let mut decoder = codec.decoder(ResponseContext::default());
+        let mut events = Vec::new();
+        for chunk in response.body.chunks(if size == 0 { response.body.len().max(1) } else { size }) {
+            decoder.push(chunk, &mut events);
+        }
+        decoder.finish(&mut events);
+        compare(&expected, events, &format!("chunks of {size}"))?;
+    }
+    Ok(())
+}
+
+fn compare(expected: &Reading, events: Vec<chatmesh_llm::codec::Event>, how: &str) -> Result<(), String> {
+    let folded = Folded::of(events).map_err(|error| format!("{how}: {error}"))?;
+    let found = reading(&folded).map_err(|error| format!("{how}: {error}"))?;
+    if found == *expected { Ok(()) } else { Err(format!("{how}:\n expected {expected:?}\n found    {found:?}")) }
+}
+
+/// The answer in the words of the oracle.
+fn reading(folded: &Folded) -> Result<Reading, String> {
+    let finish = match &folded.outcome {
+        Some(Outcome::Finished(finish)) => finish,
+        other => return Err(format!("did not finish: {other:?}")),
+    };
+    let mut reading = Reading {
+        text: String::new(),
+        reasoning: String::new(),
+        tool_calls: Vec::new(),
+        usage: finish.usage.as_ref().map(usage).unwrap_or_default(),
+        finish: finish_reason(finish.reason()),
+        raw_finish: finish.raw_reason.clone(),
+        signatures: Vec::new(),
+    };
+    for part in &folded.parts {
+        match &part.body {
+            Some(Body::Text(text)) => reading.text.push_str(text),
+            Some(Body::Reasoning(reasoning)) => {
+                reading.reasoning.push_str(&reasoning.text);
+                reading.signatures.extend(signatures(part));
+            }
+            Some(Body::ToolCall(call)) => reading.tool_calls.push(ToolCallReading {
+                id: call.call_id.clone(),
+                name: call.name.clone(),
+                args: serde_json::from_str(&call.args).map_err(|error| format!("args of {}: {error}", call.name))?,
+                provider_executed: call.provider_executed,
+            }),
+            _ => {}
+        }
+    }
+    Ok(reading)
+}
+
+fn signatures(part: &Part) -> impl Iterator<Item = String> {
+    let blobs = part.provider_metadata.iter().filter(|blob| blob.kind == "thinking_signature");
+    blobs.filter_map(|blob| serde_json::from_slice::<String>(&blob.json).ok())
+}
+
+fn usage(usage: &Usage) -> UsageReading {
+    UsageReading {
+        input_uncached: usage.input_tokens.map(u64::from),
+        output: usage.output_tokens.map(u64::from),
+        reasoning: usage.reasoning_tokens.map(u64::from),
+        cache_read: usage.cache_read_tokens.map(u64::from),
+        cache_write: usage.cache_write_tokens.map(u64::from),
+    }
+}
+
+fn finish_reason(reason: FinishReason) -> Finish {
+    match reason {
+        FinishReason::Stop | FinishReason::Pause => Finish::Stop,
+        FinishReason::Length => Finish::Length,
+        FinishReason::ToolCalls => Finish::ToolCalls,
+        FinishReason::ContentFilter => Finish::ContentFilter,
+        FinishReason::Error => Finish::Error,
+        FinishReason::Unspecified | FinishReason::Other => Finish::Other,
+    }
+}
+
+/// Identifiers of calls are made safe for every provider, the same for call and result.
+fn normalise(mut reading: Reading) -> Reading {
+    for call in &mut reading.tool_calls {
+        call.id = call.id.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' }).collect();
+    }
+    reading
+}
