@@ -31,8 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn routes(descriptors: &[u8], out: &Path) -> Result<(), Box<dyn Error>> {
     let mut options = DescriptorOptions::new();
     for package in PACKAGES.into_iter().chain(["common"]) {
-        options = options
-            .extern_path(format!(".chatmesh.{package}.v1"), format!("::chatmesh_proto::{package}::v1"));
+        options = options.extern_path(format!(".chatmesh.{package}.v1"), format!("::chatmesh_proto::{package}::v1"));
     }
     let info = OpenApiInfo::new("chatmesh", env!("CARGO_PKG_VERSION"));
     let mut generator = Generator::builder().emit_tonic_bridge(false).emit_openapi_spec(Some(info)).build();
@@ -87,7 +86,7 @@ fn forward(
         code,
         "    async fn {name}(&self, request: {types}::{}, cx: &mut ::rest_over_grpc::handling::Context) \
          -> ::core::result::Result<{output}, ::rest_over_grpc::handling::Status> {{\n        \
-         let mut client = {client}::new(self.{package}.clone()).max_decoding_message_size(usize::MAX);\n        \
+         let mut client = {client}::new(self.{package}.clone()).max_decoding_message_size(::chatmesh_rpc::MAX_MESSAGE_BYTES);\n        \
          crate::forward::{call}(client.{name}(crate::forward::request(cx, request))).await\n    }}",
         input.name(),
     )?;

@@ -54,12 +54,11 @@ impl Authenticator {
             return Ok(assertion);
         }
         let mut identity = IdentityServiceClient::new(self.identity.clone());
-        let response = identity.exchange_token(ExchangeTokenRequest { secret }).await.map_err(|status| {
-            match status.code() {
+        let response =
+            identity.exchange_token(ExchangeTokenRequest { secret }).await.map_err(|status| match status.code() {
                 Code::Unauthenticated => status,
                 _ => Status::unavailable("callers cannot be checked at the moment: try again"),
-            }
-        })?;
+            })?;
         let mut assertion = HeaderValue::try_from(response.into_inner().assertion)
             .map_err(|_| Status::internal("the assertion is not a header"))?;
         assertion.set_sensitive(true);
@@ -72,9 +71,11 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Status> {
     let value = headers
         .get(header::AUTHORIZATION)
         .ok_or_else(|| Status::unauthenticated("no token: send the header `Authorization: Bearer TOKEN`"))?;
-    let token = value.to_str().ok().and_then(|value| value.split_once(' ')).filter(|(scheme, _)| {
-        scheme.eq_ignore_ascii_case("bearer")
-    });
+    let token = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     token
         .map(|(_, token)| token.trim())
         .filter(|token| !token.is_empty())

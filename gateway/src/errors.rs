@@ -1,18 +1,29 @@
 //! Errors as `google.rpc.Status` in JSON.
 
+use std::collections::HashMap;
+
 use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use rest_over_grpc::handling::{Code, Status as RestStatus};
 use serde_json::{Value, json};
 use tonic::Status;
 use tonic_types::{ErrorDetail, StatusExt as _};
 
+use crate::rejection::{self, Rejection};
+
+/// Whose reasons the gateway's own errors have.
+const DOMAIN: &str = "chatmesh.gateway";
+/// The largest error that is read to be given its form.
+const MAX_ERROR_BYTES: usize = 64 * 1024;
+
 /// The HTTP response for a status.
 pub(crate) fn response(status: &Status) -> Response {
     let rest = rest_status(status);
     let body = body(&rest);
-    let mut response = (rest.code().to_http_status(), [(header::CONTENT_TYPE, "application/json")], body).into_response();
+    let mut response =
+        (rest.code().to_http_status(), [(header::CONTENT_TYPE, "application/json")], body).into_response();
     if status.code() == tonic::Code::Unauthenticated {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
@@ -37,14 +48,14 @@ fn details(status: &Status) -> Vec<Value> {
 
 fn detail(detail: ErrorDetail) -> Option<Value> {
     let (name, mut value) = match detail {
-        ErrorDetail::ErrorInfo(info) => (
-            "ErrorInfo",
-            json!({"reason": info.reason, "domain": info.domain, "metadata": info.metadata}),
-        ),
+        ErrorDetail::ErrorInfo(info) => {
+            ("ErrorInfo", json!({"reason": info.reason, "domain": info.domain, "metadata": info.metadata}))
+        }
         ErrorDetail::BadRequest(bad) => {
-            let violations = bad.field_violations.into_iter().map(|violation| {
-                json!({"field": violation.field, "description": violation.description})
-            });
+            let violations = bad
+                .field_violations
+                .into_iter()
+                .map(|violation| json!({"field": violation.field, "description": violation.description}));
             ("BadRequest", json!({"field_violations": violations.collect::<Vec<_>>()}))
         }
         ErrorDetail::RetryInfo(retry) => {
@@ -66,33 +77,62 @@ fn no_route_message(what: &str) -> String {
     format!("there is no route `{what}`: /openapi.json lists what there is")
 }
 
+/// A request, as far as an error has to speak of it.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    what: String,
+    query: Option<String>,
+    /// The body, once it was read.
+    pub(crate) body: Bytes,
+}
+
+impl Refused {
+    pub(crate) fn new(method: &Method, uri: &Uri) -> Self {
+        let what = format!("{method} {}", uri.path());
+        Self { what, query: uri.query().map(str::to_owned), body: Bytes::new() }
+    }
+}
+
 /// Gives an error that the routing itself made the form that all errors have.
-pub(crate) async fn unify(response: Response, what: &str) -> Response {
+pub(crate) async fn unify(response: Response, request: &Refused) -> Response {
     let status = response.status();
     let (parts, body) = response.into_parts();
-    let Ok(bytes) = axum::body::to_bytes(body, 64 * 1024).await else {
-        return self::response(&Status::internal("the error could not be read"));
+    let Ok(bytes) = axum::body::to_bytes(body, MAX_ERROR_BYTES).await else {
+        return self::response(&Status::internal("the error could not be read: try again"));
     };
     let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     if value.get("code").is_some() && value.get("details").is_some() {
         return Response::from_parts(parts, Body::from(bytes));
     }
+    let rest = of_routing(status, &value, request);
+    (status, [(header::CONTENT_TYPE, "application/json")], self::body(&rest)).into_response()
+}
+
+fn of_routing(status: StatusCode, value: &Value, request: &Refused) -> RestStatus {
     let said = value.get("message").and_then(Value::as_str).unwrap_or_default();
-    let (code, message) = match status {
-        StatusCode::NOT_FOUND if value.get("code").is_none() || said.is_empty() || is_routing(said) => (
-            Code::NotFound,
-            no_route_message(what),
-        ),
-        StatusCode::PAYLOAD_TOO_LARGE => (Code::InvalidArgument, "the body is too large: 4 MiB at most".to_owned()),
-        StatusCode::BAD_REQUEST => (Code::InvalidArgument, said.to_owned()),
-        StatusCode::METHOD_NOT_ALLOWED => (Code::Unimplemented, format!("`{what}` does not take this method")),
-        _ => {
-            let code = value.get("code").and_then(Value::as_i64).and_then(|code| i32::try_from(code).ok());
-            (code.and_then(Code::from_i32).unwrap_or(Code::Unknown), said.to_owned())
+    let code = value.get("code").and_then(Value::as_i64).and_then(|code| i32::try_from(code).ok());
+    let code = code.and_then(Code::from_i32);
+    match (status, code) {
+        (StatusCode::NOT_FOUND, code) if code.is_none() || said.is_empty() || is_routing(said) => {
+            RestStatus::new(Code::NotFound, no_route_message(&request.what))
         }
-    };
-    let body = self::body(&RestStatus::new(code, message));
-    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+        (StatusCode::PAYLOAD_TOO_LARGE, _) => {
+            RestStatus::new(Code::InvalidArgument, "the body is too large: 4 MiB at most")
+        }
+        (StatusCode::BAD_REQUEST, None | Some(Code::InvalidArgument)) => rejected(said, request),
+        (_, code) => RestStatus::new(code.unwrap_or(Code::Unknown), said),
+    }
+}
+
+/// The error of a request that does not decode.
+fn rejected(said: &str, request: &Refused) -> RestStatus {
+    let Rejection { message, violation } = rejection::explain(said, request.query.as_deref(), &request.body);
+    let mut details = tonic_types::ErrorDetails::new();
+    details.set_error_info("INVALID_REQUEST", DOMAIN, HashMap::<String, String>::new());
+    if let Some((field, description)) = violation {
+        details.add_bad_request_violation(field, description);
+    }
+    rest_status(&Status::with_error_details(tonic::Code::InvalidArgument, message, details))
 }
 
 /// True for what the router says where nothing matches.

@@ -1,6 +1,7 @@
 //! Forwards decoded requests to their services.
 
 use std::future::Future;
+use std::time::Duration;
 
 use chatmesh_rpc::client::Peer;
 use chatmesh_rpc::metadata;
@@ -23,7 +24,7 @@ pub(crate) struct Forward {
 
 impl Forward {
     pub(crate) fn new(neighbours: &Neighbours) -> Self {
-        let Neighbours { chat, identity, llm, workspaces } = neighbours.clone();
+        let Neighbours { chat, identity, llm, workspaces, exchange: _ } = neighbours.clone();
         Self { chat, identity, llm, workspaces }
     }
 }
@@ -38,14 +39,22 @@ pub(crate) fn request<M>(context: &Context, message: M) -> Request<M> {
     request
 }
 
+/// How long a service may take to answer, or to begin a stream.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
 pub(crate) async fn unary<M>(call: impl Future<Output = Result<Response<M>, Status>>) -> Result<M, RestStatus> {
-    call.await.map(Response::into_inner).map_err(|status| rest_status(&status))
+    in_time(call).await.map(Response::into_inner).map_err(|status| rest_status(&status))
+}
+
+async fn in_time<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+    let late = |_| Err(Status::deadline_exceeded("the service did not answer in 60 seconds"));
+    tokio::time::timeout(TIMEOUT, call).await.unwrap_or_else(late)
 }
 
 pub(crate) async fn streaming<M: Send + 'static>(
     call: impl Future<Output = Result<Response<Streaming<M>>, Status>>,
 ) -> Result<ResponseStream<M>, RestStatus> {
-    let messages = call.await.map_err(|status| rest_status(&status))?.into_inner();
+    let messages = in_time(call).await.map_err(|status| rest_status(&status))?.into_inner();
     Ok(boxed(messages.map(|message| message.map_err(|status| rest_status(&status)))))
 }
 

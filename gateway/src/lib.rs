@@ -6,10 +6,12 @@
 //! token for an assertion, which travels on.
 
 mod authenticate;
+mod ending;
 mod errors;
 mod forward;
 mod http_metrics;
 mod public_grpc;
+mod rejection;
 mod rest;
 mod service;
 mod sse;

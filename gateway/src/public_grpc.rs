@@ -4,11 +4,13 @@ use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use chatmesh_rpc::client::Peer;
+use chatmesh_runtime::Shutdown;
 use tonic::Status;
 use tonic::body::Body;
 use tower::ServiceExt as _;
 
 use crate::authenticate::Authenticator;
+use crate::ending::Ending;
 use crate::errors;
 use crate::service::Neighbours;
 
@@ -28,11 +30,12 @@ static METHODS: &[(&str, Target)] = include!(concat!(env!("OUT_DIR"), "/public_m
 pub(crate) struct PublicGrpc {
     neighbours: Neighbours,
     authenticator: Authenticator,
+    shutdown: Shutdown,
 }
 
 impl PublicGrpc {
-    pub(crate) fn new(neighbours: Neighbours, authenticator: Authenticator) -> Self {
-        Self { neighbours, authenticator }
+    pub(crate) fn new(neighbours: Neighbours, authenticator: Authenticator, shutdown: Shutdown) -> Self {
+        Self { neighbours, authenticator, shutdown }
     }
 
     fn peer(&self, path: &str) -> Option<Peer> {
@@ -47,11 +50,13 @@ impl PublicGrpc {
 
     async fn call(&self, mut request: Request) -> Result<Response, Status> {
         let path = request.uri().path().to_owned();
-        let peer = self.peer(&path).ok_or_else(|| Status::unimplemented(format!("there is no public method `{path}`")))?;
+        let peer =
+            self.peer(&path).ok_or_else(|| Status::unimplemented(format!("there is no public method `{path}`")))?;
         self.authenticator.admit(request.headers_mut()).await?;
         let response = peer.oneshot(request.map(Body::new)).await;
-        let response = response.map_err(|error| Status::unavailable(format!("the service is not available: {error}")))?;
-        Ok(response.into_response())
+        let response =
+            response.map_err(|error| Status::unavailable(format!("the service is not available: {error}")))?;
+        Ok(response.map(|body| Ending::new(body, self.shutdown.soft().clone())).into_response())
     }
 }
 

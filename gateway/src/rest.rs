@@ -4,14 +4,20 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderValue, Method, Uri, header};
 use axum::response::Response;
-use rest_over_grpc::serving::serve_http_with_max_body_bytes;
+use bytes::Bytes;
+use rest_over_grpc::serving::serve_http_fn_with_max_body_bytes;
+use rest_over_grpc::transcoding::Transcode as _;
 
+use chatmesh_runtime::Shutdown;
+
+use crate::errors::{self, Refused};
 use crate::forward::Forward;
 use crate::generated::Transcoder;
 use crate::service::Neighbours;
-use crate::{errors, sse};
+use crate::sse;
 
 /// The largest body of a request.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -20,20 +26,21 @@ const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 #[derive(Clone)]
 pub(crate) struct Rest {
     transcoder: Arc<Transcoder<Forward, Forward, Forward, Forward, Forward>>,
+    shutdown: Shutdown,
 }
 
 impl Rest {
-    pub(crate) fn new(neighbours: &Neighbours) -> Self {
+    pub(crate) fn new(neighbours: &Neighbours, shutdown: Shutdown) -> Self {
         let forward = Forward::new(neighbours);
         let services = (forward.clone(), forward.clone(), forward.clone(), forward.clone(), forward);
         let transcoder = Transcoder::new(services.0, services.1, services.2, services.3, services.4);
-        Self { transcoder: Arc::new(transcoder) }
+        Self { transcoder: Arc::new(transcoder), shutdown }
     }
 }
 
 /// Serves a request. Streams are server-sent events unless the client asks for NDJSON.
 pub(crate) async fn serve(State(rest): State<Rest>, mut request: Request) -> Response {
-    let what = format!("{} {}", request.method(), request.uri().path());
+    let mut refused = Refused::new(request.method(), request.uri());
     let wants_lines = request
         .headers()
         .get(header::ACCEPT)
@@ -42,6 +49,15 @@ pub(crate) async fn serve(State(rest): State<Rest>, mut request: Request) -> Res
     if !wants_lines {
         request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
     }
-    let response = serve_http_with_max_body_bytes(request, MAX_BODY_BYTES, &*rest.transcoder).await.map(Body::new);
-    if response.status().is_success() { sse::keep_alive(response) } else { errors::unify(response, &what).await }
+    let transcode = async |method: Method, uri: Uri, headers, body: Bytes| {
+        refused.body = body.clone();
+        let target = uri.path_and_query().map_or(uri.path(), PathAndQuery::as_str);
+        rest.transcoder.transcode(method.as_str(), target, headers, &body).await
+    };
+    let response = serve_http_fn_with_max_body_bytes(request, MAX_BODY_BYTES, transcode).await.map(Body::new);
+    if response.status().is_success() {
+        sse::keep_alive(response, rest.shutdown.soft().clone())
+    } else {
+        errors::unify(response, &refused).await
+    }
 }

@@ -9,7 +9,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chatmesh_rpc::client::Peer;
-use chatmesh_runtime::Readiness;
+use chatmesh_runtime::{Readiness, Shutdown};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use tower::ServiceBuilder;
@@ -22,9 +22,12 @@ use crate::rest;
 /// The public contract as OpenAPI 3.1.
 static OPENAPI: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
-/// The services behind the door.
+/// The services behind the door. All are called for the caller only, `exchange` excepted: see
+/// [`Peer::for_callers`].
 #[derive(Debug, Clone)]
 pub struct Neighbours {
+    /// Users and tokens once more, called by the gateway for itself, to find out who calls.
+    pub exchange: Peer,
     /// Chats.
     pub chat: Peer,
     /// Users and tokens.
@@ -42,6 +45,7 @@ pub struct Gateway {
     readiness: Readiness,
     registry: Arc<Mutex<Registry>>,
     metrics: HttpMetrics,
+    shutdown: Shutdown,
 }
 
 impl Gateway {
@@ -52,8 +56,9 @@ impl Gateway {
         readiness: Readiness,
         registry: Arc<Mutex<Registry>>,
         metrics: HttpMetrics,
+        shutdown: Shutdown,
     ) -> Self {
-        Self { neighbours, readiness, registry, metrics }
+        Self { neighbours, readiness, registry, metrics, shutdown }
     }
 
     /// The routes with those that every process has.
@@ -65,10 +70,13 @@ impl Gateway {
     /// The routes of the public contract: what needs no token first, then everything else behind one.
     #[must_use]
     pub fn api_router(&self) -> Router {
-        let authenticator = Authenticator::new(self.neighbours.identity.clone());
-        let grpc = PublicGrpc::new(self.neighbours.clone(), authenticator.clone());
+        let authenticator = Authenticator::new(self.neighbours.exchange.clone());
+        let grpc = PublicGrpc::new(self.neighbours.clone(), authenticator.clone(), self.shutdown.clone());
         let guarded = ServiceBuilder::new().layer(middleware::from_fn_with_state(authenticator, authenticate));
-        let api = Router::new().fallback(rest::serve).with_state(rest::Rest::new(&self.neighbours)).layer(guarded);
+        let api = Router::new()
+            .fallback(rest::serve)
+            .with_state(rest::Rest::new(&self.neighbours, self.shutdown.clone()))
+            .layer(guarded);
         Router::new()
             .route("/openapi.json", get(openapi))
             .route("/{service}/{method}", axum::routing::any(crate::public_grpc::serve).with_state(grpc))

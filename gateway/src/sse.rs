@@ -9,6 +9,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use rest_over_grpc::handling::{Code, Status as RestStatus};
+use tokio_util::sync::CancellationToken;
 
 use crate::errors;
 
@@ -17,7 +18,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Adds comments while nothing happens, and a last event `error` where the stream fails: the
 /// status line was sent long before, so that nothing else can say it.
-pub(crate) fn keep_alive(response: Response) -> Response {
+pub(crate) fn keep_alive(response: Response, shutdown: CancellationToken) -> Response {
     let is_stream = response
         .headers()
         .get(header::CONTENT_TYPE)
@@ -34,7 +35,15 @@ pub(crate) fn keep_alive(response: Response) -> Response {
         // The first bytes let clients see at once that the stream is open.
         yield Ok::<_, axum::Error>(Bytes::from_static(b": open\n\n"));
         loop {
-            match tokio::time::timeout(KEEP_ALIVE, frames.next()).await {
+            let next = tokio::select! {
+                next = tokio::time::timeout(KEEP_ALIVE, frames.next()) => next,
+                () = shutdown.cancelled() => {
+                    let status = RestStatus::new(Code::Unavailable, "this process ends: connect again");
+                    yield Ok(event_of(&status).into());
+                    return;
+                }
+            };
+            match next {
                 Ok(Some(Ok(frame))) => yield Ok(frame),
                 Ok(Some(Err(error))) => {
                     yield Ok(last_event(&error).into());
@@ -52,10 +61,13 @@ fn last_event(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = Some(error);
     while let Some(current) = cause {
         if let Some(status) = current.downcast_ref::<RestStatus>() {
-            return format!("event: error\ndata: {}\n\n", errors::body(status));
+            return event_of(status);
         }
         cause = current.source();
     }
-    let status = RestStatus::new(Code::Unavailable, "the stream broke: connect again");
-    format!("event: error\ndata: {}\n\n", errors::body(&status))
+    event_of(&RestStatus::new(Code::Unavailable, "the stream broke: connect again"))
+}
+
+fn event_of(status: &RestStatus) -> String {
+    format!("event: error\ndata: {}\n\n", errors::body(status))
 }

@@ -47,6 +47,9 @@ impl Config {
     /// # Errors
     /// A sentence that names the setting.
     pub fn validate(&self) -> Result<(), String> {
+        if self.heartbeat_interval.is_zero() || self.poll_interval.is_zero() {
+            return Err("chat.heartbeat_interval and chat.poll_interval must be more than 0".to_owned());
+        }
         if self.lease_duration < self.heartbeat_interval * 3 {
             return Err("chat.lease_duration must be at least three times chat.heartbeat_interval".to_owned());
         }

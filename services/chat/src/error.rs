@@ -30,11 +30,13 @@ pub enum Error {
     /// There is no model to use.
     #[error("no model is configured: create a provider and a model first")]
     NoModel,
-    /// A neighbour could not be asked.
-    #[error("{service} is not available: {message}")]
+    /// A neighbour could not be asked, or refused.
+    #[error("{service}: {message}")]
     Neighbour {
         /// The service.
         service: &'static str,
+        /// Its code.
+        code: Code,
         /// What it said.
         message: String,
     },
@@ -78,7 +80,11 @@ impl ServiceError for Error {
             Self::NotFound(_) => Code::NotFound,
             Self::Rejected(_) | Self::NoModel => Code::FailedPrecondition,
             Self::QueueFull(_) => Code::ResourceExhausted,
-            Self::Neighbour { .. } | Self::Bus(_) => Code::Unavailable,
+            Self::Neighbour { code, .. } => match code {
+                Code::InvalidArgument | Code::PermissionDenied | Code::FailedPrecondition => *code,
+                _ => Code::Unavailable,
+            },
+            Self::Bus(_) => Code::Unavailable,
             Self::Database(error) => db_code(error),
             Self::Config(_) => Code::Internal,
         }

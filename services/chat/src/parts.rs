@@ -41,8 +41,7 @@ impl Episodes {
     /// Finds the episode of a chat, where it is this one.
     pub(crate) fn find(&self, chat: ChatId, history_version: u32, generation_attempt: u32) -> Option<Arc<Episode>> {
         let episode = self.by_chat.get(&chat)?;
-        let same =
-            episode.history_version == history_version && episode.generation_attempt == generation_attempt;
+        let same = episode.history_version == history_version && episode.generation_attempt == generation_attempt;
         same.then(|| Arc::clone(&episode))
     }
 
@@ -116,11 +115,8 @@ mod tests {
         let episode = episodes.open(chat, 3, 1);
         for word in ["a", "b", "c"] {
             let secret = ProviderMetadata { namespace: "anthropic".to_owned(), ..ProviderMetadata::default() };
-            let part = Part {
-                body: Some(Body::Text(word.to_owned())),
-                provider_metadata: vec![secret],
-                ..Part::default()
-            };
+            let part =
+                Part { body: Some(Body::Text(word.to_owned())), provider_metadata: vec![secret], ..Part::default() };
             episode.push(Role::Assistant, 0, part);
         }
         let found = episodes.find(chat, 3, 1).expect("open");

@@ -13,8 +13,8 @@ use chatmesh_proto::common::v1::GenerationError;
 use chatmesh_rpc::UserId;
 pub use sql::{STATEMENTS, SqlChatStore};
 
-pub use crate::domain::{Lease, RunnerId, Versions, WorkerId};
 use crate::domain::{Chat, ChatId, Message, NewMessage, QueuedMessage};
+pub use crate::domain::{Lease, RunnerId, Versions, WorkerId};
 use crate::machine::Rejected;
 
 /// How many messages may wait for a busy chat.
@@ -33,7 +33,7 @@ pub enum StoreError {
     #[error("the lease of the chat is lost")]
     LeaseLost,
     /// The queue is full.
-    #[error("{MAX_QUEUED} messages wait already: delete one, or wait for the turn to end")]
+    #[error("{MAX_QUEUED} messages wait already: wait until the turn has ended, or interrupt it")]
     QueueFull,
     /// The database failed.
     #[error(transparent)]

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_stream::try_stream;
-use chatmesh_bus::{Hint, Subscription};
-use chatmesh_proto::chat::v1::StreamChatResponse;
+
+use chatmesh_proto::chat::v1::{MessagePart, StreamChatResponse};
 use futures::Stream;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tonic::Status;
 
 use crate::domain::ChatId;
+use crate::hints::Listener;
 use crate::parts::Episode;
 use crate::service::State;
 use crate::store::{Since, Snapshot};
@@ -39,24 +40,24 @@ enum Wake {
 /// Follows a chat from after the message `after`.
 ///
 /// # Errors
-/// There is no such chat, or bus or database cannot be used.
+/// There is no such chat, or the database cannot be used.
 pub(crate) async fn stream(
     state: Arc<State>,
     chat: ChatId,
     after: u32,
 ) -> Result<impl Stream<Item = Result<StreamChatResponse, Status>> + Send + use<>, Error> {
     // Subscribe before reading: what changes in between is then hinted at.
-    let subscription = state.bus.subscribe(&hints::about(chat)).await?;
+    let hints = Listener::open(&state.bus, hints::about(chat)).await;
     let first = state.store.snapshot(chat, Since::Message(after)).await.map_err(|error| Error::on(chat, error))?;
     let first = first.ok_or(Error::NotFound(chat))?;
-    let subscriber = Subscriber::new(state, chat, subscription);
+    let subscriber = Subscriber::new(state, chat, hints);
     Ok(subscriber.follow(first))
 }
 
 struct Subscriber {
     state: Arc<State>,
     chat: ChatId,
-    subscription: Subscription,
+    hints: Listener,
     poll: Interval,
     view: View,
     episode: Option<Arc<Episode>>,
@@ -65,11 +66,11 @@ struct Subscriber {
 }
 
 impl Subscriber {
-    fn new(state: Arc<State>, chat: ChatId, subscription: Subscription) -> Self {
+    fn new(state: Arc<State>, chat: ChatId, hints: Listener) -> Self {
         let mut poll = tokio::time::interval_at(Instant::now() + POLL_INTERVAL, POLL_INTERVAL);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         state.metrics.subscribers.inc();
-        Self { state, chat, subscription, poll, view: View::default(), episode: None, sent: 0 }
+        Self { state, chat, hints, poll, view: View::default(), episode: None, sent: 0 }
     }
 
     fn follow(mut self, first: Snapshot) -> impl Stream<Item = Result<StreamChatResponse, Status>> + Send + use<> {
@@ -80,14 +81,17 @@ impl Subscriber {
             loop {
                 match self.wake().await {
                     Wake::Parts => {
-                        let parts = self.episode.as_ref().map(|episode| episode.after(self.sent)).unwrap_or_default();
-                        self.sent += parts.len();
-                        for part in parts {
+                        for part in self.unsent_parts() {
                             yield view::part(self.chat, &part);
                         }
                     }
                     Wake::Sync => {
-                        for event in self.sync().await? {
+                        let snapshot = self.read().await?;
+                        // What is committed now was said before: nobody misses the end of an answer.
+                        for part in self.unsent_parts() {
+                            yield view::part(self.chat, &part);
+                        }
+                        for event in self.apply(snapshot) {
                             yield event;
                         }
                     }
@@ -111,21 +115,23 @@ impl Subscriber {
             // What is committed comes before live parts, which it may make void.
             biased;
             () = shutdown.cancelled() => Wake::Shutdown,
-            hint = self.subscription.next() => match hint {
-                Some(Hint::Message { .. } | Hint::Gap) => Wake::Sync,
-                None => Wake::Shutdown,
-            },
+            _ = self.hints.next() => Wake::Sync,
             _ = self.poll.tick() => Wake::Sync,
             () = parts => Wake::Parts,
         }
     }
 
-    async fn sync(&mut self) -> Result<Vec<StreamChatResponse>, Status> {
+    fn unsent_parts(&mut self) -> Vec<Arc<MessagePart>> {
+        let parts = self.episode.as_ref().map(|episode| episode.after(self.sent)).unwrap_or_default();
+        self.sent += parts.len();
+        parts
+    }
+
+    async fn read(&mut self) -> Result<Snapshot, Status> {
         self.poll.reset();
         let snapshot = self.state.store.snapshot(self.chat, self.view.since()).await;
         let snapshot = snapshot.map_err(|_| Status::unavailable("the database is not available: connect again"))?;
-        let snapshot = snapshot.ok_or_else(|| Status::not_found("the chat is gone"))?;
-        Ok(self.apply(snapshot))
+        snapshot.ok_or_else(|| Status::not_found("the chat is gone"))
     }
 
     fn apply(&mut self, snapshot: Snapshot) -> Vec<StreamChatResponse> {

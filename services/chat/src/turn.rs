@@ -20,7 +20,7 @@ use chatmesh_proto::common::v1::{ErrorKind, FinishReason, GenerationError, Role,
 use tracing::{Instrument as _, info, info_span};
 
 pub(crate) use answer::Answer;
-pub(crate) use partial::Partial;
+pub(crate) use partial::{Partial, StopReason};
 
 use crate::domain::{Chat, NewMessage, RunnerId};
 use crate::machine::Status;
@@ -52,7 +52,10 @@ impl Turn {
     /// Runs the turn to its end, or to the end of what may be done in one turn. What was not
     /// committed when the future is dropped is in `partial`.
     pub(crate) async fn run(mut self, partial: &mut Partial) -> Result<Chat, StoreError> {
-        let offered = tools::list(&self.state, &self.chat).await;
+        let offered = match tools::list(&self.state, &self.chat).await {
+            Ok(offered) => offered,
+            Err(error) => return self.fail(error, partial).await,
+        };
         let history = self.state.store.prompt_messages(self.chat.id).await?;
         let mut prompt = Prompt::new(&self.chat, &offered.workspace_context, history);
         for step in 1..=self.state.config.max_steps {
@@ -130,7 +133,7 @@ impl Turn {
 
     async fn fail(&mut self, error: GenerationError, partial: &mut Partial) -> Result<Chat, StoreError> {
         info!(chat = %self.chat.id, kind = error.kind, "turn failed: {}", error.message);
-        let said = std::mem::take(partial).into_interrupted_messages(self.chat.versions.history);
+        let said = std::mem::take(partial).into_stopped_messages(self.chat.versions.history, StopReason::Failed);
         let now = self.state.clock.now();
         let chat = self.state.store.finish_error(self.fence(), said, error, now).await?;
         self.announce_end(&chat).await;

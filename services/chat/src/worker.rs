@@ -8,17 +8,18 @@ mod control;
 mod runner;
 
 use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatmesh_bus::{Hint, Subscription};
 use chatmesh_core::Backoff;
+use futures::FutureExt as _;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use crate::domain::{ChatId, RunnerId, WorkerId};
-use crate::hints;
+use crate::hints::{self, Listener};
 use crate::service::State;
 use crate::store::Acquired;
 use control::{Cancel, Cause};
@@ -26,6 +27,9 @@ use runner::Runner;
 
 /// How many chats are leased at once, so that other workers get some too.
 const BATCH: usize = 10;
+/// How long the database may take to lease or to renew: a connection that hangs must not hold the
+/// loops up for longer than the leases last.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A worker of this process.
 #[derive(Debug, Clone)]
@@ -33,7 +37,8 @@ pub(crate) struct Worker {
     id: WorkerId,
     state: Arc<State>,
     running: Arc<Mutex<HashMap<ChatId, Held>>>,
-    ended: Arc<Notify>,
+    /// How many runners have ended.
+    ended: Arc<watch::Sender<u64>>,
 }
 
 #[derive(Debug, Clone)]
@@ -44,7 +49,7 @@ struct Held {
 
 impl Worker {
     pub(crate) fn new(state: Arc<State>, id: WorkerId) -> Self {
-        Self { id, state, running: Arc::default(), ended: Arc::default() }
+        Self { id, state, running: Arc::default(), ended: Arc::new(watch::Sender::new(0)) }
     }
 
     /// Starts the loops.
@@ -59,7 +64,8 @@ impl Worker {
     async fn acquire_loop(self) {
         let stop = self.state.tasks.shutdown().soft().clone();
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        let mut hints = self.state.bus.subscribe(&hints::runnable()).await.ok();
+        let mut ended = self.ended.subscribe();
+        let mut hints = Listener::open(&self.state.bus, hints::runnable()).await;
         while !stop.is_cancelled() {
             let pause = match self.acquire().await {
                 // A full batch: there may be more.
@@ -75,8 +81,8 @@ impl Worker {
             };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = next_hint(&mut hints) => {}
-                () = self.ended.notified() => {}
+                _ = hints.next() => {}
+                _ = ended.changed() => {}
                 () = stop.cancelled() => {}
             }
         }
@@ -92,7 +98,12 @@ impl Worker {
         let runners: Vec<RunnerId> = (0..room).map(|_| RunnerId(self.state.ids.next())).collect();
         let now = self.state.clock.now();
         let stale_after = self.state.config.lease_duration;
-        let acquired = self.state.store.acquire(self.id, &runners, now, stale_after).await?;
+        let acquiring = self.state.store.acquire(self.id, &runners, now, stale_after);
+        let Ok(acquired) = tokio::time::timeout(STATEMENT_TIMEOUT, acquiring).await else {
+            warn!("leasing chats took too long");
+            return Ok(false);
+        };
+        let acquired = acquired?;
         let full = acquired.len() == room;
         for chat in acquired {
             self.run(chat).await;
@@ -114,7 +125,10 @@ impl Worker {
         let entry = Entry { worker: self.clone(), chat, runner: acquired.lease.runner_id };
         let runner = Runner::new(Arc::clone(&self.state), acquired, cancel);
         self.state.tasks.spawn("chat.runner", async move {
-            runner.run().await;
+            // A bug must not be met again and again, with a paid model call each time.
+            if AssertUnwindSafe(runner.run()).catch_unwind().await.is_err() {
+                runner.crashed().await;
+            }
             drop(entry);
         });
     }
@@ -125,10 +139,11 @@ impl Worker {
         let mut tick = tokio::time::interval(self.state.config.heartbeat_interval);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut orphans = HashSet::new();
+        let mut ended = self.ended.subscribe();
         loop {
             tokio::select! {
                 _ = tick.tick() => {}
-                () = self.ended.notified(), if soft.is_cancelled() => {}
+                _ = ended.changed(), if soft.is_cancelled() => {}
                 () = stop.cancelled() => return,
                 () = soft.cancelled(), if !soft.is_cancelled() => {}
             }
@@ -146,9 +161,14 @@ impl Worker {
         // Taken before the statement: what is leased meanwhile is not missed by it.
         let registered: Vec<(ChatId, Held)> =
             self.running.lock().iter().map(|(chat, held)| (*chat, held.clone())).collect();
-        let alive: HashSet<_> = match self.state.store.heartbeat(self.id, self.state.clock.now()).await {
-            Ok(alive) => alive.into_iter().collect(),
-            Err(error) => {
+        let renewing = self.state.store.heartbeat(self.id, self.state.clock.now());
+        let alive: HashSet<_> = match tokio::time::timeout(STATEMENT_TIMEOUT, renewing).await {
+            Ok(Ok(alive)) => alive.into_iter().collect(),
+            Err(_) => {
+                warn!("renewing leases took too long");
+                return HashSet::new();
+            }
+            Ok(Err(error)) => {
                 // The leases hold for a while: only the word of the database ends a turn.
                 warn!(%error, "leases were not renewed");
                 return HashSet::new();
@@ -185,16 +205,6 @@ impl Worker {
     }
 }
 
-async fn next_hint(hints: &mut Option<Subscription>) {
-    match hints {
-        Some(subscription) => match subscription.next().await {
-            Some(Hint::Message { .. } | Hint::Gap) => {}
-            None => *hints = None,
-        },
-        None => std::future::pending().await,
-    }
-}
-
 /// Takes a chat off the list when its runner ends, however it ends.
 struct Entry {
     worker: Worker,
@@ -211,7 +221,6 @@ impl Drop for Entry {
         }
         drop(running);
         self.worker.state.metrics.running.dec();
-        self.worker.ended.notify_waiters();
-        self.worker.ended.notify_one();
+        self.worker.ended.send_modify(|count| *count += 1);
     }
 }

@@ -46,7 +46,10 @@ impl Client {
             None => {
                 let file = data_dir::admin_token_file(&connection.data_dir);
                 std::fs::read_to_string(&file).with_context(|| {
-                    format!("no token: set CHATMESH_TOKEN, or --data-dir to that of `chatmesh up` (looked for {})", file.display())
+                    format!(
+                        "no token: set CHATMESH_TOKEN, or --data-dir to that of `chatmesh up` (looked for {})",
+                        file.display()
+                    )
                 })?
             }
         };

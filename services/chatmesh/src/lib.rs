@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 pub use config::Config;
 pub use data_dir::DataDir;
-pub use mesh::{Service, Up, UpOptions};
+pub use mesh::{AgentProgram, Service, Up, UpOptions};
 
 /// The name under which the binary acts as the agent of a workspace.
 const AGENT_NAME: &str = "chatmesh-agent";

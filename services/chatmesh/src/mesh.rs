@@ -9,7 +9,7 @@ mod up;
 
 use std::fmt;
 
-pub use up::{Up, UpOptions};
+pub use up::{AgentProgram, Up, UpOptions};
 
 pub(crate) use serve::{migrate, serve};
 

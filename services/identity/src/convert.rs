@@ -12,12 +12,7 @@ impl From<User> for pb::User {
             Role::Member => pb::UserRole::Member,
             Role::Admin => pb::UserRole::Admin,
         };
-        Self {
-            id: user.id.to_string(),
-            name: user.name,
-            role: role.into(),
-            create_time: Some(user.created_at.into()),
-        }
+        Self { id: user.id.to_string(), name: user.name, role: role.into(), create_time: Some(user.created_at.into()) }
     }
 }
 

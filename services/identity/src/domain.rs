@@ -91,8 +91,8 @@ pub(crate) fn check_user_name(name: &str, violations: &mut Violations) {
 
 /// Checks the name of a token.
 pub(crate) fn check_token_name(name: &str, violations: &mut Violations) {
-    let fits = !name.trim().is_empty() && name.chars().count() <= MAX_TOKEN_NAME;
-    violations.require(fits, "name", "must be 1 to 100 characters");
+    let fits = !name.trim().is_empty() && name.chars().count() <= MAX_TOKEN_NAME && !name.contains('\0');
+    violations.require(fits, "name", "must be 1 to 100 characters without NUL");
 }
 
 /// Reads a client's identifier of a request; the empty text is none.

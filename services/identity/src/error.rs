@@ -27,7 +27,7 @@ pub enum Error {
         id: String,
     },
     /// The name is taken.
-    #[error("a user named `{0}` exists")]
+    #[error("a user named `{0}` exists: choose another name")]
     UserExists(String),
     /// The database failed.
     #[error("the database of users failed")]

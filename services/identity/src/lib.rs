@@ -12,7 +12,8 @@ mod service;
 mod signing;
 mod store;
 
-pub use domain::{NewToken, Token, TokenSecret, User};
+pub use domain::{NewToken, Token, TokenId, TokenSecret, User};
 pub use error::Error;
 pub use service::{MIGRATIONS, Service};
+pub use signing::SigningKey;
 pub use store::{IdentityStore, Inserted, STATEMENTS, SqlIdentityStore};

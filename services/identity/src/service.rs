@@ -9,11 +9,11 @@ use chatmesh_proto::identity::v1::identity_service_server::{IdentityServiceServe
 use chatmesh_rpc::assertion::UserSigner;
 use chatmesh_rpc::{Role, UserId};
 
+use crate::Error;
 use crate::api::Api;
 use crate::domain::{NewToken, Token, TokenId, TokenSecret, User};
 use crate::signing::SigningKey;
 use crate::store::{IdentityStore, Inserted, SqlIdentityStore};
-use crate::Error;
 
 /// The schema of the service.
 pub const MIGRATIONS: Migrations = migrations!("identity", [1 => "0001_users_and_tokens"]);

@@ -112,7 +112,10 @@ impl ModelService for Api {
 }
 
 async fn find_provider(state: &State, reference: &str) -> Result<Provider, Error> {
-    let provider = state.store.find_provider(&Reference::from(reference)).await?;
+    let provider = match Reference::parse(reference) {
+        Some(reference) => state.store.find_provider(&reference).await?,
+        None => None,
+    };
     provider.ok_or_else(|| Error::NotFound { kind: "provider", name: reference.to_owned() })
 }
 

@@ -79,6 +79,14 @@ pub enum Reference {
     Name(String),
 }
 
+impl Reference {
+    /// Reads what a client gave; `None` for a text that nothing can be called, which a database
+    /// would not even look for.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        (!text.contains('\0')).then(|| Self::from(text))
+    }
+}
+
 impl From<&str> for Reference {
     fn from(text: &str) -> Self {
         match chatmesh_core::Uuid::try_parse(text) {
@@ -106,8 +114,10 @@ pub(crate) fn check_model_name(field: &str, name: &str, violations: &mut Violati
 }
 
 pub(crate) fn check_base_url(url: &str, violations: &mut Violations) {
+    // The parser would skip some of them, and the text is kept as it came.
+    let plain = !url.contains(|c: char| c.is_control() || c.is_whitespace());
     let fits = url.is_empty()
-        || Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
+        || plain && Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
     violations.require(fits, "base_url", "must be an http or https URL, like https://llm.example.com/v1");
 }
 
@@ -130,9 +140,11 @@ pub(crate) fn check_provider_type(provider_type: i32, violations: &mut Violation
     );
     let description = match known {
         ProviderType::Unspecified => "must be set, for example to PROVIDER_TYPE_ANTHROPIC",
-        _ => "is not supported by this version; PROVIDER_TYPE_ANTHROPIC, PROVIDER_TYPE_OPENAI_CHAT, \
+        _ => {
+            "is not supported by this version; PROVIDER_TYPE_ANTHROPIC, PROVIDER_TYPE_OPENAI_CHAT, \
               PROVIDER_TYPE_OPENAI_COMPATIBLE, PROVIDER_TYPE_OPENROUTER, PROVIDER_TYPE_VERCEL and \
-              PROVIDER_TYPE_SIMULATED are",
+              PROVIDER_TYPE_SIMULATED are"
+        }
     };
     violations.require(callable, "type", description);
     known

@@ -28,7 +28,7 @@ pub enum Error {
     #[error("no default model is configured: create a provider and a model first")]
     NoDefaultModel,
     /// The name is taken.
-    #[error("a {kind} named `{name}` exists")]
+    #[error("a {kind} named `{name}` exists: use it or choose another name")]
     Exists {
         /// What there is.
         kind: &'static str,
@@ -65,6 +65,8 @@ impl ServiceError for Error {
             Self::NotFound { .. } | Self::NoDefaultModel => Code::NotFound,
             Self::Exists { .. } => Code::AlreadyExists,
             Self::InUse(_) => Code::FailedPrecondition,
+            // Someone has to set the key again; trying again does not help.
+            Self::Sealed(SealError::CannotOpen) => Code::FailedPrecondition,
             Self::Sealed(_) | Self::Client(_) => Code::Internal,
             Self::Database(error) => db_code(error),
         }
@@ -78,6 +80,7 @@ impl ServiceError for Error {
             Self::NoDefaultModel => "NO_DEFAULT_MODEL",
             Self::Exists { .. } => "EXISTS",
             Self::InUse(_) => "PROVIDER_IN_USE",
+            Self::Sealed(SealError::CannotOpen) => "KEY_UNREADABLE",
             Self::Sealed(_) | Self::Client(_) => "INTERNAL",
             Self::Database(error) => db_reason(error),
         }

@@ -83,7 +83,7 @@ impl chatmesh_host::Service for Service {
     fn routes(&self) -> tonic::service::Routes {
         let api = || Api::new(Arc::clone(&self.state));
         // Prompts are as long as a model's context allows.
-        let llm = LlmServiceServer::new(api()).max_decoding_message_size(usize::MAX);
+        let llm = LlmServiceServer::new(api()).max_decoding_message_size(chatmesh_rpc::MAX_MESSAGE_BYTES);
         tonic::service::Routes::new(llm)
             .add_service(ProviderServiceServer::new(api()))
             .add_service(ModelServiceServer::new(api()))

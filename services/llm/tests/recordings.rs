@@ -141,7 +141,11 @@ fn finish_reason(reason: FinishReason) -> Finish {
 /// Identifiers of calls are made safe for every provider, the same for call and result.
 fn normalise(mut reading: Reading) -> Reading {
     for call in &mut reading.tool_calls {
-        call.id = call.id.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' }).collect();
+        call.id = call
+            .id
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' })
+            .collect();
     }
     reading
 }

@@ -17,6 +17,9 @@ pub enum Error {
     /// The agent did not connect in time.
     #[error("agent `{0}` is not connected and did not connect in time")]
     NotConnected(String),
+    /// The process ends.
+    #[error("this relay ends: try again")]
+    ShuttingDown,
     /// The database failed.
     #[error("the database of sessions failed")]
     Database(#[from] DbError),
@@ -36,6 +39,7 @@ impl ServiceError for Error {
             Self::Invalid(_) => Code::InvalidArgument,
             Self::Denied(_) => Code::PermissionDenied,
             Self::NotConnected(_) => Code::DeadlineExceeded,
+            Self::ShuttingDown => Code::Unavailable,
             Self::Database(error) => db_code(error),
         }
     }
@@ -45,6 +49,7 @@ impl ServiceError for Error {
             Self::Invalid(_) => "INVALID_REQUEST",
             Self::Denied(_) => "DENIED",
             Self::NotConnected(_) => "AGENT_NOT_CONNECTED",
+            Self::ShuttingDown => "SHUTTING_DOWN",
             Self::Database(error) => db_reason(error),
         }
     }

@@ -15,8 +15,7 @@ pub struct RelayMetrics {
 impl RelayMetrics {
     /// Registers the metrics. One per process.
     pub fn register(registry: &mut Registry) -> Self {
-        let metrics =
-            Self { sessions: Gauge::default(), refused: Counter::default(), forwarded: Counter::default() };
+        let metrics = Self { sessions: Gauge::default(), refused: Counter::default(), forwarded: Counter::default() };
         let relay = registry.sub_registry_with_prefix("chatmesh_relay");
         relay.register("sessions", "Agents that are connected to this process", metrics.sessions.clone());
         relay.register("refused", "Agents that were refused", metrics.refused.clone());

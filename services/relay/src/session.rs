@@ -7,6 +7,7 @@ use chatmesh_core::Uuid;
 use chatmesh_proto::relay::v1::{Refusal, Welcome};
 use chatmesh_proto::workspaces::v1::ReportConnectionRequest;
 use chatmesh_proto::workspaces::v1::agent_service_client::AgentServiceClient;
+use chatmesh_rpc::Code;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::MissedTickBehavior;
 use tracing::{info, warn};
@@ -44,14 +45,14 @@ where
     };
     let Carrier { hello, welcome, channel, connection } = carrier;
     info!(%agent, version = hello.agent_version, epoch = welcome.epoch, "agent connected");
-    let session = Session {
-        session_id,
-        epoch: welcome.epoch,
-        connected_at: state.clock.now(),
-        channel: channel.clone(),
-    };
+    let session =
+        Session { session_id, epoch: welcome.epoch, connected_at: state.clock.now(), channel: channel.clone() };
     if !state.sessions.add(agent, session) {
         return;
+    }
+    // The sessions may have been closed between the greeting and now.
+    if state.tasks.shutdown().soft().is_cancelled() {
+        channel.close();
     }
     state.metrics.sessions.inc();
     let closed = {
@@ -108,6 +109,8 @@ async fn report(state: &State, agent: Uuid, epoch: u32, connected: bool) -> Opti
     let mut agents = AgentServiceClient::new(state.workspaces.clone());
     match agents.report_connection(request).await {
         Ok(response) => Some(response.into_inner().current),
+        // Its row is gone: there is no such agent any more.
+        Err(status) if status.code() == Code::NotFound => Some(false),
         Err(status) => {
             warn!(%agent, connected, error = %status.message(), "connection not reported");
             None

@@ -26,13 +26,7 @@ pub struct SessionRow {
 #[async_trait]
 pub trait SessionStore: std::fmt::Debug + Send + Sync + 'static {
     /// Records a session in the place of earlier ones of the agent, and returns its epoch: higher than any before.
-    async fn begin(
-        &self,
-        agent: Uuid,
-        session: Uuid,
-        replica: Uuid,
-        now: Timestamp,
-    ) -> Result<u32, DbError>;
+    async fn begin(&self, agent: Uuid, session: Uuid, replica: Uuid, now: Timestamp) -> Result<u32, DbError>;
     /// Returns the latest session of an agent.
     async fn get(&self, agent: Uuid) -> Result<Option<SessionRow>, DbError>;
 }

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chatmesh_core::Backoff;
 use chatmesh_proto::agent::v1::PingRequest;
 use chatmesh_proto::agent::v1::diagnostics_service_client::DiagnosticsServiceClient;
 use chatmesh_proto::relay::v1::AwaitAgentRequest;
@@ -14,6 +15,7 @@ use chatmesh_proto::workspaces::v1::agent_service_client::AgentServiceClient;
 use chatmesh_rpc::client::{Peer, request_for};
 use chatmesh_rpc::{Caller, Code, metadata};
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::{Request, Response, Status};
 
@@ -25,6 +27,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 const CONTEXT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a call is made again after the connection broke. Effects have keys, so that is safe.
 const ATTEMPTS: u32 = 3;
+
+/// How many working directories are remembered before they are asked for anew.
+const MAX_DIRECTORIES: usize = 10_000;
 
 /// The working directories of agents that answered once; they do not change while an agent lives.
 pub(crate) type Directories = Arc<Mutex<HashMap<String, String>>>;
@@ -88,7 +93,9 @@ impl Workspace {
                 "You have a workspace, a machine of your own on which your tools act.\nWorking directory: {directory}"
             ),
             Ok(Err(status)) => format!("You have a workspace, but it is not usable now: {}", explain(&status)),
-            Err(_) => "You have a workspace, but it does not answer at the moment; a tool call may reach it.".to_owned(),
+            Err(_) => {
+                "You have a workspace, but it does not answer at the moment; a tool call may reach it.".to_owned()
+            }
         }
     }
 
@@ -101,11 +108,31 @@ impl Workspace {
         let agent = self.connected(&id, CONTEXT_TIMEOUT).await?;
         let mut diagnostics = DiagnosticsServiceClient::new(agent.transport());
         let pong = diagnostics.ping(agent.request(PingRequest {})).await?.into_inner();
-        directories.lock().insert(id, pong.directory.clone());
+        let mut known = directories.lock();
+        if known.len() >= MAX_DIRECTORIES {
+            known.clear();
+        }
+        known.insert(id, pong.directory.clone());
+        drop(known);
         Ok(pong.directory)
     }
 
+    /// Finds the agent, even where the services that know it are away for a moment.
     async fn agent(&self, timeout: Duration) -> Result<Agent, Status> {
+        let deadline = Instant::now() + timeout;
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.find_agent(left).await {
+                Err(status) if status.code() == Code::Unavailable && !left.is_zero() => {
+                    tokio::time::sleep(backoff.next_pause().min(left)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn find_agent(&self, timeout: Duration) -> Result<Agent, Status> {
         let id = self.resolve().await?;
         self.connected(&id, timeout).await
     }
@@ -118,7 +145,8 @@ impl Workspace {
     }
 
     async fn connected(&self, id: &str, timeout: Duration) -> Result<Agent, Status> {
-        let timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+        // None at all would mean the relay's longest.
+        let timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1);
         let message = AwaitAgentRequest { agent_id: id.to_owned(), timeout_ms };
         let mut relay = RelayServiceClient::new(self.neighbours.relay.clone());
         relay.await_agent(request_for(&self.caller, message)).await?;

@@ -24,10 +24,8 @@ struct Labels {
 impl ToolMetrics {
     /// Registers the metrics. One per process.
     pub fn register(registry: &mut Registry) -> Self {
-        let metrics = Self {
-            calls: Family::default(),
-            result_bytes: Histogram::new(exponential_buckets(64.0, 4.0, 8)),
-        };
+        let metrics =
+            Self { calls: Family::default(), result_bytes: Histogram::new(exponential_buckets(64.0, 4.0, 8)) };
         let tools = registry.sub_registry_with_prefix("chatmesh_tools");
         tools.register("calls", "Tool calls by tool and outcome", metrics.calls.clone());
         tools.register("result_size_bytes", "Size of what models were given", metrics.result_bytes.clone());

@@ -52,7 +52,7 @@ impl chatmesh_host::Service for Service {
     fn routes(&self) -> tonic::service::Routes {
         let server = ToolServiceServer::new(Api::new(Arc::clone(&self.state)));
         // Arguments are as long as a model's answer allows.
-        tonic::service::Routes::new(server.max_decoding_message_size(usize::MAX))
+        tonic::service::Routes::new(server.max_decoding_message_size(chatmesh_rpc::MAX_MESSAGE_BYTES))
     }
 
     fn start(&self) {}

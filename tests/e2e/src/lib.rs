@@ -1,1 +1,1 @@
-//! chatmesh-e2e
+//! The tests of built programs are in `tests/processes`; the program is `provider-simulator`.

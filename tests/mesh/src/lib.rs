@@ -1,1 +1,17 @@
-//! chatmesh-mesh-tests
+//! All services in one process, for tests of how they work together.
+//!
+//! A test is given a [`Mesh`]: everything that `chatmesh up` runs, on embedded databases in a
+//! temporary directory, with a simulated provider beside it. It talks to it as any client does,
+//! through a [`Client`], and follows chats with [`Events`].
+
+mod client;
+mod events;
+mod mesh;
+mod programs;
+mod wait;
+
+pub use client::{Answer, Client};
+pub use events::{Events, Transcript};
+pub use mesh::Mesh;
+pub use programs::built_program;
+pub use wait::{PATIENCE, eventually};

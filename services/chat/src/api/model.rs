@@ -40,5 +40,5 @@ pub(super) async fn check_workspace(state: &State, caller: &Caller, workspace: U
 }
 
 fn neighbour(service: &'static str, status: &Status) -> Error {
-    Error::Neighbour { service, message: status.message().to_owned() }
+    Error::Neighbour { service, code: status.code(), message: status.message().to_owned() }
 }

@@ -36,8 +36,12 @@ pub(crate) fn check_user_content(content: &[Part], violations: &mut Violations) 
         "content",
         format!("is too long: {bytes} bytes of text, {MAX_TEXT_BYTES} at most"),
     );
-    violations.require(said || content.is_empty() || bytes == 0, "content", "must not be blank");
-    violations.require(content.is_empty() || bytes > 0 || has_other_parts(content), "content", "must not be blank");
+    violations.require(said || content.is_empty() || bytes == 0, "content", "must not be blank: say something");
+    violations.require(
+        content.is_empty() || bytes > 0 || has_other_parts(content),
+        "content",
+        "must not be blank: say something",
+    );
 }
 
 fn has_other_parts(content: &[Part]) -> bool {

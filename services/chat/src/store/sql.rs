@@ -84,8 +84,7 @@ impl ChatStore for SqlChatStore {
     }
 
     async fn interrupt(&self, chat: ChatId, now: Timestamp) -> Result<Chat, StoreError> {
-        let done =
-            writes::operate(&self.db, chat, Operation::Interrupt, Guard::None, Change::default(), now).await?;
+        let done = writes::operate(&self.db, chat, Operation::Interrupt, Guard::None, Change::default(), now).await?;
         Ok(done.chat)
     }
 

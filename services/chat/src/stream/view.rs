@@ -2,6 +2,7 @@
 
 use chatmesh_proto::chat::v1 as pb;
 use chatmesh_proto::chat::v1::stream_chat_response::Event;
+use chatmesh_proto::common::v1::Role;
 
 use crate::convert;
 use crate::domain::{ChatId, Versions};
@@ -38,12 +39,21 @@ impl View {
         let now = chat.versions;
         let first = self.seen.is_none();
         let before = self.seen.unwrap_or_default();
+        if now.snapshot < before.snapshot {
+            // A replica of the database that lags behind.
+            self.episode_changed = false;
+            return Vec::new();
+        }
         self.episode_changed = first
             || now.history != before.history
             || (now.generation_attempt != before.generation_attempt && now.generation_attempt > 0);
 
         let mut events = Vec::new();
-        if self.episode_changed && previewed && now.history == before.history {
+        // An assistant message takes the place of its live parts; without one they are void.
+        let answered = snapshot.messages.iter().any(|message| message.body.role == Role::Assistant);
+        let ended = now.generation_attempt == 0 && before.generation_attempt > 0;
+        if previewed && !answered && (self.episode_changed || ended) {
+            self.episode_changed = true;
             events.push(Event::PreviewReset(pb::PreviewReset {}));
         }
         events.extend(snapshot.messages.into_iter().map(|message| Event::Message(message.into())));
@@ -54,7 +64,9 @@ impl View {
         if self.status != Some(chat.status) {
             events.push(Event::Status(pb::StatusChange { status: convert::status(chat.status).into() }));
         }
-        if let Some(error) = chat.last_error.filter(|_| first || now.history > self.error_at || self.status != Some(Status::Error)) {
+        if let Some(error) =
+            chat.last_error.filter(|_| first || now.history > self.error_at || self.status != Some(Status::Error))
+        {
             self.error_at = now.history;
             events.push(Event::Error(error));
         }

@@ -16,7 +16,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(super) fn from_message(message: NewMessage) -> Self {
+    pub(crate) fn from_message(message: NewMessage) -> Self {
         let finish_reason = message.finish_reason.unwrap_or_default();
         Self { message, finish_reason }
     }

@@ -57,6 +57,8 @@ pub(super) async fn generate(
         if !error.retryable || failures >= turn.state.config.max_attempts {
             return Ok(Generated::Failed(error));
         }
+        // What the failed call said is void from here on, also for an interruption in the pause.
+        partial.begin(versions.history);
         pause(turn, failures, &error).await?;
     }
 }
@@ -81,8 +83,8 @@ async fn call(
 ) -> Result<Answer, GenerationError> {
     let began = Instant::now();
     let mut llm = LlmServiceClient::new(turn.state.neighbours.llm.clone())
-        .max_decoding_message_size(usize::MAX)
-        .max_encoding_message_size(usize::MAX);
+        .max_decoding_message_size(chatmesh_rpc::MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(chatmesh_rpc::MAX_MESSAGE_BYTES);
     let request = request_on_behalf_of(turn.chat.owner_id, request);
     let mut events = llm.generate(request).await.map_err(|status| unavailable(&status))?.into_inner();
     let mut reader = Reader { clock: &*turn.state.clock, episode, partial, started: None };
@@ -197,13 +199,17 @@ fn piece_of(part: &Part, text: String) -> Option<Part> {
 /// The model could not be asked, or the connection to the service that asks it broke.
 fn unavailable(status: &Status) -> GenerationError {
     match status.code() {
-        Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition | Code::PermissionDenied => {
-            GenerationError {
-                message: status.message().to_owned(),
-                kind: ErrorKind::Config.into(),
-                ..GenerationError::default()
-            }
-        }
+        Code::InvalidArgument
+        | Code::NotFound
+        | Code::FailedPrecondition
+        | Code::PermissionDenied
+        | Code::Unauthenticated
+        | Code::OutOfRange
+        | Code::Unimplemented => GenerationError {
+            message: status.message().to_owned(),
+            kind: ErrorKind::Config.into(),
+            ..GenerationError::default()
+        },
         _ => cut_off(status.message()),
     }
 }

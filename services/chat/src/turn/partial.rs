@@ -6,8 +6,23 @@ use chatmesh_proto::common::v1::{FinishReason, Part, Role, ToolCall, ToolResult}
 use super::{Answer, tool_message};
 use crate::domain::NewMessage;
 
-/// What a tool call that was stopped returns.
-const INTERRUPTED: &str = r#"{"error":"interrupted by the user before the tool returned a result"}"#;
+/// Why a step ended before its time; the model reads it as the result of every call without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StopReason {
+    /// Its user stopped it.
+    Interrupted,
+    /// The model call failed after it had asked for tools.
+    Failed,
+}
+
+impl StopReason {
+    fn result(self) -> &'static str {
+        match self {
+            Self::Interrupted => r#"{"error":"interrupted by the user before the tool returned a result"}"#,
+            Self::Failed => r#"{"error":"not run: the answer that asked for it broke off"}"#,
+        }
+    }
+}
 
 /// A step under way.
 #[derive(Debug, Default)]
@@ -26,13 +41,18 @@ struct PartialPart {
 }
 
 impl Partial {
+    /// True where this is a step that continues the history.
+    pub(crate) fn continues(&self, history_version: u32) -> bool {
+        self.history_version == history_version
+    }
+
     /// Begins a call of the model: what an earlier, failed one said is void.
     pub(super) fn begin(&mut self, history_version: u32) {
         *self = Self { history_version, ..Self::default() };
     }
 
     /// Takes up an answer that was kept.
-    pub(super) fn resume(&mut self, history_version: u32, answer: &Answer) {
+    pub(crate) fn resume(&mut self, history_version: u32, answer: &Answer) {
         self.begin(history_version);
         self.answer = Some(answer.message.clone());
     }
@@ -84,8 +104,8 @@ impl Partial {
     /// The messages that keep what was said and done until a turn was stopped: texts as far as
     /// they came, whole tool calls, real results, and an error result for every other call.
     /// Nothing where nothing was said, or where it continued another history.
-    pub(crate) fn into_interrupted_messages(self, history_version: u32) -> Vec<NewMessage> {
-        if self.history_version != history_version {
+    pub(crate) fn into_stopped_messages(self, history_version: u32, reason: StopReason) -> Vec<NewMessage> {
+        if !self.continues(history_version) {
             return Vec::new();
         }
         let mut message = match self.answer {
@@ -104,7 +124,7 @@ impl Partial {
         let calls: Vec<ToolCall> = Answer::from_message(message.clone()).local_calls();
         let results = calls.into_iter().map(|call| {
             let real = self.results.iter().find(|part| answers(part, &call.call_id)).cloned();
-            tool_message(real.unwrap_or_else(|| interrupted_result(call)))
+            tool_message(real.unwrap_or_else(|| missing_result(call, reason)))
         });
         let results: Vec<NewMessage> = results.collect();
         std::iter::once(message).chain(results).collect()
@@ -147,11 +167,11 @@ fn answers(part: &Part, call_id: &str) -> bool {
     matches!(&part.body, Some(Body::ToolResult(result)) if result.call_id == call_id)
 }
 
-fn interrupted_result(call: ToolCall) -> Part {
+fn missing_result(call: ToolCall, reason: StopReason) -> Part {
     let result = ToolResult {
         call_id: call.call_id,
         name: call.name,
-        result: INTERRUPTED.to_owned(),
+        result: reason.result().to_owned(),
         is_error: true,
         provider_executed: false,
     };
@@ -190,7 +210,7 @@ mod tests {
         partial.append(0, "half a sen");
         partial.start(call("1", false));
         partial.append(1, "{\"comm");
-        let messages = partial.into_interrupted_messages(4);
+        let messages = partial.into_stopped_messages(4, StopReason::Interrupted);
         assert_eq!(messages.len(), 1);
         assert_eq!(messages[0].content, [text("half a sen")]);
     }
@@ -202,7 +222,7 @@ mod tests {
         partial.begin(4);
         partial.answered(&Answer::from_message(answer));
         partial.result(result("2"));
-        let messages = partial.into_interrupted_messages(4);
+        let messages = partial.into_stopped_messages(4, StopReason::Interrupted);
         let ids: Vec<(String, bool)> = messages[1..]
             .iter()
             .map(|message| match &message.content[0].body {
@@ -220,11 +240,11 @@ mod tests {
         partial.start(text(""));
         partial.start(call("ws", true));
         partial.finish(1, call("ws", true));
-        assert_eq!(partial.into_interrupted_messages(4), []);
+        assert_eq!(partial.into_stopped_messages(4, StopReason::Interrupted), []);
 
         let mut partial = Partial::default();
         partial.begin(4);
         partial.start(text("old"));
-        assert_eq!(partial.into_interrupted_messages(5), []);
+        assert_eq!(partial.into_stopped_messages(5, StopReason::Interrupted), []);
     }
 }

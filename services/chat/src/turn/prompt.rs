@@ -32,10 +32,9 @@ impl Prompt {
     }
 
     pub(super) fn extend(&mut self, committed: Vec<Message>) {
-        let messages = committed.into_iter().map(|message| PromptMessage {
-            role: message.body.role.into(),
-            parts: message.body.content,
-        });
+        let messages = committed
+            .into_iter()
+            .map(|message| PromptMessage { role: message.body.role.into(), parts: message.body.content });
         self.messages.extend(messages);
     }
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatmesh_bus::{Hint, Subscription};
+use chatmesh_bus::Hint;
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::domain::{Chat, ChatId, RunnerId};
-use crate::hints;
+use crate::hints::{self, Listener};
 use crate::machine::Status;
 use crate::service::State;
 
@@ -58,42 +58,46 @@ pub(crate) struct Control {
     chat: ChatId,
     runner: RunnerId,
     cancel: Cancel,
-    subscription: Option<Subscription>,
+    hints: Listener,
     poll: Interval,
+    /// A hint was heard and the database not looked at yet. It outlives the future that heard it.
+    look: bool,
 }
 
 impl Control {
     pub(crate) async fn new(state: Arc<State>, chat: ChatId, runner: RunnerId, cancel: Cancel) -> Self {
-        let subscription = state.bus.subscribe(&hints::about(chat)).await.ok();
+        let hints = Listener::open(&state.bus, hints::about(chat)).await;
         let mut poll = tokio::time::interval(POLL_INTERVAL);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         poll.reset();
-        Self { state, chat, runner, cancel, subscription, poll }
+        Self { state, chat, runner, cancel, hints, poll, look: false }
     }
 
     /// Waits until the turn has to stop. A hint or the poll only makes it look: what counts is the database.
     pub(crate) async fn stopped(&mut self) -> Cause {
         loop {
-            let look = tokio::select! {
+            if self.look {
+                // A read that fails is made again at the next poll.
+                let read = self.state.store.get(self.chat).await;
+                self.look = false;
+                if let Ok(Some(chat)) = read
+                    && let Some(cause) = self.cause(&chat)
+                {
+                    return cause;
+                }
+            }
+            self.look = tokio::select! {
                 cause = self.cancel.cancelled() => return cause,
-                hint = next(&mut self.subscription) => self.concerns_us(hint),
+                hint = self.hints.next() => self.concerns_us(&hint),
                 _ = self.poll.tick() => true,
             };
-            if !look {
-                continue;
-            }
-            if let Ok(Some(chat)) = self.state.store.get(self.chat).await
-                && let Some(cause) = self.cause(&chat)
-            {
-                return cause;
-            }
         }
     }
 
     /// Most hints are about what this runner did itself.
-    fn concerns_us(&self, hint: Hint) -> bool {
+    fn concerns_us(&self, hint: &Hint) -> bool {
         let Hint::Message { payload, .. } = hint else { return true };
-        let Some(changed) = hints::read_changed(&payload) else { return false };
+        let Some(changed) = hints::read_changed(payload) else { return false };
         let ours = changed.runner_id == self.runner.to_string();
         !ours || changed.status == i32::from(crate::convert::status(Status::Interrupting))
     }
@@ -104,14 +108,4 @@ impl Control {
         }
         (chat.status == Status::Interrupting).then_some(Cause::Interrupted)
     }
-}
-
-async fn next(subscription: &mut Option<Subscription>) -> Hint {
-    if let Some(open) = subscription {
-        match open.next().await {
-            Some(hint) => return hint,
-            None => *subscription = None,
-        }
-    }
-    std::future::pending().await
 }

@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatmesh_core::Backoff;
+use chatmesh_db::DbError;
+use chatmesh_proto::common::v1::{ErrorKind, GenerationError};
+use tokio::time::Instant;
 use tracing::{Instrument as _, debug, info_span, warn};
 
 use super::control::{Cancel, Cause, Control};
@@ -11,11 +14,7 @@ use crate::domain::Chat;
 use crate::machine::Status;
 use crate::service::State;
 use crate::store::{Acquired, Fence, StoreError};
-use crate::turn::{Partial, Turn};
-
-/// How often a write is tried while the database is away. Together with the pauses this is longer
-/// than a database needs to restart, and shorter than the lease.
-const WRITE_ATTEMPTS: usize = 10;
+use crate::turn::{Answer, Partial, StopReason, Turn};
 
 pub(crate) struct Runner {
     state: Arc<State>,
@@ -36,7 +35,7 @@ impl Runner {
         Self { state, acquired, cancel }
     }
 
-    pub(crate) async fn run(self) {
+    pub(crate) async fn run(&self) {
         let runner = self.acquired.lease.runner_id;
         let id = self.acquired.chat.id;
         let mut chat = self.acquired.chat.clone();
@@ -59,6 +58,8 @@ impl Runner {
                 other => other,
             };
             match next {
+                // Nothing can be done with the chat as it is: doing it again would be no better.
+                Ok(fresh) if fresh == chat && fresh.status == Status::Running => return self.give_up(&chat).await,
                 Ok(fresh) if fresh.lease.is_none_or(|lease| lease.runner_id == runner) => chat = fresh,
                 Ok(_) | Err(StoreError::LeaseLost | StoreError::NotFound) => return,
                 Err(error) => {
@@ -88,7 +89,15 @@ impl Runner {
     }
 
     async fn finish_interruption(&self, chat: &Chat, partial: &mut Partial) -> Result<Chat, StoreError> {
-        let messages = std::mem::take(partial).into_interrupted_messages(chat.versions.history);
+        let history = chat.versions.history;
+        if !partial.continues(history) {
+            // Another runner said it: what it kept is all that there is.
+            let kept = self.state.store.kept_step(chat.id, history).await?;
+            if let Some(kept) = kept {
+                partial.resume(history, &Answer::from_message(kept));
+            }
+        }
+        let messages = std::mem::take(partial).into_stopped_messages(history, StopReason::Interrupted);
         let fence = self.fence(chat);
         let finished = self
             .persist(|| {
@@ -98,6 +107,30 @@ impl Runner {
             .await?;
         self.state.hints.status_changed(&finished).await;
         Ok(finished)
+    }
+
+    /// The runner panicked: the turn ends with an error that says so.
+    pub(crate) async fn crashed(&self) {
+        let chat = match self.state.store.get(self.acquired.chat.id).await {
+            Ok(Some(chat)) if chat.status == Status::Running => chat,
+            _ => return,
+        };
+        self.give_up(&chat).await;
+    }
+
+    /// Ends a turn that cannot go on for a reason of the mesh's own.
+    async fn give_up(&self, chat: &Chat) {
+        let error = GenerationError {
+            message: "The turn failed for a reason inside chatmesh; its log has the cause. Send the message again."
+                .to_owned(),
+            kind: ErrorKind::Generic.into(),
+            ..GenerationError::default()
+        };
+        let now = self.state.clock.now();
+        match self.state.store.finish_error(self.fence(chat), Vec::new(), error, now).await {
+            Ok(chat) => self.state.hints.status_changed(&chat).await,
+            Err(error) => warn!(chat = %chat.id, %error, "the turn could not be ended"),
+        }
     }
 
     async fn abandon(&self, chat: &Chat) {
@@ -119,29 +152,25 @@ impl Runner {
         fresh.ok_or(StoreError::NotFound)
     }
 
-    /// Tries again while the database is away.
+    /// Tries again while the database is away, for as long as the lease is safely held.
     async fn persist<T, F>(&self, write: impl Fn() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
-        for _ in 1..WRITE_ATTEMPTS {
+        let give_up_at = Instant::now() + self.state.config.lease_duration / 2;
+        loop {
             match write().await {
-                Err(StoreError::Database(error)) => {
-                    warn!(%error, "write failed, trying again");
+                Err(StoreError::Database(error @ DbError::Unavailable(_))) if Instant::now() < give_up_at => {
+                    warn!(%error, "the database is away, trying again");
                     tokio::time::sleep(backoff.next_pause()).await;
                 }
                 other => return other,
             }
         }
-        write().await
     }
 
     fn fence(&self, chat: &Chat) -> Fence {
-        Fence {
-            chat_id: chat.id,
-            runner_id: self.acquired.lease.runner_id,
-            history_version: chat.versions.history,
-        }
+        Fence { chat_id: chat.id, runner_id: self.acquired.lease.runner_id, history_version: chat.versions.history }
     }
 }

@@ -40,7 +40,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<bool> {
     let telemetry = setup::telemetry("chatmesh-demo", &config)?;
 
     let began = Instant::now();
-    let options = UpOptions { data_dir: directory.path().join("data"), presets: environment::presets() };
+    let options = UpOptions { data_dir: directory.path().join("data"), presets: environment::presets(), agent: None };
     let mesh = Up::start(config, options).await?;
     terminal::line(format!("mesh       ready at {} after {} ms", mesh.url(), began.elapsed().as_millis()));
     for found in mesh.found() {

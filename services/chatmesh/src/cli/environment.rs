@@ -61,7 +61,10 @@ fn preset(known: &Known) -> Preset {
 }
 
 /// A variable that is set to something.
-#[expect(clippy::disallowed_methods, reason = "these variables belong to other programs and are no configuration of ours")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "these variables belong to other programs and are no configuration of ours"
+)]
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -25,7 +25,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<bool> {
     let began = Instant::now();
     let config = setup::config(&args.sources, vec![("server.listen", args.listen)])?;
     let telemetry = setup::telemetry("chatmesh", &config)?;
-    let options = UpOptions { data_dir: args.data_dir, presets: environment::presets() };
+    let options = UpOptions { data_dir: args.data_dir, presets: environment::presets(), agent: None };
     let up = Up::start(config, options).await?;
     greet(&up, began);
     let clean = up.run().await;

@@ -85,10 +85,11 @@ impl KeySource for IdentityKeys {
         let mut identity = IdentityServiceClient::new(self.identity.clone());
         let response = identity.get_verification_keys(GetVerificationKeysRequest {}).await;
         let keys = response.map_err(|status| AssertionError::KeysUnavailable(status.message().to_owned()))?;
-        let keys = keys.into_inner().keys.into_iter().map(|key| VerificationKey {
-            key_id: key.key_id,
-            public_key: key.ed25519_public_key.to_vec(),
-        });
+        let keys = keys
+            .into_inner()
+            .keys
+            .into_iter()
+            .map(|key| VerificationKey { key_id: key.key_id, public_key: key.ed25519_public_key.to_vec() });
         Ok(keys.collect())
     }
 }

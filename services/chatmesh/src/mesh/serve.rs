@@ -13,7 +13,7 @@ use chatmesh_host::Deps;
 use chatmesh_provisioner::Provisioner;
 use chatmesh_relay::RelayMetrics;
 use chatmesh_rpc::client::Peer;
-use chatmesh_rpc::connect_lazy;
+use chatmesh_rpc::{Transport, connect_lazy};
 use chatmesh_runtime::{GrpcRoutes, Lifecycle, Listener, serve as serve_port};
 use chatmesh_tools::ToolMetrics;
 use tower::Layer as _;
@@ -53,7 +53,7 @@ pub(crate) async fn serve(config: Config, service: Service) -> anyhow::Result<bo
     let lifecycle = Lifecycle::new(config.lifecycle.clone(), process.tasks.clone(), process.readiness.clone());
     let clean = lifecycle.run().await?;
     if let Some(db) = db {
-        db.close().await;
+        super::up::close_in_time(&db).await;
     }
     Ok(clean)
 }
@@ -86,9 +86,17 @@ impl One<'_> {
 
     /// A neighbour over the network.
     fn peer(&self, neighbour: Service) -> anyhow::Result<Peer> {
+        Ok(self.process.peer(&self.service.to_string(), self.transport(neighbour)?))
+    }
+
+    /// A neighbour over the network that is called for callers only.
+    fn callers(&self, neighbour: Service) -> anyhow::Result<Peer> {
+        Ok(Peer::for_callers(self.transport(neighbour)?))
+    }
+
+    fn transport(&self, neighbour: Service) -> anyhow::Result<Transport> {
         let address = self.config.peers.address(neighbour)?;
-        let transport = connect_lazy(address).with_context(|| format!("peers.{neighbour} is not an address"))?;
-        Ok(self.process.peer(&self.service.to_string(), transport))
+        connect_lazy(address).with_context(|| format!("peers.{neighbour} is not an address"))
     }
 
     async fn build(&self, db: Option<&Db>) -> anyhow::Result<Router> {
@@ -101,9 +109,9 @@ impl One<'_> {
                     identity.ensure_admin(token).await?;
                 }
                 // It has the keys itself and needs nobody to fetch them from.
-                let keys = self.process.peer("identity", chatmesh_rpc::local(
-                    chatmesh_host::Service::routes(&identity).prepare(),
-                ));
+                let keys = self
+                    .process
+                    .peer("identity", chatmesh_rpc::local(chatmesh_host::Service::routes(&identity).prepare()));
                 self.routes(&identity, keys, Router::new()).await
             }
             Service::Workspaces => {
@@ -118,7 +126,10 @@ impl One<'_> {
             }
             Service::Llm => {
                 let key = &self.config.llm.encryption_key;
-                anyhow::ensure!(!key.expose_secret().is_empty(), "llm.encryption_key must be set (CHATMESH_LLM__ENCRYPTION_KEY): 32 bytes in base64, as `openssl rand -base64 32` prints them");
+                anyhow::ensure!(
+                    !key.expose_secret().is_empty(),
+                    "llm.encryption_key must be set (CHATMESH_LLM__ENCRYPTION_KEY): 32 bytes in base64, as `openssl rand -base64 32` prints them"
+                );
                 let llm = chatmesh_llm::Service::build(&self.config.llm, self.deps(db).await?)?;
                 self.routes(&llm, self.peer(Service::Identity)?, Router::new()).await
             }
@@ -152,9 +163,7 @@ impl One<'_> {
         open: Router,
     ) -> anyhow::Result<Router> {
         let health = GrpcRoutes::new();
-        for name in service.grpc_names() {
-            health.health().set_service_status(*name, tonic_health::ServingStatus::Serving).await;
-        }
+        health.serving(service.grpc_names(), &self.process.tasks).await;
         let guarded = self.process.server_layer(identity).layer(service.routes().prepare());
         service.start();
         Ok(open.merge(health.into_health_router()).fallback_service(guarded))
@@ -162,16 +171,18 @@ impl One<'_> {
 
     fn gateway(&self) -> anyhow::Result<Router> {
         let neighbours = chatmesh_gateway::Neighbours {
-            chat: self.peer(Service::Chat)?,
-            identity: self.peer(Service::Identity)?,
-            llm: self.peer(Service::Llm)?,
-            workspaces: self.peer(Service::Workspaces)?,
+            exchange: self.peer(Service::Identity)?,
+            chat: self.callers(Service::Chat)?,
+            identity: self.callers(Service::Identity)?,
+            llm: self.callers(Service::Llm)?,
+            workspaces: self.callers(Service::Workspaces)?,
         };
         let gateway = Gateway::new(
             neighbours,
             self.process.readiness.clone(),
             Arc::clone(&self.process.registry),
             self.process.metrics(HttpMetrics::register),
+            self.process.tasks.shutdown().clone(),
         );
         Ok(gateway.api_router().merge(GrpcRoutes::new().into_health_router()))
     }

@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use chatmesh_bus::Bus;
@@ -18,6 +19,7 @@ use chatmesh_llm::{Found, Preset, Sealer};
 use chatmesh_provisioner::Provisioner;
 use chatmesh_relay::RelayMetrics;
 use chatmesh_rpc::Transport;
+use chatmesh_rpc::client::Peer;
 use chatmesh_runtime::{GrpcRoutes, Lifecycle, Listener, serve};
 use chatmesh_tools::ToolMetrics;
 
@@ -32,6 +34,25 @@ pub struct UpOptions {
     pub data_dir: PathBuf,
     /// Providers that the environment names.
     pub presets: Vec<Preset>,
+    /// The agent of workspaces; this program itself where it is not given.
+    pub agent: Option<AgentProgram>,
+}
+
+/// A program that acts as the agent of a workspace.
+#[derive(Debug)]
+pub struct AgentProgram {
+    /// The program.
+    pub path: PathBuf,
+    /// What it is called with, before the agent's own flags.
+    pub args: Vec<String>,
+}
+
+impl AgentProgram {
+    /// This program, which can be the agent too.
+    fn this() -> anyhow::Result<Self> {
+        let path = std::env::current_exe().context("cannot find the program of the agent")?;
+        Ok(Self { path, args: vec![crate::AGENT_COMMAND.to_owned()] })
+    }
 }
 
 /// A running mesh.
@@ -100,19 +121,22 @@ impl Up {
         .await?;
         let gateway = Gateway::new(
             chatmesh_gateway::Neighbours {
-                chat: process.peer("gateway", local(chat.routes())),
-                identity: process.peer("gateway", to_identity),
-                llm: process.peer("gateway", to_llm),
-                workspaces: process.peer("gateway", to_workspaces.clone()),
+                exchange: process.peer("gateway", to_identity.clone()),
+                chat: Peer::for_callers(local(chat.routes())),
+                identity: Peer::for_callers(to_identity),
+                llm: Peer::for_callers(to_llm),
+                workspaces: Peer::for_callers(to_workspaces.clone()),
             },
             process.readiness.clone(),
             std::sync::Arc::clone(&process.registry),
             process.metrics(HttpMetrics::register),
+            process.tasks.shutdown().clone(),
         );
+        let agent = options.agent.map_or_else(AgentProgram::this, Ok)?;
         let provisioner_config = chatmesh_provisioner::Config {
             data_dir: data_dir.path().to_owned(),
-            agent_program: std::env::current_exe().context("cannot find the program of the agent")?,
-            agent_args: vec![crate::AGENT_COMMAND.to_owned()],
+            agent_program: agent.path,
+            agent_args: agent.args,
             agent_url: format!("http://{}", reachable(address)),
             otlp_endpoint: Some(config.telemetry.otlp_endpoint.clone()).filter(|endpoint| !endpoint.is_empty()),
         };
@@ -123,17 +147,14 @@ impl Up {
             &*process.ids,
         )?;
 
-        let admin_token =
-            data_dir.secret("admin.token", || TokenSecret::generate().secret().clone())?;
+        let admin_token = data_dir.secret("admin.token", || TokenSecret::generate().secret().clone())?;
         identity.ensure_admin(&admin_token).await?;
         let found = llm.apply_environment(&options.presets).await?;
 
         let health = GrpcRoutes::new();
         let services: [&dyn chatmesh_host::Service; 6] = [&identity, &workspaces, &relay, &tools, &llm, &chat];
         for service in services {
-            for name in service.grpc_names() {
-                health.health().set_service_status(*name, tonic_health::ServingStatus::Serving).await;
-            }
+            health.serving(service.grpc_names(), &process.tasks).await;
             service.start();
         }
         let router = gateway.router().merge(relay.dial_in()).merge(health.into_health_router());
@@ -186,9 +207,17 @@ impl Up {
     }
 }
 
+/// How long a database may take to close: a statement that hangs must not keep the process.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+pub(super) async fn close_in_time(db: &Db) {
+    // What was not closed in order is recovered when it is opened again.
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, db.close()).await;
+}
+
 async fn close(databases: &[Db]) {
     for db in databases {
-        db.close().await;
+        close_in_time(db).await;
     }
 }
 

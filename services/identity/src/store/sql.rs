@@ -15,9 +15,8 @@ const INSERT_USER: Sql = Sql::portable(
 const GET_USER: Sql = Sql::portable("SELECT id, name, role, created_at FROM users WHERE id = $1");
 const FIND_USER_BY_NAME: Sql = Sql::portable("SELECT id, name, role, created_at FROM users WHERE name = $1");
 const FIND_USER_BY_REQUEST: Sql = Sql::portable("SELECT id, name, role, created_at FROM users WHERE request_id = $1");
-const LIST_USERS: Sql = Sql::portable(
-    "SELECT id, name, role, created_at FROM users WHERE ($1 IS NULL OR id > $1) ORDER BY id LIMIT $2",
-);
+const LIST_USERS: Sql =
+    Sql::portable("SELECT id, name, role, created_at FROM users WHERE (id > $1 OR $1 IS NULL) ORDER BY id LIMIT $2");
 const INSERT_TOKEN: Sql = Sql::portable(
     "INSERT INTO tokens (id, user_id, name, digest, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
 );
@@ -27,9 +26,11 @@ const FIND_USER_BY_TOKEN: Sql = Sql::portable(
 );
 const LIST_TOKENS: Sql = Sql::portable(
     "SELECT id, user_id, name, created_at, expires_at FROM tokens \
-     WHERE user_id = $1 AND ($2 IS NULL OR id > $2) ORDER BY id LIMIT $3",
+     WHERE user_id = $1 AND (id > $2 OR $2 IS NULL) ORDER BY id LIMIT $3",
 );
 const DELETE_TOKEN: Sql = Sql::portable("DELETE FROM tokens WHERE user_id = $1 AND id = $2");
+/// Who finds no key inserts one: on PostgreSQL others must wait meanwhile, on SQLite they do anyway.
+const LOCK_SIGNING_KEYS: Sql = Sql::split("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE", "SELECT 1");
 const INSERT_SIGNING_KEY: Sql = Sql::portable(
     "INSERT INTO signing_keys (id, pkcs8, public_key, created_at) \
      SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT 1 FROM signing_keys)",
@@ -104,8 +105,12 @@ impl IdentityStore for SqlIdentityStore {
 
     async fn ensure_signing_key(&self, key: &SigningKey) -> Result<Vec<SigningKey>, DbError> {
         let row = values![key.id, key.pkcs8.clone(), key.public_key.clone(), key.created_at];
-        self.db.execute(INSERT_SIGNING_KEY, row).await?;
-        self.db.fetch_all(LIST_SIGNING_KEYS, values![]).await
+        let mut tx = self.db.begin().await?;
+        tx.execute(LOCK_SIGNING_KEYS, values![]).await?;
+        tx.execute(INSERT_SIGNING_KEY, row).await?;
+        let keys = tx.fetch_all(LIST_SIGNING_KEYS, values![]).await?;
+        tx.commit().await?;
+        Ok(keys)
     }
 }
 
@@ -170,6 +175,7 @@ pub const STATEMENTS: &[Sql] = &[
     FIND_USER_BY_TOKEN,
     LIST_TOKENS,
     DELETE_TOKEN,
+    LOCK_SIGNING_KEYS,
     INSERT_SIGNING_KEY,
     LIST_SIGNING_KEYS,
 ];

@@ -13,7 +13,7 @@ use memory::MemoryBus;
 use nats::NatsBus;
 
 /// How many hints may wait for a subscriber before it is told that it missed some.
-const SUBSCRIPTION_CAPACITY: usize = 4096;
+const SUBSCRIPTION_CAPACITY: usize = 1024;
 
 /// A bus could not be used.
 #[derive(Debug, thiserror::Error)]

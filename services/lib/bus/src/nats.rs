@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use async_nats::connection::State;
 use async_nats::{Client, ConnectOptions, Event, Subscriber};
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -11,8 +12,11 @@ use tracing::warn;
 
 use crate::{BusError, Filter, Hint, SUBSCRIPTION_CAPACITY, Subject};
 
-/// How long the server may take to confirm that a subscription stands.
-const BARRIER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a subscription may take until the server has confirmed that it stands.
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a hint may take to be handed to the connection. Whoever publishes has work to do, and
+/// what a lost hint would have told is found in the database.
+const PUBLISH_TIMEOUT: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone)]
 pub(crate) struct NatsBus {
@@ -45,33 +49,40 @@ impl NatsBus {
     }
 
     pub(crate) async fn publish(&self, subject: &Subject, payload: Bytes) {
-        if let Err(error) = self.client.publish(subject.as_str().to_owned(), payload).await {
-            warn!(%subject, %error, "hint not published");
+        // While the server is away the client's queue is not emptied: a full one would hold us up.
+        if self.client.connection_state() != State::Connected {
+            return;
+        }
+        let publish = self.client.publish(subject.as_str().to_owned(), payload);
+        match tokio::time::timeout(PUBLISH_TIMEOUT, publish).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(%subject, %error, "hint not published"),
+            Err(_) => warn!(%subject, "hint not published in time"),
         }
     }
 
     pub(crate) async fn subscribe(&self, filter: &Filter) -> Result<NatsSubscription, BusError> {
-        let unavailable = |error: String| BusError::Unavailable(error);
         let gaps = self.gaps.subscribe();
-        let subscriber =
-            self.client.subscribe(filter.as_str().to_owned()).await.map_err(|error| unavailable(error.to_string()))?;
-        self.barrier().await?;
-        Ok(NatsSubscription { subscriber, gaps })
+        let confirmed = async {
+            let subscriber = self.client.subscribe(filter.as_str().to_owned()).await;
+            let subscriber = subscriber.map_err(|error| error.to_string())?;
+            self.barrier().await?;
+            Ok::<_, String>(subscriber)
+        };
+        match tokio::time::timeout(SUBSCRIBE_TIMEOUT, confirmed).await {
+            Ok(Ok(subscriber)) => Ok(NatsSubscription { subscriber, gaps }),
+            Ok(Err(error)) => Err(BusError::Unavailable(error)),
+            Err(_) => Err(BusError::Unavailable("no answer in time".to_owned())),
+        }
     }
 
     /// Waits until the server has seen everything that this client sent. A flush only empties the
     /// client's own buffer, so a message to ourselves has to make the round trip.
-    async fn barrier(&self) -> Result<(), BusError> {
-        let round_trip = async {
-            let inbox = self.client.new_inbox();
-            let mut echo = self.client.subscribe(inbox.clone()).await.map_err(|error| error.to_string())?;
-            self.client.publish(inbox, Bytes::new()).await.map_err(|error| error.to_string())?;
-            echo.next().await.map(drop).ok_or_else(|| "connection closed".to_owned())
-        };
-        match tokio::time::timeout(BARRIER_TIMEOUT, round_trip).await {
-            Ok(result) => result.map_err(BusError::Unavailable),
-            Err(_) => Err(BusError::Unavailable("no answer in time".to_owned())),
-        }
+    async fn barrier(&self) -> Result<(), String> {
+        let inbox = self.client.new_inbox();
+        let mut echo = self.client.subscribe(inbox.clone()).await.map_err(|error| error.to_string())?;
+        self.client.publish(inbox, Bytes::new()).await.map_err(|error| error.to_string())?;
+        echo.next().await.map(drop).ok_or_else(|| "connection closed".to_owned())
     }
 }
 

@@ -55,6 +55,12 @@ impl Filter {
         Self(format!("{topic}.*"))
     }
 
+    /// The filters that `subject` passes.
+    pub(crate) fn all_matching(subject: &Subject) -> impl Iterator<Item = Self> {
+        let topic = subject.0.rsplit_once('.').map(|(topic, _)| Self::under(topic));
+        std::iter::once(Self::only(subject)).chain(topic)
+    }
+
     /// The filter in the language of NATS.
     pub(crate) fn as_str(&self) -> &str {
         &self.0

@@ -14,6 +14,15 @@ use crate::{DbError, FromRow, Row, Sql, Tx, Value};
 /// How long a caller waits for a free connection before the database counts as unavailable.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// No statement and no lock waits for ever, and a client that vanished in a transaction does not
+/// keep its locks.
+const POSTGRES_LIMITS: [(&str, &str); 4] = [
+    ("statement_timeout", "30s"),
+    ("lock_timeout", "10s"),
+    ("idle_in_transaction_session_timeout", "30s"),
+    ("tcp_user_timeout", "20000"),
+];
+
 /// Which database to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DbConfig {
@@ -63,7 +72,7 @@ impl Db {
     pub async fn open(config: &DbConfig) -> Result<Self, DbError> {
         match config {
             DbConfig::Postgres { url, max_connections } => {
-                let options = PgConnectOptions::from_str(url)?;
+                let options = PgConnectOptions::from_str(url)?.options(POSTGRES_LIMITS);
                 let pool = PgPoolOptions::new()
                     .max_connections(*max_connections)
                     .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -9,6 +9,9 @@ pub enum DbError {
     /// The database cannot be reached, or has no connection free in time. The same call may succeed later.
     #[error("the database is not available")]
     Unavailable(#[source] sqlx::Error),
+    /// A parameter is a text that the engine cannot hold, such as one with NUL on PostgreSQL.
+    #[error("a text contains characters that cannot be stored")]
+    Text(#[source] sqlx::Error),
     /// A column holds what its type does not allow.
     #[error("column {column} holds an invalid value")]
     Inconsistent {
@@ -45,10 +48,18 @@ impl DbError {
 /// operator intervention (shutdown, crash recovery).
 const UNAVAILABLE_CLASSES: [&str; 3] = ["08", "53", "57"];
 
+/// SQLSTATE of PostgreSQL for a text with NUL or broken UTF-8.
+const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
+
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(database) if database.is_unique_violation() => Self::Unique(error),
+            sqlx::Error::Database(database)
+                if database.code().is_some_and(|code| code == CHARACTER_NOT_IN_REPERTOIRE) =>
+            {
+                Self::Text(error)
+            }
             sqlx::Error::Database(database)
                 if database
                     .code()

@@ -17,6 +17,7 @@ macro_rules! bind {
 }
 
 mod connect;
+mod dump;
 mod error;
 mod migrate;
 mod row;

@@ -9,6 +9,7 @@ use chatmesh_rpc::Code;
 pub fn db_code(error: &DbError) -> Code {
     match error {
         DbError::Unavailable(_) => Code::Unavailable,
+        DbError::Text(_) => Code::InvalidArgument,
         DbError::Unique(_) | DbError::Inconsistent { .. } | DbError::Schema(_) | DbError::Driver(_) => Code::Internal,
     }
 }
@@ -18,6 +19,7 @@ pub fn db_code(error: &DbError) -> Code {
 pub fn db_reason(error: &DbError) -> &'static str {
     match error {
         DbError::Unavailable(_) => "DATABASE_UNAVAILABLE",
+        DbError::Text(_) => "INVALID_TEXT",
         DbError::Unique(_) | DbError::Inconsistent { .. } | DbError::Schema(_) | DbError::Driver(_) => "INTERNAL",
     }
 }

@@ -21,6 +21,8 @@ pub const LIFETIME: Duration = Duration::from_secs(60);
 const LEEWAY_SECONDS: u64 = 30;
 /// How long to wait before the keys are fetched again for a key that nobody knows.
 const REFETCH_PAUSE: Duration = Duration::from_secs(5);
+/// After how long known keys are fetched again, so that one that was removed stops to count.
+const MAX_AGE: Duration = Duration::from_secs(600);
 
 /// An assertion was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -158,6 +160,8 @@ struct Inner {
     mesh_key: DecodingKey,
     source: Arc<dyn KeySource>,
     keys: RwLock<Keys>,
+    /// One caller fetches, the others wait for what comes.
+    fetching: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -177,7 +181,8 @@ impl Verifier {
     #[must_use]
     pub fn new(mesh_secret: &SecretString, source: Arc<dyn KeySource>) -> Self {
         let mesh_key = DecodingKey::from_secret(mesh_secret.expose_secret().as_bytes());
-        Self(Arc::new(Inner { mesh_key, source, keys: RwLock::default() }))
+        let fetching = tokio::sync::Mutex::default();
+        Self(Arc::new(Inner { mesh_key, source, keys: RwLock::default(), fetching }))
     }
 
     /// Checks an assertion and says who calls.
@@ -205,6 +210,7 @@ impl Verifier {
         if let Some(key) = self.known(key_id) {
             return Ok(key);
         }
+        let _fetching = self.0.fetching.lock().await;
         let recently = self.0.keys.read().fetched_at.is_some_and(|at| at.elapsed() < REFETCH_PAUSE);
         if !recently {
             let fetched = self.0.source.fetch().await?;
@@ -216,6 +222,9 @@ impl Verifier {
 
     fn known(&self, key_id: &str) -> Option<DecodingKey> {
         let keys = self.0.keys.read();
+        if keys.fetched_at.is_none_or(|at| at.elapsed() > MAX_AGE) {
+            return None;
+        }
         keys.known.iter().find(|(known, _)| known == key_id).map(|(_, key)| key.clone())
     }
 }

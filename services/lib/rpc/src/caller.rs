@@ -24,7 +24,7 @@ pub enum Denied {
     #[error("this call must be made for a user")]
     NoUser,
     /// The call is for administrators.
-    #[error("only an administrator may do this")]
+    #[error("only an administrator may do this: use the token of one, or ask one")]
     NotAdmin,
     /// The call is for the mesh's own services.
     #[error("only the services of the mesh may do this")]

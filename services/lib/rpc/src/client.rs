@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
+use tonic::Status;
 use tonic::body::Body;
 use tower::{BoxError, Service};
 
@@ -37,22 +38,30 @@ pub fn request_on_behalf_of<M>(user: UserId, message: M) -> tonic::Request<M> {
 #[derive(Debug, Clone)]
 pub struct Peer {
     transport: Transport,
-    signer: ServiceSigner,
+    signer: Option<ServiceSigner>,
 }
 
 impl Peer {
     /// The neighbour behind `transport`, called under the identity of `signer`.
     #[must_use]
     pub fn new(transport: Transport, signer: ServiceSigner) -> Self {
-        Self { transport, signer }
+        Self { transport, signer: Some(signer) }
+    }
+
+    /// The neighbour behind `transport`, called for callers only: a request that carries no
+    /// assertion of who calls is refused, so that nobody is mistaken for the service itself.
+    #[must_use]
+    pub fn for_callers(transport: Transport) -> Self {
+        Self { transport, signer: None }
     }
 
     fn prepare(&self, request: &mut Request<Body>) -> Result<(), BoxError> {
         trace::inject(request.headers_mut());
         deadline::write(request.headers_mut());
         if !request.headers().contains_key(metadata::ASSERTION) {
+            let signer = self.signer.as_ref().ok_or_else(|| Status::unauthenticated("nobody calls"))?;
             let user = request.extensions().get::<OnBehalfOf>().map(|OnBehalfOf(user, role)| (*user, *role));
-            let assertion = self.signer.sign(user)?;
+            let assertion = signer.sign(user)?;
             request.headers_mut().insert(metadata::ASSERTION, assertion.parse()?);
         }
         Ok(())

@@ -21,3 +21,7 @@ pub use error::{Code, ServiceError, status_with_reason};
 pub use handler::{streaming, unary};
 pub use metrics::RpcMetrics;
 pub use transport::{Transport, connect_lazy, local};
+
+/// The largest message between services, where prompts and answers travel: more than any model's
+/// context holds, and less than a process can bear.
+pub const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;

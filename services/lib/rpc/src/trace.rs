@@ -31,7 +31,10 @@ impl Injector for HeadersMut<'_> {
 /// Reads the trace context that a call carries.
 #[must_use]
 pub fn extract(headers: &HeaderMap) -> Context {
-    opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(&Headers(headers)))
+    // Without a context in the headers a call begins a trace of its own, whatever is current here.
+    opentelemetry::global::get_text_map_propagator(|propagator| {
+        propagator.extract_with_context(&Context::new(), &Headers(headers))
+    })
 }
 
 /// Makes `span` a child of the span that a call was made in.

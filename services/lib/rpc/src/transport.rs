@@ -1,10 +1,13 @@
 //! One client type over a socket or over a router in the same process.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::time::Duration;
 
+use http_body_util::BodyExt as _;
 use tonic::body::Body;
 use tonic::transport::Endpoint;
+use tonic::{Code, Status, TimeoutExpired};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, Service, ServiceExt as _};
 
@@ -18,7 +21,7 @@ const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
 /// A transport to the server at `url` (`http://host:port`). It connects when it is first used,
-/// and again after the connection broke.
+/// and again after the connection broke; calls that were open then fail with UNAVAILABLE.
 ///
 /// # Errors
 /// `url` is not valid.
@@ -31,7 +34,28 @@ pub fn connect_lazy(url: &str) -> Result<Transport, tonic::transport::Error> {
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .connect_lazy();
-    Ok(Transport::new(channel.map_err(BoxError::from)))
+    let whole_or_lost = |response: http::Response<Body>| response.map(|body| Body::new(body.map_err(lost)));
+    Ok(Transport::new(channel.map_err(|error| BoxError::from(lost(error))).map_response(whole_or_lost)))
+}
+
+/// A connection that broke has no code of its own in tonic; to a caller it is a server that is not
+/// there. Its call may have been carried out or not.
+fn lost(error: impl Into<BoxError>) -> Status {
+    let error = error.into();
+    let timed_out = causes(&*error).any(|cause| cause.is::<TimeoutExpired>());
+    let cause = causes(&*error).last().map(ToString::to_string).unwrap_or_default();
+    let status = Status::from_error(error);
+    match status.code() {
+        Code::Unknown | Code::Cancelled if !timed_out => {
+            Status::unavailable(format!("the connection was lost: {cause}"))
+        }
+        _ => status,
+    }
+}
+
+/// An error and what caused it, down to the first cause.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
 }
 
 /// A transport to a router in this process. Messages are encoded as they would be for a socket,
@@ -46,4 +70,48 @@ where
     S::Future: Send,
 {
     Transport::new(router.map_err(|never: Infallible| -> BoxError { match never {} }))
+}
+
+#[cfg(test)]
+mod tests {
+    use chatmesh_proto::identity::v1::GetVerificationKeysRequest;
+    use chatmesh_proto::identity::v1::identity_service_client::IdentityServiceClient;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    const PREFACE_BYTES: usize = 24;
+    const FRAME_HEAD_BYTES: usize = 9;
+    const EMPTY_SETTINGS: [u8; FRAME_HEAD_BYTES] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const HEADERS: u8 = 1;
+
+    /// Reads (RFC 9113) until a request has begun, and goes away.
+    async fn accept_and_leave(mut socket: TcpStream) {
+        socket.write_all(&EMPTY_SETTINGS).await.expect("written");
+        socket.read_exact(&mut [0; PREFACE_BYTES]).await.expect("a preface");
+        loop {
+            let mut head = [0; FRAME_HEAD_BYTES];
+            socket.read_exact(&mut head).await.expect("a frame");
+            if head[3] == HEADERS {
+                return;
+            }
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+            socket.read_exact(&mut vec![0; length as usize]).await.expect("a whole frame");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_goes_away_is_unavailable() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let mut client = IdentityServiceClient::new(connect_lazy(&url).expect("a transport"));
+        let (result, ()) = tokio::join!(client.get_verification_keys(GetVerificationKeysRequest {}), async {
+            let (socket, _) = listener.accept().await.expect("a connection");
+            accept_and_leave(socket).await;
+        });
+        let status = result.expect_err("no answer");
+        assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+        assert!(status.message().starts_with("the connection was lost"), "{status:?}");
+    }
 }

@@ -51,7 +51,6 @@ impl Sources<'_> {
         let environment = ::config::Environment::with_prefix("CHATMESH")
             .prefix_separator("_")
             .separator("__")
-            .try_parsing(true)
             .source(Some(environment));
         builder = builder.add_source(environment);
         for (key, value) in self.overrides {

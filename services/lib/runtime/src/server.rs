@@ -9,6 +9,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
+use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tracing::{debug, warn};
 
@@ -16,6 +17,8 @@ use crate::Tasks;
 
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// A neighbour makes all of its calls on one connection, open streams included.
+const MAX_STREAMS: u32 = 100_000;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a client may take to send the head of a request (HTTP/1.1).
@@ -72,10 +75,18 @@ impl GrpcRoutes {
         Self { routes, health }
     }
 
-    /// Where the health of services is reported.
-    #[must_use]
-    pub fn health(&self) -> &HealthReporter {
-        &self.health
+    /// Reports the services with these names as serving until the shutdown begins.
+    pub async fn serving(&self, names: &'static [&'static str], tasks: &Tasks) {
+        for name in names {
+            self.health.set_service_status(*name, ServingStatus::Serving).await;
+        }
+        let (health, soft) = (self.health.clone(), tasks.shutdown().soft().clone());
+        tasks.spawn("health", async move {
+            soft.cancelled().await;
+            for name in names {
+                health.set_service_status(*name, ServingStatus::NotServing).await;
+            }
+        });
     }
 
     /// The routes of health and reflection alone, without a fallback, to be merged with others.
@@ -104,6 +115,7 @@ pub async fn serve(listener: Listener, router: Router, tasks: Tasks) {
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(MAX_STREAMS)
         .keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
     let graceful = GracefulShutdown::new();

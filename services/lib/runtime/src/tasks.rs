@@ -64,16 +64,20 @@ impl Tasks {
         &self.shutdown
     }
 
-    /// Runs a piece of work that ends by itself.
+    /// Runs a piece of work that ends by itself; what still runs when the shutdown is forced is dropped.
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place that spawns, so that every task is accounted for"
     )]
     pub fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
         let guard = Running::enter(name, &self.running);
+        let hard = self.shutdown.hard().clone();
         let work = async move {
             let _guard = guard;
-            work.await;
+            tokio::select! {
+                () = work => {}
+                () = hard.cancelled() => {}
+            }
         };
         drop(tokio::spawn(self.tracker.track_future(work.instrument(info_span!(parent: None, "task", name)))));
     }

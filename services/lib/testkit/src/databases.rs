@@ -26,9 +26,8 @@ pub struct TestDb {
 /// A database cannot be made.
 pub async fn databases(migrations: Migrations) -> Vec<TestDb> {
     let mut found = vec![sqlite(migrations).await];
-    match server() {
-        Some(server) => found.push(postgres(&server, migrations).await),
-        None => report_skip("postgres", POSTGRES_VARIABLE),
+    if let Some(server) = postgres_url() {
+        found.push(postgres(&server, migrations).await);
     }
     found
 }
@@ -73,6 +72,19 @@ pub async fn fresh_database(server: &str) -> String {
 #[must_use]
 pub fn server() -> Option<String> {
     variable(POSTGRES_VARIABLE)
+}
+
+/// The test server, where one is named. Says loudly where none is.
+///
+/// # Panics
+/// One is required and not named.
+#[must_use]
+pub fn postgres_url() -> Option<String> {
+    let url = server();
+    if url.is_none() {
+        report_skip("postgres", POSTGRES_VARIABLE);
+    }
+    url
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests find their servers through the environment")]

@@ -1,7 +1,9 @@
 //! chatmesh-testkit
 
+mod buses;
 mod databases;
 pub mod recordings;
 pub mod simulator;
 
-pub use databases::{TestDb, databases, fresh_database, server, sqlite};
+pub use buses::{TestBus, buses, nats_url};
+pub use databases::{TestDb, databases, fresh_database, postgres_url, server, sqlite};

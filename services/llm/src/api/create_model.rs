@@ -26,10 +26,12 @@ pub(super) async fn create_model(
     let request_id = request_id(&request.request_id, &mut violations);
     violations.require(!request.provider.is_empty(), "provider", "must be the name or identifier of a provider");
     violations.finish(Some(()))?;
-    let provider = state.store.find_provider(&Reference::from(request.provider.as_str())).await?;
-    let provider = provider.ok_or_else(|| {
-        Violations::one("provider", format!("names no provider: `{}` not found", request.provider))
-    })?;
+    let provider = match Reference::parse(&request.provider) {
+        Some(reference) => state.store.find_provider(&reference).await?,
+        None => None,
+    };
+    let provider = provider
+        .ok_or_else(|| Violations::one("provider", format!("names no provider: `{}` not found", request.provider)))?;
 
     let now = state.clock.now();
     let model = Model {

@@ -20,6 +20,9 @@ pub(super) async fn find_model(state: &State, reference: &str) -> Result<Model, 
     if reference.is_empty() {
         return state.store.default_model().await?.ok_or(Error::NoDefaultModel);
     }
-    let model = state.store.find_model(&Reference::from(reference)).await?;
+    let model = match Reference::parse(reference) {
+        Some(reference) => state.store.find_model(&reference).await?,
+        None => None,
+    };
     model.ok_or_else(|| Error::NotFound { kind: "model", name: reference.to_owned() })
 }

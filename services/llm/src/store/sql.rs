@@ -30,8 +30,7 @@ const INSERT_PROVIDER: Sql = Sql::portable(
     "INSERT INTO providers (id, name, type, base_url, sealed_api_key, enabled, source, request_id, created_at, \
      updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
 );
-const GET_PROVIDER: Sql =
-    Sql::portable(concat!("SELECT ", provider_columns!(), " FROM providers WHERE id = $1"));
+const GET_PROVIDER: Sql = Sql::portable(concat!("SELECT ", provider_columns!(), " FROM providers WHERE id = $1"));
 const FIND_PROVIDER_BY_NAME: Sql =
     Sql::portable(concat!("SELECT ", provider_columns!(), " FROM providers WHERE name = $1"));
 const FIND_PROVIDER_BY_REQUEST: Sql =
@@ -39,14 +38,15 @@ const FIND_PROVIDER_BY_REQUEST: Sql =
 const LIST_PROVIDERS: Sql = Sql::portable(concat!(
     "SELECT ",
     provider_columns!(),
-    " FROM providers WHERE ($1 IS NULL OR id > $1) ORDER BY id LIMIT $2"
+    " FROM providers WHERE (id > $1 OR $1 IS NULL) ORDER BY id LIMIT $2"
 ));
 const UPDATE_PROVIDER: Sql = Sql::portable(
     "UPDATE providers SET base_url = $2, sealed_api_key = $3, enabled = $4, updated_at = $5 WHERE id = $1",
 );
-const DELETE_PROVIDER: Sql = Sql::portable(
-    "DELETE FROM providers WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM models WHERE provider_id = $1)",
-);
+const DELETE_PROVIDER: Sql =
+    Sql::portable("DELETE FROM providers WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM models WHERE provider_id = $1)");
+/// What depends on all models waits for its turn: on SQLite a transaction is the only writer anyway.
+const LOCK_MODELS: Sql = Sql::split("LOCK TABLE models IN SHARE ROW EXCLUSIVE MODE", "SELECT 1");
 const INSERT_MODEL: Sql = Sql::portable(
     "INSERT INTO models (id, name, provider_id, model, context_limit, is_default, enabled, options, request_id, \
      created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
@@ -58,7 +58,7 @@ const DEFAULT_MODEL: Sql = Sql::portable(model_select!("WHERE models.is_default"
 const DEFAULT_IS_SIMULATED: Sql =
     Sql::portable(model_select!("WHERE models.is_default AND providers.type = 'PROVIDER_TYPE_SIMULATED'"));
 const LIST_MODELS: Sql =
-    Sql::portable(model_select!("WHERE ($1 IS NULL OR models.id > $1) ORDER BY models.id LIMIT $2"));
+    Sql::portable(model_select!("WHERE (models.id > $1 OR $1 IS NULL) ORDER BY models.id LIMIT $2"));
 const CLEAR_DEFAULT: Sql = Sql::portable("UPDATE models SET is_default = FALSE WHERE is_default");
 const PROMOTE_OLDEST: Sql = Sql::portable(
     "UPDATE models SET is_default = TRUE, updated_at = $1 WHERE id = \
@@ -78,6 +78,13 @@ impl SqlLlmStore {
     #[must_use]
     pub fn new(db: Db) -> Self {
         Self { db }
+    }
+
+    /// Begins a transaction in which nobody else changes models.
+    async fn begin_with_models(&self) -> Result<Tx, DbError> {
+        let mut tx = self.db.begin().await?;
+        tx.execute(LOCK_MODELS, values![]).await?;
+        Ok(tx)
     }
 }
 
@@ -133,15 +140,17 @@ impl LlmStore for SqlLlmStore {
     }
 
     async fn delete_provider(&self, id: ProviderId) -> Result<Deleted, DbError> {
-        if self.db.execute(DELETE_PROVIDER, values![id.0]).await? == 1 {
+        let mut tx = self.begin_with_models().await?;
+        if tx.execute(DELETE_PROVIDER, values![id.0]).await? == 1 {
+            tx.commit().await?;
             return Ok(Deleted::Done);
         }
-        let left: Option<Provider> = self.db.fetch_optional(GET_PROVIDER, values![id.0]).await?;
+        let left: Option<Provider> = tx.fetch_optional(GET_PROVIDER, values![id.0]).await?;
         Ok(if left.is_some() { Deleted::InUse } else { Deleted::Missing })
     }
 
     async fn insert_model(&self, model: &Model, request_id: Option<Uuid>) -> Result<Inserted<Model>, DbError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.begin_with_models().await?;
         let mut model = model.clone();
         model.is_default |= wants_a_default(&mut tx).await?;
         if model.is_default {
@@ -188,7 +197,7 @@ impl LlmStore for SqlLlmStore {
     }
 
     async fn delete_model(&self, id: ModelId, now: Timestamp) -> Result<Deleted, DbError> {
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.begin_with_models().await?;
         if tx.execute(DELETE_MODEL, values![id.0]).await? == 0 {
             return Ok(Deleted::Missing);
         }
@@ -268,6 +277,7 @@ pub const STATEMENTS: &[Sql] = &[
     LIST_PROVIDERS,
     UPDATE_PROVIDER,
     DELETE_PROVIDER,
+    LOCK_MODELS,
     INSERT_MODEL,
     GET_MODEL,
     FIND_MODEL_BY_NAME,

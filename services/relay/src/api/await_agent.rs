@@ -22,8 +22,12 @@ pub(super) async fn await_agent(
         0 => MAX_TIMEOUT,
         millis => Duration::from_millis(millis.into()).min(MAX_TIMEOUT),
     };
-    let session = tokio::time::timeout(timeout, state.sessions.wait_for(agent)).await;
-    let session = session.map_err(|_| Error::NotConnected(agent.to_string()))?;
+    let session = tokio::select! {
+        session = state.sessions.wait_for(agent) => session,
+        () = tokio::time::sleep(timeout) => return Err(Error::NotConnected(agent.to_string())),
+        // The agent will be at another replica then; the caller asks there.
+        () = state.tasks.shutdown().soft().cancelled() => return Err(Error::ShuttingDown),
+    };
     Ok(pb::AwaitAgentResponse {
         session_id: session.session_id.to_string(),
         connect_time: Some(session.connected_at.into()),

@@ -20,6 +20,8 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(4 * 3600);
 const MAX_WAIT: Duration = Duration::from_secs(300);
 /// How long the last look at a process may take that could not be waited for.
 const SNAPSHOT_BUDGET: Duration = Duration::from_secs(30);
+/// How long to wait before waiting is tried again after the way to the agent broke.
+const WAIT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Variables that keep programs from asking questions nobody would answer.
 const ENVIRONMENT: [(&str, &str); 9] = [
@@ -73,15 +75,19 @@ struct Truncated {
 
 pub(super) async fn run(workspace: &Workspace, args: &str, key: &str) -> Result<Outcome, String> {
     let args: Args = parse(args)?;
-    let timeout = timeout(args.timeout.as_deref())?;
     let (command, background) = background(&args.command, args.run_in_background);
+    // A background command is not waited for, whatever its timeout says.
+    let timeout = if background { DEFAULT_TIMEOUT } else { timeout(args.timeout.as_deref())? };
     if command.trim().is_empty() {
         return Err("`command` is empty: give a command to run".to_owned());
     }
     let request = StartProcessRequest {
         command: command.to_owned(),
         workdir: args.workdir.unwrap_or_default(),
-        env: ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<HashMap<_, _>>(),
+        env: ENVIRONMENT
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect::<HashMap<_, _>>(),
         background,
         idempotency_key: key.to_owned(),
     };
@@ -94,7 +100,9 @@ pub(super) async fn run(workspace: &Workspace, args: &str, key: &str) -> Result<
         Ok(WaitProcessResponse { process: Some(process), output }) => {
             report(&process, output.unwrap_or_default(), timeout)
         }
-        Ok(_) => Report { error: Some("the agent did not say what became of the command".to_owned()), ..Report::default() },
+        Ok(_) => {
+            Report { error: Some("the agent did not say what became of the command".to_owned()), ..Report::default() }
+        }
         Err(status) => unknown(&process, &status),
     };
     Ok(Outcome::of(&Report { note: note(command), ..report }))
@@ -129,11 +137,21 @@ async fn wait(workspace: &Workspace, id: &str, timeout: Duration) -> Result<Wait
                 }
             }
             Err(status) if matches!(status.code(), Code::NotFound | Code::DataLoss) => return Err(status),
-            Err(_) => return tokio::time::timeout(SNAPSHOT_BUDGET, look(workspace, id, Duration::ZERO))
-                .await
-                .unwrap_or_else(|_| Err(Status::deadline_exceeded("the agent did not answer in 30 seconds"))),
+            Err(_) => {
+                let found = snapshot(workspace, id).await?;
+                let running = found.process.as_ref().is_some_and(|process| process.running);
+                if !running || Instant::now() >= deadline {
+                    return Ok(found);
+                }
+                tokio::time::sleep(WAIT_PAUSE).await;
+            }
         }
     }
+}
+
+async fn snapshot(workspace: &Workspace, id: &str) -> Result<WaitProcessResponse, Status> {
+    let snapshot = tokio::time::timeout(SNAPSHOT_BUDGET, look(workspace, id, Duration::ZERO)).await;
+    snapshot.unwrap_or_else(|_| Err(Status::deadline_exceeded("the agent did not answer in 30 seconds")))
 }
 
 async fn look(workspace: &Workspace, id: &str, pause: Duration) -> Result<WaitProcessResponse, Status> {
@@ -263,7 +281,8 @@ mod tests {
 
     #[test]
     fn a_report_says_how_the_command_ended() {
-        let output = ProcessOutput { text: "hello\n".to_owned(), original_bytes: 6, retained_bytes: 6, omitted_bytes: 0 };
+        let output =
+            ProcessOutput { text: "hello\n".to_owned(), original_bytes: 6, retained_bytes: 6, omitted_bytes: 0 };
         let ended = Process { exit_code: Some(3), ..Process::default() };
         let report_of = |process: &Process| report(process, output.clone(), DEFAULT_TIMEOUT);
         assert_eq!(report_of(&ended).exit_code, Some(3));

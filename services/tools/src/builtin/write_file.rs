@@ -24,8 +24,7 @@ pub(super) async fn run(workspace: &Workspace, args: &str, key: &str) -> Result<
     let args: Args = parse(args)?;
     absolute(&args.path)?;
     let content = Bytes::from(args.content);
-    let header =
-        WriteFileHeader { path: args.path, size_bytes: content.len() as u64, idempotency_key: key.to_owned() };
+    let header = WriteFileHeader { path: args.path, size_bytes: content.len() as u64, idempotency_key: key.to_owned() };
     workspace
         .retry(|agent| {
             let messages = futures::stream::iter(messages(&header, &content));

@@ -15,7 +15,8 @@ pub(super) async fn create_workspace(
 ) -> Result<pb::CreateWorkspaceResponse, Error> {
     let mut violations = Violations::new();
     violations.require(is_name(&request.name), "name", "must be 1 to 32 lower-case letters, digits or `-`");
-    violations.require(!request.template.is_empty(), "template", "must name a template, like `local`");
+    let named = !request.template.is_empty() && !request.template.contains('\0');
+    violations.require(named, "template", "must name a template, like `local`");
     let request_id = request_id(&request.request_id, &mut violations);
     violations.finish(Some(()))?;
     let owner_id = caller.require_user()?;

@@ -45,11 +45,7 @@ pub(super) async fn prompt_messages(db: &Db, chat: ChatId) -> Result<Vec<Message
     Ok(db.fetch_all(PROMPT_MESSAGES, values![chat.0]).await?)
 }
 
-pub(super) async fn kept_step(
-    db: &Db,
-    chat: ChatId,
-    history_version: u32,
-) -> Result<Option<NewMessage>, StoreError> {
+pub(super) async fn kept_step(db: &Db, chat: ChatId, history_version: u32) -> Result<Option<NewMessage>, StoreError> {
     let row: Option<StepRow> = db.fetch_optional(KEPT_STEP, values![chat.0, history_version]).await?;
     Ok(row.map(|StepRow(answer)| answer))
 }

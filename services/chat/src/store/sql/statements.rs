@@ -37,7 +37,7 @@ pub(super) const LIST_CHATS: Sql = Sql::portable(concat!(
     "SELECT ",
     chat_columns!(),
     " FROM chats WHERE owner_id = $1 AND NOT archived \
-     AND ($2 IS NULL OR updated_at < $2 OR (updated_at = $2 AND id < $3)) ORDER BY updated_at DESC, id DESC LIMIT $4"
+     AND (updated_at < $2 OR (updated_at = $2 AND id < $3) OR $2 IS NULL) ORDER BY updated_at DESC, id DESC LIMIT $4"
 ));
 pub(super) const UPDATE_CHAT: Sql = Sql::portable(
     "UPDATE chats SET status = $2, model = $3, worker_id = $4, runner_id = $5, last_error = $6, retry_state = $7, \
@@ -52,11 +52,8 @@ pub(super) const INSERT_MESSAGE: Sql = Sql::portable(
      cache_write_tokens, total_tokens, context_limit, finish_reason, runtime_ms, request_id, created_at) \
      VALUES ($1, $2, $3, $4, 1, $5, FALSE, FALSE, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
 );
-pub(super) const FIND_MESSAGE_BY_REQUEST: Sql = Sql::portable(concat!(
-    "SELECT ",
-    message_columns!(),
-    " FROM chat_messages WHERE chat_id = $1 AND request_id = $2"
-));
+pub(super) const FIND_MESSAGE_BY_REQUEST: Sql =
+    Sql::portable(concat!("SELECT ", message_columns!(), " FROM chat_messages WHERE chat_id = $1 AND request_id = $2"));
 pub(super) const LIST_MESSAGES_UP: Sql = Sql::portable(concat!(
     "SELECT ",
     message_columns!(),
@@ -66,7 +63,7 @@ pub(super) const LIST_MESSAGES_UP: Sql = Sql::portable(concat!(
 pub(super) const LIST_MESSAGES_DOWN: Sql = Sql::portable(concat!(
     "SELECT ",
     message_columns!(),
-    " FROM chat_messages WHERE chat_id = $1 AND ($2 IS NULL OR id < $2) AND NOT deleted AND visibility <> 'model' \
+    " FROM chat_messages WHERE chat_id = $1 AND (id < $2 OR $2 IS NULL) AND NOT deleted AND visibility <> 'model' \
      ORDER BY id DESC LIMIT $3"
 ));
 pub(super) const PROMPT_MESSAGES: Sql = Sql::portable(concat!(
@@ -121,13 +118,11 @@ pub(super) const RUNNABLE: Sql = Sql::portable(
 pub(super) const HAS_HEARTBEAT: Sql = Sql::portable(
     "SELECT chat_id, runner_id FROM chat_heartbeats WHERE chat_id = $1 AND runner_id = $2 AND heartbeat_at > $3",
 );
-pub(super) const INSERT_HEARTBEAT: Sql = Sql::portable(
-    "INSERT INTO chat_heartbeats (chat_id, runner_id, worker_id, heartbeat_at) VALUES ($1, $2, $3, $4)",
-);
+pub(super) const INSERT_HEARTBEAT: Sql =
+    Sql::portable("INSERT INTO chat_heartbeats (chat_id, runner_id, worker_id, heartbeat_at) VALUES ($1, $2, $3, $4)");
 pub(super) const DELETE_HEARTBEATS: Sql = Sql::portable("DELETE FROM chat_heartbeats WHERE chat_id = $1");
-pub(super) const HEARTBEAT: Sql = Sql::portable(
-    "UPDATE chat_heartbeats SET heartbeat_at = $2 WHERE worker_id = $1 RETURNING chat_id, runner_id",
-);
+pub(super) const HEARTBEAT: Sql =
+    Sql::portable("UPDATE chat_heartbeats SET heartbeat_at = $2 WHERE worker_id = $1 RETURNING chat_id, runner_id");
 pub(super) const FORGET_HEARTBEATS: Sql = Sql::portable("DELETE FROM chat_heartbeats");
 
 /// Every statement, for the test that prepares them on both engines.

@@ -10,11 +10,11 @@ use prost::Message as _;
 use super::leases;
 use super::rows::{encode_content, encode_labels, optional, role_text, visibility_text};
 use super::statements::{
-    DELETE_HEARTBEATS, DELETE_STEP, FIND_CHAT_BY_REQUEST, FIND_MESSAGE_BY_REQUEST, FIND_QUEUED_BY_REQUEST,
-    INSERT_CHAT, INSERT_HEARTBEAT, INSERT_MESSAGE, INSERT_QUEUED, KEEP_STEP, LOCK_CHAT, TAKE_QUEUE_HEAD, UPDATE_CHAT,
+    DELETE_HEARTBEATS, DELETE_STEP, FIND_CHAT_BY_REQUEST, FIND_MESSAGE_BY_REQUEST, FIND_QUEUED_BY_REQUEST, INSERT_CHAT,
+    INSERT_HEARTBEAT, INSERT_MESSAGE, INSERT_QUEUED, KEEP_STEP, LOCK_CHAT, TAKE_QUEUE_HEAD, UPDATE_CHAT,
 };
-use crate::domain::{Chat, ChatId, Lease, Message, NewMessage, QueuedMessage, RunnerId};
-use crate::machine::{self, Effect, Operation, Rejected};
+use crate::domain::{Chat, ChatId, Lease, Message, NewMessage, QueuedMessage, RunnerId, Versions};
+use crate::machine::{self, Effect, Operation, Rejected, Status};
 use crate::store::{Fence, MAX_QUEUED, NewChat, Outgoing, Sent, StoreError};
 
 /// What an operation brings along.
@@ -52,7 +52,8 @@ pub(super) struct Outcome {
 
 pub(super) async fn create(db: &Db, new: NewChat) -> Result<(Chat, bool), StoreError> {
     let mut tx = db.begin().await?;
-    let mut chat = new.chat;
+    let versions = Versions { snapshot: 1, history: 1, ..Versions::default() };
+    let mut chat = Chat { versions, last_message_id: 0, last_queued_id: 0, queued_count: 0, ..new.chat };
     let row = values![
         chat.id.0,
         chat.owner_id.0,
@@ -70,8 +71,6 @@ pub(super) async fn create(db: &Db, new: NewChat) -> Result<(Chat, bool), StoreE
         let earlier = tx.fetch_optional(FIND_CHAT_BY_REQUEST, values![chat.owner_id.0, new.request_id]).await?;
         return earlier.map(|chat| (chat, false)).ok_or(StoreError::NotFound);
     }
-    chat.versions.snapshot = 1;
-    chat.versions.history = 1;
     let now = chat.created_at;
     insert_message(&mut tx, &mut chat, new.message, now).await?;
     update(&mut tx, &chat).await?;
@@ -85,17 +84,20 @@ pub(super) async fn send(db: &Db, id: ChatId, outgoing: Outgoing, now: Timestamp
     if let Some(repeat) = repeated(&mut tx, &chat, outgoing.message.request_id).await? {
         return Ok(repeat);
     }
-    let operation =
-        if outgoing.interrupt { Operation::SendMessageInterrupting } else { Operation::SendMessage };
+    let operation = if outgoing.interrupt { Operation::SendMessageInterrupting } else { Operation::SendMessage };
     let transition = machine::apply(chat.state(), operation)?;
-    let mut change = Change { traceparent: outgoing.traceparent, ..Change::default() };
+    // A message that waits does not change the trace of the turn that runs.
+    let starts = chat.status != transition.status && transition.status == Status::Running;
+    let mut change = Change { traceparent: outgoing.traceparent.filter(|_| starts), ..Change::default() };
     let mut queued = None;
     if transition.effects.contains(&Effect::Enqueue) {
-        if chat.queued_count >= MAX_QUEUED {
+        // Where the head leaves the queue, there is room for one.
+        let promotes = transition.effects.contains(&Effect::PromoteHead);
+        if chat.queued_count >= MAX_QUEUED && !promotes {
             return Err(StoreError::QueueFull);
         }
         let message = queued_message(&chat, outgoing.message, outgoing.model, now);
-        queued = Some(message.clone()).filter(|_| !transition.effects.contains(&Effect::PromoteHead));
+        queued = Some(message.clone());
         change.enqueue = Some(message);
     } else {
         change.messages.push(outgoing.message);
@@ -171,6 +173,7 @@ async fn carry_out(
     now: Timestamp,
 ) -> Result<Outcome, StoreError> {
     chat.versions.snapshot += 1;
+    let (status, queue) = (chat.status, chat.versions.queue);
     chat.status = transition.status;
     if let Some(model) = change.model.take() {
         chat.model = model;
@@ -185,8 +188,8 @@ async fn carry_out(
     if !chat.state().is_valid() {
         return Err(StoreError::Rejected(Rejected::Invalid));
     }
-    // Leases come and go without a change that lists show.
-    if change.lease.is_none() {
+    // Leases and attempts come and go without a change that lists show.
+    if !inserted.is_empty() || chat.status != status || chat.versions.queue != queue {
         chat.updated_at = now;
     }
     update(&mut tx, &chat).await?;
@@ -285,12 +288,7 @@ async fn promote_head(tx: &mut Tx, chat: &mut Chat, now: Timestamp) -> Result<Me
     insert_message(tx, chat, message, now).await
 }
 
-async fn insert_message(
-    tx: &mut Tx,
-    chat: &mut Chat,
-    body: NewMessage,
-    now: Timestamp,
-) -> Result<Message, StoreError> {
+async fn insert_message(tx: &mut Tx, chat: &mut Chat, body: NewMessage, now: Timestamp) -> Result<Message, StoreError> {
     let id = chat.last_message_id + 1;
     let revision = chat.versions.snapshot;
     let usage = body.usage.unwrap_or_else(Usage::default);

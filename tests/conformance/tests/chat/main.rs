@@ -1,0 +1,13 @@
+//! What the store of chats promises, on every engine.
+
+mod create;
+mod fencing;
+mod leases;
+mod model;
+mod queue;
+mod random;
+mod read;
+mod send;
+mod states;
+mod turn;
+mod world;

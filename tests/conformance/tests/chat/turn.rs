@@ -1,0 +1,203 @@
+//! What a runner records of its turn.
+
+use chatmesh_chat::machine::Status;
+use chatmesh_chat::{Chat, ChatStore as _, NewMessage, Since, Versions, Visibility};
+use chatmesh_core::{IdSource as _, SystemIds};
+use chatmesh_proto::common::v1::part::Body;
+use chatmesh_proto::common::v1::{FinishReason, Part, ProviderMetadata, Reasoning, Role, ToolCall, ToolResult, Usage};
+
+use crate::world::{answer, failure, fence, parts, retry, worlds};
+
+/// An answer that uses every field that an answer has.
+fn full_answer() -> NewMessage {
+    let metadata =
+        ProviderMetadata { namespace: "n".to_owned(), kind: "k".to_owned(), json: vec![b'"', 0, 255, b'"'].into() };
+    let reasoning = Reasoning { text: "hm\0m".to_owned(), redacted: false };
+    let call =
+        ToolCall { call_id: "c1".to_owned(), name: "execute".to_owned(), args: "{}".to_owned(), ..Default::default() };
+    let content = [Body::Reasoning(reasoning), Body::Text("I look".to_owned()), Body::ToolCall(call)];
+    let part = |body| Part { body: Some(body), provider_metadata: vec![metadata.clone()], ..Part::default() };
+    NewMessage {
+        model: Some("house".to_owned()),
+        usage: Some(Usage { input_tokens: Some(u32::MAX), output_tokens: Some(0), ..Usage::default() }),
+        context_limit: Some(200_000),
+        finish_reason: Some(FinishReason::ToolCalls),
+        runtime_ms: Some(1234),
+        ..NewMessage::new(Role::Assistant, content.map(part).to_vec())
+    }
+}
+
+fn result() -> NewMessage {
+    let result = ToolResult { call_id: "c1".to_owned(), result: "{\"ok\":1}".to_owned(), ..Default::default() };
+    NewMessage::new(Role::Tool, vec![Part { body: Some(Body::ToolResult(result)), ..Part::default() }])
+}
+
+#[tokio::test]
+async fn a_step_is_committed_in_order_and_all_at_once() {
+    for mut world in worlds().await {
+        let chat = world.running("first").await;
+        world.tick();
+        let messages = vec![full_answer(), result(), answer("and")];
+        let (after, committed) =
+            world.store.commit_step(fence(&chat), messages.clone(), world.now).await.expect("committed");
+        let snapshot = chat.versions.snapshot + 1;
+        let versions = Versions { snapshot, history: snapshot, ..chat.versions };
+        let expected = Chat { versions, last_message_id: 4, updated_at: world.now, ..chat.clone() };
+        assert_eq!(after, expected, "{}", world.engine);
+        let numbers: Vec<_> = committed.iter().map(|message| (message.id, message.revision)).collect();
+        assert_eq!(numbers, [(2, snapshot), (3, snapshot), (4, snapshot)], "{}", world.engine);
+        assert!(committed.iter().map(|message| &message.body).eq(&messages), "{}: {committed:?}", world.engine);
+        let seen = world.snapshot(chat.id, Since::Message(1)).await;
+        assert_eq!((seen.chat, seen.messages), (after, committed), "{}", world.engine);
+    }
+}
+
+#[tokio::test]
+async fn attempts_and_retries_are_counted_and_their_versions_move() {
+    for world in worlds().await {
+        let chat = world.running("first").await;
+        let fence = fence(&chat);
+        let mut snapshot = chat.versions.snapshot;
+        for attempt in 1..=3 {
+            let tried = world.store.record_attempt(fence, world.now).await.expect("recorded");
+            assert_eq!((tried.versions.snapshot, tried.versions.generation_attempt), (snapshot + 1, attempt));
+            let cleared = if attempt == 1 { 0 } else { snapshot + 1 };
+            assert_eq!((&tried.retry_state, tried.versions.retry_state), (&None, cleared), "{}", world.engine);
+
+            let paused = world.store.record_retry(fence, retry(attempt), world.now).await.expect("recorded");
+            assert_eq!(paused.retry_state, Some(retry(attempt)), "{}", world.engine);
+            assert_eq!((paused.versions.snapshot, paused.versions.retry_state), (snapshot + 2, snapshot + 2));
+            assert_eq!(paused.versions.generation_attempt, attempt, "{}", world.engine);
+            assert_eq!((paused.versions.history, paused.versions.queue), (1, 0), "{}", world.engine);
+            assert_eq!(world.get(chat.id).await, paused, "{}", world.engine);
+            snapshot += 2;
+        }
+        let (done, _) = world.store.commit_step(fence, vec![answer("at last")], world.now).await.expect("committed");
+        let snapshot = snapshot + 1;
+        let expected = Versions { snapshot, history: snapshot, queue: 0, retry_state: snapshot, generation_attempt: 0 };
+        assert_eq!((done.versions, &done.retry_state), (expected, &None), "{}", world.engine);
+    }
+}
+
+#[tokio::test]
+async fn the_answer_is_kept_for_its_history_until_it_is_committed() {
+    for world in worlds().await {
+        let chat = world.running("first").await;
+        let history = chat.versions.history;
+        let kept = async |history| world.store.kept_step(chat.id, history).await.expect("asked");
+        assert_eq!(kept(history).await, None, "{}", world.engine);
+        let recorded = world.store.record_step(fence(&chat), &answer("draft"), world.now).await.expect("recorded");
+        assert_eq!(recorded.versions.snapshot, chat.versions.snapshot + 1, "{}", world.engine);
+        assert_eq!(recorded.versions.history, history, "{}: it is no message yet", world.engine);
+        assert_eq!(world.history(chat.id).await, ["first"], "{}", world.engine);
+        world.store.record_step(fence(&chat), &full_answer(), world.now).await.expect("recorded again");
+        assert_eq!(kept(history).await, Some(full_answer()), "{}: exactly", world.engine);
+        assert_eq!(kept(history + 1).await, None, "{}", world.engine);
+        assert_eq!(kept(history - 1).await, None, "{}", world.engine);
+
+        // It outlives the runner.
+        let runner = fence(&chat).runner_id;
+        world.store.abandon(chat.id, runner, world.now).await.expect("abandoned");
+        let again = world.acquire(crate::world::new_worker(), 1).await.pop().expect("a chat").chat;
+        assert_eq!(kept(history).await, Some(full_answer()), "{}", world.engine);
+        let messages = vec![full_answer(), result()];
+        let (after, _) = world.store.commit_step(fence(&again), messages, world.now).await.expect("committed");
+        for version in 0..=after.versions.snapshot {
+            assert_eq!(kept(version).await, None, "{}: {version}", world.engine);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_turn_that_ends_forgets_the_kept_answer() {
+    for world in worlds().await {
+        for operation in [
+            chatmesh_chat::machine::Operation::FinishTurn,
+            chatmesh_chat::machine::Operation::FinishError,
+            chatmesh_chat::machine::Operation::FinishInterruption,
+        ] {
+            let chat = world.running("first").await;
+            let fence = fence(&chat);
+            world.store.record_attempt(fence, world.now).await.expect("recorded");
+            world.store.record_retry(fence, retry(1), world.now).await.expect("recorded");
+            world.store.record_step(fence, &answer("kept"), world.now).await.expect("recorded");
+            if operation == chatmesh_chat::machine::Operation::FinishInterruption {
+                world.store.interrupt(chat.id, world.now).await.expect("stopped");
+            }
+            let ended = world.perform(operation, fence).await.expect("ended");
+            assert_eq!((ended.lease, &ended.retry_state), (None, &None), "{}: {operation:?}", world.engine);
+            assert_eq!(ended.versions.generation_attempt, 0, "{}: {operation:?}", world.engine);
+            let kept = world.store.kept_step(chat.id, fence.history_version).await.expect("asked");
+            assert_eq!(kept, None, "{}: {operation:?}", world.engine);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failed_turn_keeps_what_was_said_and_why_it_failed() {
+    for mut world in worlds().await {
+        let chat = world.running("first").await;
+        world.send(chat.id, "second").await;
+        world.tick();
+        let partial = vec![full_answer(), result()];
+        let failed =
+            world.store.finish_error(fence(&chat), partial.clone(), failure(), world.now).await.expect("failed");
+        assert_eq!((failed.status, failed.lease), (Status::Error, None), "{}", world.engine);
+        assert_eq!(failed.last_error, Some(failure()), "{}", world.engine);
+        assert_eq!((failed.queued_count, failed.updated_at), (1, world.now), "{}: the queue waits", world.engine);
+        let seen = world.snapshot(chat.id, Since::Message(1)).await;
+        assert_eq!(seen.chat, failed, "{}", world.engine);
+        assert!(seen.messages.iter().map(|message| &message.body).eq(&partial), "{}", world.engine);
+    }
+}
+
+#[tokio::test]
+async fn an_error_without_words_is_still_an_error() {
+    for world in worlds().await {
+        let chat = world.running("first").await;
+        let empty = Default::default();
+        let failed = world.store.finish_error(fence(&chat), Vec::new(), empty, world.now).await.expect("failed");
+        assert_eq!((failed.status, failed.last_error.is_some()), (Status::Error, true), "{}", world.engine);
+        assert_eq!(world.get(chat.id).await, failed, "{}", world.engine);
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_turn_keeps_what_was_said() {
+    for world in worlds().await {
+        let chat = world.running("first").await;
+        let stopped = world.store.interrupt(chat.id, world.now).await.expect("stopped");
+        let partial = vec![full_answer(), result()];
+        let idle = world.store.finish_interruption(fence(&stopped), partial, world.now).await.expect("ended");
+        assert_eq!((idle.status, idle.lease, &idle.last_error), (Status::Waiting, None, &None), "{}", world.engine);
+        assert_eq!((idle.last_message_id, idle.versions.history), (3, idle.versions.snapshot), "{}", world.engine);
+    }
+}
+
+#[tokio::test]
+async fn every_field_of_a_message_comes_back() {
+    for world in worlds().await {
+        let chat = world.running("first").await;
+        let mut messages = Vec::new();
+        for (role, visibility) in [
+            (Role::System, Visibility::Both),
+            (Role::User, Visibility::User),
+            (Role::Assistant, Visibility::Both),
+            (Role::Tool, Visibility::Model),
+        ] {
+            let (created_by, request_id) = (Some(world.owner), Some(SystemIds.next()));
+            messages.push(NewMessage { role, visibility, created_by, request_id, ..full_answer() });
+        }
+        messages.push(NewMessage::new(Role::User, parts("")));
+        messages.push(NewMessage::new(Role::User, Vec::new()));
+        let (_, committed) = world.store.commit_step(fence(&chat), messages, world.now).await.expect("committed");
+        let all = world.store.prompt_messages(chat.id).await.expect("listed");
+        let expected: Vec<_> =
+            committed.iter().filter(|message| message.body.visibility != Visibility::User).cloned().collect();
+        assert_eq!(all[1..], expected, "{}", world.engine);
+        let people = world.store.list_messages(chat.id, Some(1), false, 100).await.expect("listed");
+        let expected: Vec<_> =
+            committed.into_iter().filter(|message| message.body.visibility != Visibility::Model).collect();
+        assert_eq!(people, expected, "{}", world.engine);
+    }
+}

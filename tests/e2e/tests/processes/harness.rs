@@ -1,0 +1,42 @@
+//! What the tests stand on: processes that end with their test, and a client that checks what it reads.
+
+mod api;
+mod binaries;
+mod cluster;
+mod deadline;
+mod events;
+mod follower;
+mod history;
+mod live;
+mod ports;
+mod process;
+mod sandbox;
+mod scripts;
+mod up;
+
+use std::path::PathBuf;
+
+pub(crate) use api::{Api, text};
+pub(crate) use cluster::{Cluster, Databases, SERVICES, Servers};
+pub(crate) use deadline::{LONG, file_appears};
+pub(crate) use events::Events;
+pub(crate) use follower::Follower;
+pub(crate) use history::History;
+pub(crate) use scripts::{Model, simulator};
+pub(crate) use up::Up;
+
+/// A running mesh, however it is made of processes.
+#[derive(Debug)]
+pub(crate) struct Mesh {
+    /// A client of its administrator.
+    pub(crate) api: Api,
+    /// Where the local provisioner keeps its workspaces.
+    pub(crate) workspaces: PathBuf,
+}
+
+impl Mesh {
+    /// The directory in which a workspace's commands run.
+    pub(crate) fn home(&self, workspace: &str) -> PathBuf {
+        self.workspaces.join(workspace).join("home")
+    }
+}

@@ -1,0 +1,92 @@
+//! One process under test.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::deadline::eventually;
+
+/// How much of its log is shown when a test fails.
+const SHOWN_LINES: usize = 40;
+
+/// A child that is killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts a process in `directory`, where its output goes to `NAME.log`.
+    pub(crate) fn start(name: &str, mut command: Command, directory: &Path) -> Self {
+        let log = directory.join(format!("{name}.log"));
+        let output = OpenOptions::new().create(true).append(true).open(&log).expect("a log");
+        let child = command
+            .current_dir(directory)
+            .env("TMPDIR", directory)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("a second handle"))
+            .stderr(output)
+            .spawn()
+            .expect("the process starts");
+        Self { name: name.to_owned(), child, log }
+    }
+
+    /// Kills it as a crash would: without a chance to do anything.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("waited for");
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) async fn terminate(&mut self, limit: Duration) -> ExitStatus {
+        let pid = Pid::from_raw(self.child.id().cast_signed());
+        kill(pid, Signal::SIGTERM).expect("signalled");
+        self.ended(limit).await
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(&mut self, limit: Duration) -> ExitStatus {
+        eventually(&format!("the end of {}", self.name), limit, async || {
+            self.child.try_wait().expect("a child").ok_or("it runs")
+        })
+        .await
+    }
+
+    /// Waits until `url` answers with success.
+    pub(crate) async fn ready(&mut self, url: &str, limit: Duration) {
+        let http = super::api::http_client();
+        eventually(&format!("{} is ready", self.name), limit, async || {
+            let ended = self.child.try_wait().expect("a child");
+            assert_eq!(ended, None, "{} has ended: {}", self.name, self.output());
+            let answer = http.get(url).send().await.map_err(|error| error.to_string())?;
+            if answer.status().is_success() { Ok(()) } else { Err(answer.status().to_string()) }
+        })
+        .await;
+    }
+
+    /// All that it has written.
+    pub(crate) fn output(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Process {
+    #[expect(clippy::print_stderr, reason = "a failing test shows what its processes wrote")]
+    fn drop(&mut self) {
+        // It may have ended before.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let output = self.output();
+            let lines: Vec<&str> = output.lines().collect();
+            let last = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
+            eprintln!("--- the last lines of {}\n{last}", self.name);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The provider of the tests, and what its models say.
+
+use std::time::Duration;
+
+use chatmesh_testkit::simulator::{Script, Simulator, SimulatorConfig, Step};
+use serde_json::json;
+
+/// How long a command runs in which something is killed.
+const COMMAND_SECONDS: u32 = 3;
+const STORY_PIECES: usize = 40;
+
+/// The models that tests use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Model {
+    /// Writes and reads a file and runs commands, as fast as it can.
+    Tools,
+    /// Thinks, and speaks for a second.
+    Talk,
+    /// Writes a file, then tells [`Model::story`] for two seconds.
+    Story,
+    /// Speaks for longer than any test takes.
+    Endless,
+    /// Runs a command that adds a line to the file `effects` and then takes three seconds.
+    Effect,
+    /// Runs a command that writes the file `begun` and then never ends by itself.
+    Forever,
+}
+
+impl Model {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Tools, Self::Talk, Self::Story, Self::Endless, Self::Effect, Self::Forever];
+
+    /// The name, for the provider and for chats.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tools => "sim-tools",
+            Self::Talk => "talk",
+            Self::Story => "story",
+            Self::Endless => "endless",
+            Self::Effect => "effect",
+            Self::Forever => "forever",
+        }
+    }
+
+    /// What [`Model::Story`] says last.
+    pub(crate) fn story() -> String {
+        (1..=STORY_PIECES).map(|piece| format!("Sentence {piece:02}.")).collect()
+    }
+
+    fn script(self) -> Option<Script> {
+        let execute = |command: String| Step::text("Let me run that.").call("execute", json!({"command": command}));
+        let slowly = |text: &str, pause: u64| Step::text(text).delta_delay(Duration::from_millis(pause));
+        let script = Script::new(self.name()).per_turn();
+        Some(match self {
+            // The simulator has it.
+            Self::Tools => return None,
+            Self::Talk => {
+                script.step(slowly("I have thought about {{last_user_message}}, and it is so.", 100).reasoning("Hm."))
+            }
+            Self::Story => script
+                .step(
+                    Step::text("First a file.").call("write_file", json!({"path": "{{dir}}/story", "content": "once"})),
+                )
+                .step(slowly(&Self::story(), 50)),
+            Self::Endless => script.step(slowly(&Self::story().repeat(100), 50)),
+            Self::Effect => script
+                .step(execute(format!("echo run >> {{{{dir}}}}/effects; sleep {COMMAND_SECONDS}")))
+                .step(Step::text("It has run.")),
+            Self::Forever => script
+                .step(execute("echo $$ > {{dir}}/begun; exec sleep 1000".to_owned()))
+                .step(Step::text("That took long.")),
+        })
+    }
+}
+
+/// A provider with these models.
+pub(crate) async fn simulator() -> Simulator {
+    let scripts = Model::ALL.into_iter().filter_map(Model::script);
+    let config = scripts.fold(SimulatorConfig::default(), SimulatorConfig::with_script);
+    Simulator::start(config).await.expect("a simulator")
+}

@@ -1,0 +1,12 @@
+//! The built programs as processes: conversations, crashes, and orderly ends.
+//!
+//! `chatmesh up` runs on its embedded databases; clusters need PostgreSQL and NATS, which
+//! `CHATMESH_TEST_POSTGRES` and `CHATMESH_TEST_NATS` name. The programs have to be built before:
+//! `cargo build --workspace`.
+
+mod cluster_crashes;
+mod command_line;
+mod conversation;
+mod crashes;
+mod harness;
+mod shutdown;

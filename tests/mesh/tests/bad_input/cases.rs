@@ -1,0 +1,33 @@
+//! The rows, by what is wrong with them.
+
+mod administration;
+mod callers;
+mod chats;
+mod identifiers;
+mod json_bodies;
+mod pages;
+mod routes;
+mod workspaces;
+
+use crate::case::Case;
+use crate::world::World;
+
+/// A well-formed identifier of nothing.
+const NOBODY: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+/// All rows.
+pub(crate) fn all(world: &World) -> Vec<Case> {
+    [
+        callers::all(world),
+        chats::all(world),
+        identifiers::all(world),
+        json_bodies::all(world),
+        pages::all(world),
+        administration::all(world),
+        workspaces::all(world),
+        routes::all(world),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

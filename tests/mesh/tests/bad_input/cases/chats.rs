@@ -1,0 +1,82 @@
+//! Chats and messages: what a client may not say.
+
+use serde_json::{Value, json};
+use tonic::Code;
+
+use crate::case::Case;
+use crate::world::World;
+
+const CHATS: &str = "/api/v1/chats";
+const MAX_TEXT_BYTES: usize = 256 * 1024;
+
+pub(super) fn all(world: &World) -> Vec<Case> {
+    let mut cases = creating();
+    cases.extend(sending(world));
+    cases.into_iter().map(|case| case.token(&world.member)).collect()
+}
+
+fn creating() -> Vec<Case> {
+    let create = |name, body: Value| Case::post(name, CHATS, &body);
+    let with = |name, field: &str, value: Value| create(name, json!({"content": [{"text": "hi"}], field: value}));
+    let content = |name, content: Value| create(name, json!({ "content": content }));
+    let labels = |count: usize| (0..count).map(|number| (format!("l{number}"), json!("x"))).collect::<Value>();
+    vec![
+        create("missing content", json!({})).violates("content", "must have at least one part"),
+        content("empty content", json!([])).violates("content", "must have at least one part"),
+        content("blank text", json!([{"text": " \n\t "}])).violates("content", "must not be blank"),
+        content("empty text", json!([{"text": ""}])).violates("content", "must not be blank"),
+        content("part without a body", json!([{}])).violates("content[0]", "must set `text`"),
+        content("tool call from a user", json!([{"tool_call": {"call_id": "1", "name": "execute", "args": "{}"}}]))
+            .violates("content[0]", "must be a text part"),
+        content(
+            "provider metadata from a client",
+            json!([{"text": "hi", "provider_metadata": [{"namespace": "anthropic", "kind": "raw", "json": "e30="}]}]),
+        )
+        .violates("content[0].provider_metadata", "must not be set by clients"),
+        content("over-long text", json!([{"text": "x".repeat(MAX_TEXT_BYTES + 1)}]))
+            .violates("content", "262144 at most"),
+        content("over-long text in two parts", json!([{"text": "x".repeat(MAX_TEXT_BYTES)}, {"text": "y"}]))
+            .violates("content", "262144 at most"),
+        content("too many parts", (0..101).map(|_| json!({"text": "x"})).collect())
+            .violates("content", "must have at most 100 parts"),
+        with("over-long title", "title", json!("t".repeat(201))).violates("title", "at most 200 characters"),
+        with("title of two lines", "title", json!("a\nb")).violates("title", "must be one line"),
+        with("over-long system prompt", "system_prompt", json!("s".repeat(10_001)))
+            .violates("system_prompt", "at most 10000 characters"),
+        with("too many labels", "labels", labels(51)).violates("labels", "must be at most 50"),
+        with("bad label key", "labels", json!({"-bad key": "x"})).violates("labels[\"-bad key\"]", "must have a key"),
+        with("empty label key", "labels", json!({"": "x"})).violates("labels[\"\"]", "must have a key"),
+        with("empty label value", "labels", json!({"key": ""})).violates("labels[\"key\"]", "must have a value"),
+        with("bad request_id", "request_id", json!("once")).violates("request_id", "must be a UUID"),
+        with("unknown model", "model", json!("gpt-9")).violates("model", "names no model: `gpt-9` not found"),
+        with("NUL in a model's name", "model", json!("quick\0")).violates("model", "not found"),
+        with("NUL in a system prompt", "system_prompt", json!("a\0b")).violates("system_prompt", "no NUL"),
+    ]
+}
+
+fn sending(world: &World) -> Vec<Case> {
+    let messages = |chat: &str| format!("{CHATS}/{chat}/messages");
+    let hi = json!({"content": [{"text": "hi"}]});
+    let idle = messages(&world.idle_chat);
+    vec![
+        Case::post("send nothing", &idle, &json!({"content": []})).violates("content", "must have at least one part"),
+        Case::post("send with an unknown model", &idle, &json!({"content": [{"text": "hi"}], "model": "gpt-9"}))
+            .violates("model", "`gpt-9` not found"),
+        Case::post("send with a bad request_id", &idle, &json!({"content": [{"text": "hi"}], "request_id": "1"}))
+            .violates("request_id", "must be a UUID"),
+        Case::post("queue overflow", messages(&world.busy_chat), &hi).expect(
+            429,
+            Code::ResourceExhausted,
+            "20 messages wait already: wait until the turn has ended",
+        ),
+        Case::post("interrupt an idle chat", format!("{CHATS}/{}:interrupt", world.idle_chat), &json!({})).expect(
+            400,
+            Code::FailedPrecondition,
+            "no turn runs, the chat is waiting: there is nothing to stop",
+        ),
+        Case::get("after_message_id is no number", format!("{CHATS}/{}/stream?after_message_id=last", world.idle_chat))
+            .expect(400, Code::InvalidArgument, "query `after_message_id=last` must be a whole number"),
+        Case::get("after_message_id is negative", format!("{CHATS}/{}/stream?after_message_id=-1", world.idle_chat))
+            .expect(400, Code::InvalidArgument, "query `after_message_id=-1` must be a whole number"),
+    ]
+}

@@ -1,0 +1,91 @@
+//! What there is before the first bad request.
+
+use std::time::Duration;
+
+use chatmesh_core::{Clock as _, SystemClock};
+use chatmesh_mesh_tests::{Client, Mesh, eventually};
+use chatmesh_testkit::simulator::{Fault, Script, Step};
+use serde_json::json;
+
+/// How many messages wait at most.
+const MAX_QUEUED: usize = 20;
+
+/// Two users, their chats and workspaces, and tokens that are of no use.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) admin: String,
+    pub(crate) member: String,
+    pub(crate) revoked: String,
+    pub(crate) expired: String,
+    /// A chat of the member's in which nothing happens.
+    pub(crate) idle_chat: String,
+    /// A chat of the member's whose model never answers, with a full queue.
+    pub(crate) busy_chat: String,
+    /// A running workspace of the member's.
+    pub(crate) workspace: String,
+    pub(crate) others_chat: String,
+    pub(crate) others_workspace: String,
+    /// A token for the second page of the member's chats.
+    pub(crate) chats_page_token: String,
+}
+
+/// One model that answers, and one that never does.
+pub(crate) fn scripts() -> Vec<Script> {
+    let silent = Step::text("I begin to answer and then fall silent for good.").fault(Fault::stall(5));
+    vec![Script::new("quick").step(Step::text("Yes.")).looped(), Script::new("silent").step(silent).looped()]
+}
+
+impl World {
+    pub(crate) async fn new(mesh: &Mesh) -> Self {
+        let (member, other) = (mesh.member("member").await, mesh.member("other").await);
+        let expired = expired_token(&member).await;
+        let idle_chat = quiet_chat(&member).await;
+        let _second = quiet_chat(&member).await;
+        let page = member.get("/api/v1/chats?page_size=1").await.ok();
+        Self {
+            admin: mesh.admin().token().to_owned(),
+            revoked: revoked_token(&member).await,
+            expired,
+            busy_chat: busy_chat(&member).await,
+            workspace: member.workspace("demo").await,
+            others_chat: quiet_chat(&other).await,
+            others_workspace: other.workspace("theirs").await,
+            chats_page_token: page["next_page_token"].as_str().expect("a second page").to_owned(),
+            member: member.token().to_owned(),
+            idle_chat,
+        }
+    }
+}
+
+async fn quiet_chat(client: &Client) -> String {
+    let chat = client.chat("quick", "Are you there?").await;
+    client.settled(&chat, "CHAT_STATUS_WAITING").await;
+    chat
+}
+
+async fn busy_chat(client: &Client) -> String {
+    let chat = client.chat("silent", "Never mind.").await;
+    // The model has been called when it has said something; nothing more changes by itself then.
+    let mut events = client.follow(&chat, 0).await;
+    events.until(|event| event.get("message_part").is_some()).await;
+    for number in 0..MAX_QUEUED {
+        client.say(&chat, &format!("queued {number}")).await;
+    }
+    chat
+}
+
+/// A token that was revoked before anyone used it.
+async fn revoked_token(client: &Client) -> String {
+    let token = client.post("/api/v1/tokens", &json!({"name": "revoked"})).await.ok();
+    let id = token["token"]["id"].as_str().expect("an id");
+    client.delete(&format!("/api/v1/tokens/{id}")).await.ok();
+    token["secret"].as_str().expect("a secret").to_owned()
+}
+
+async fn expired_token(client: &Client) -> String {
+    let expires = SystemClock.now() + Duration::from_millis(1500);
+    let body = json!({"name": "expired", "expire_time": expires.to_rfc3339()});
+    let token = client.post("/api/v1/tokens", &body).await.ok();
+    eventually("the token is expired", async || SystemClock.now(), |now| *now > expires).await;
+    token["secret"].as_str().expect("a secret").to_owned()
+}
