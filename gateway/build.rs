@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 /// Packages with public methods, which are also the names of the services that serve them.
 const PACKAGES: [&str; 4] = ["chat", "identity", "llm", "workspaces"];
 
+#[expect(clippy::disallowed_methods, reason = "cargo speaks to build scripts through the environment")]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=../proto");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);

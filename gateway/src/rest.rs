@@ -51,7 +51,7 @@ pub(crate) async fn serve(State(rest): State<Rest>, mut request: Request) -> Res
     }
     let transcode = async |method: Method, uri: Uri, headers, body: Bytes| {
         refused.body = body.clone();
-        let target = uri.path_and_query().map_or(uri.path(), PathAndQuery::as_str);
+        let target = uri.path_and_query().map_or_else(|| uri.path(), PathAndQuery::as_str);
         rest.transcoder.transcode(method.as_str(), target, headers, &body).await
     };
     let response = serve_http_fn_with_max_body_bytes(request, MAX_BODY_BYTES, transcode).await.map(Body::new);

@@ -62,13 +62,11 @@ impl Gateway {
     }
 
     /// The routes with those that every process has.
-    #[must_use]
     pub fn router(&self) -> Router {
         process_routes(self.readiness.clone(), Arc::clone(&self.registry)).merge(self.api_router())
     }
 
     /// The routes of the public contract: what needs no token first, then everything else behind one.
-    #[must_use]
     pub fn api_router(&self) -> Router {
         let authenticator = Authenticator::new(self.neighbours.exchange.clone());
         let grpc = PublicGrpc::new(self.neighbours.clone(), authenticator.clone(), self.shutdown.clone());

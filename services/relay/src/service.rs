@@ -55,7 +55,6 @@ impl Service {
     }
 
     /// The HTTP route on which agents dial in. Agents show their own tokens: it needs no caller.
-    #[must_use]
     pub fn dial_in(&self) -> axum::Router {
         dial_in::router(Arc::clone(&self.state))
     }

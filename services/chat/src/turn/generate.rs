@@ -91,7 +91,7 @@ async fn call(
     let mut silent = true;
     while let Some(response) = events.message().await.map_err(|status| unavailable(&status))? {
         match response.event {
-            Some(Event::Finish(finish)) => return Ok(reader.answer(finish, began)),
+            Some(Event::Finish(finish)) => return Ok(reader.answer(&finish, began)),
             Some(Event::Error(error)) => return Err(error),
             Some(event) => {
                 if silent && matches!(event, Event::PartStarted(_)) {
@@ -155,7 +155,7 @@ impl Reader<'_> {
         }
     }
 
-    fn answer(&mut self, finish: Finish, began: Instant) -> Answer {
+    fn answer(&mut self, finish: &Finish, began: Instant) -> Answer {
         let started = self.started.take().unwrap_or_default();
         let finish_reason = finish.reason();
         let mut message = NewMessage::new(Role::Assistant, self.partial.take_parts());

@@ -25,7 +25,7 @@ pub(crate) struct Runner {
 /// How a stretch of work ended.
 enum Ended {
     /// The chat is as the last transaction left it.
-    Went(Result<Chat, StoreError>),
+    Went(Box<Result<Chat, StoreError>>),
     /// It was stopped.
     Stopped(Cause),
 }
@@ -44,7 +44,7 @@ impl Runner {
         loop {
             let next = match chat.status {
                 Status::Running => match self.work(&chat, &mut control, &mut partial).await {
-                    Ended::Went(result) => result,
+                    Ended::Went(result) => *result,
                     Ended::Stopped(Cause::Interrupted) => self.reread(&chat).await,
                     Ended::Stopped(Cause::Shutdown) => return self.abandon(&chat).await,
                     Ended::Stopped(Cause::LeaseLost) => return,
@@ -84,7 +84,7 @@ impl Runner {
             // Stopping comes first, so that a turn with quick steps can be stopped too.
             biased;
             cause = control.stopped() => Ended::Stopped(cause),
-            ended = Box::pin(turn.run(partial).instrument(span)) => Ended::Went(ended),
+            ended = Box::pin(turn.run(partial).instrument(span)) => Ended::Went(Box::new(ended)),
         }
     }
 

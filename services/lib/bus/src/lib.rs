@@ -75,7 +75,7 @@ impl Bus {
     /// Offers a hint to whoever is subscribed now. Never fails: what must not be lost is in the database.
     pub async fn publish(&self, subject: &Subject, payload: Bytes) {
         match &self.0 {
-            Kind::Memory(bus) => bus.publish(subject, payload),
+            Kind::Memory(bus) => bus.publish(subject, &payload),
             Kind::Nats(bus) => bus.publish(subject, payload).await,
         }
     }

@@ -23,7 +23,7 @@ impl MemoryBus {
         Self::default()
     }
 
-    pub(crate) fn publish(&self, subject: &Subject, payload: Bytes) {
+    pub(crate) fn publish(&self, subject: &Subject, payload: &Bytes) {
         let mut channels = self.channels.lock();
         for filter in Filter::all_matching(subject) {
             let Some(channel) = channels.get(filter.as_str()) else { continue };

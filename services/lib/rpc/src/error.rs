@@ -31,7 +31,7 @@ pub trait ServiceError: std::error::Error + Send + Sync + 'static {
 }
 
 /// Turns an error into a status. Causes of internal errors are logged here, once, and never leave the process.
-pub(crate) fn into_status<E: ServiceError>(error: E) -> Status {
+pub(crate) fn into_status<E: ServiceError>(error: &E) -> Status {
     let code = error.code();
     let mut details = ErrorDetails::new();
     details.set_error_info(error.reason(), E::DOMAIN, HashMap::<String, String>::new());
@@ -43,11 +43,11 @@ pub(crate) fn into_status<E: ServiceError>(error: E) -> Status {
     }
     let message = match code {
         Code::Internal => {
-            error!(error = %chain(&error), "internal error");
+            error!(error = %chain(error), "internal error");
             "internal error; the log of the service has the cause".to_owned()
         }
         Code::Unavailable => {
-            tracing::warn!(error = %chain(&error), "not available");
+            tracing::warn!(error = %chain(error), "not available");
             error.to_string()
         }
         _ => error.to_string(),

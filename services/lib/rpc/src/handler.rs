@@ -20,7 +20,7 @@ where
     F: Future<Output = Result<R, E>>,
 {
     let (caller, message) = open(request)?;
-    operation(caller, message).await.map(Response::new).map_err(into_status)
+    operation(caller, message).await.map(Response::new).map_err(|error| into_status(&error))
 }
 
 /// Runs an operation that opens a server stream.
@@ -36,7 +36,7 @@ where
     F: Future<Output = Result<S, E>>,
 {
     let (caller, message) = open(request)?;
-    operation(caller, message).await.map(Response::new).map_err(into_status)
+    operation(caller, message).await.map(Response::new).map_err(|error| into_status(&error))
 }
 
 fn open<M>(mut request: Request<M>) -> Result<(Caller, M), Status> {

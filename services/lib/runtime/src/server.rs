@@ -90,7 +90,6 @@ impl GrpcRoutes {
     }
 
     /// The routes of health and reflection alone, without a fallback, to be merged with others.
-    #[must_use]
     pub fn into_health_router(self) -> Router {
         let routes = self.routes.routes().prepare();
         let any = axum::routing::any_service(routes);

@@ -9,5 +9,6 @@ mod random;
 mod read;
 mod send;
 mod states;
+mod storm;
 mod turn;
 mod world;

@@ -123,8 +123,9 @@ async fn turns_survive_the_restart_of_every_service() {
     let Some(mut world) = World::start().await else { return };
     let mut command = world.run_command().await;
     let mut story = world.tell_story().await;
-    // Callers first: each turn is handed over once more while the others follow.
-    for service in SERVICES.into_iter().rev() {
+    // Callers first, so that a turn that was handed over meets what follows. The local provisioner
+    // is left out: it takes its agents with it.
+    for service in SERVICES.into_iter().rev().filter(|name| *name != "provisioner") {
         let status = world.cluster.terminate(service, LONG).await;
         assert!(status.success(), "{service}: {status}");
         world.cluster.start_again(service).await;

@@ -66,18 +66,19 @@ async fn public_methods_are_served_to_those_who_have_a_token() {
 async fn internal_methods_are_not_there_even_with_a_token() {
     Mesh::run(scripts(), async |mesh| {
         let channel = connect(mesh).await;
-        let generate =
-            LlmServiceClient::new(channel.clone()).generate(with_token(mesh, GenerateRequest::default())).await;
-        let exchange = IdentityServiceClient::new(channel.clone())
-            .exchange_token(with_token(mesh, ExchangeTokenRequest::default()));
-        let resolve =
-            AgentServiceClient::new(channel.clone()).resolve_agent(with_token(mesh, ResolveAgentRequest::default()));
-        let ping = DiagnosticsServiceClient::new(channel).ping(with_token(mesh, PingRequest {}));
+        let mut llm = LlmServiceClient::new(channel.clone());
+        let mut identity = IdentityServiceClient::new(channel.clone());
+        let mut agents = AgentServiceClient::new(channel.clone());
+        let mut diagnostics = DiagnosticsServiceClient::new(channel);
         let codes = [
-            generate.expect_err("refused").code(),
-            exchange.await.expect_err("refused").code(),
-            resolve.await.expect_err("refused").code(),
-            ping.await.expect_err("refused").code(),
+            llm.generate(with_token(mesh, GenerateRequest::default())).await.expect_err("refused").code(),
+            identity
+                .exchange_token(with_token(mesh, ExchangeTokenRequest::default()))
+                .await
+                .expect_err("refused")
+                .code(),
+            agents.resolve_agent(with_token(mesh, ResolveAgentRequest::default())).await.expect_err("refused").code(),
+            diagnostics.ping(with_token(mesh, PingRequest {})).await.expect_err("refused").code(),
         ];
         assert_eq!(codes, [Code::Unimplemented; 4]);
     })

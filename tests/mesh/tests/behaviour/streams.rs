@@ -23,7 +23,7 @@ async fn a_reader_that_does_not_read_holds_no_other_reader_up() {
         let events = mesh.admin().follow(&chat, 0).await.until_idle().await;
         let live: usize = events.iter().map(|event| text_len(&event["message_part"]["part"])).sum();
         let committed = events.iter().filter_map(|event| event.get("message"));
-        let answer = committed.filter(|message| message["role"] == "ROLE_ASSISTANT").map(text_of).last();
+        let answer = committed.filter(|message| message["role"] == "ROLE_ASSISTANT").map(text_of).next_back();
         assert_eq!((live, answer.map(|text| text.len())), (ANSWER_BYTES, Some(ANSWER_BYTES)));
 
         // What was held back for the other one is there when it reads at last.

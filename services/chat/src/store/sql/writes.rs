@@ -4,7 +4,7 @@
 use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_db::{Db, Tx, values};
 use chatmesh_proto::chat::v1::Retry;
-use chatmesh_proto::common::v1::{GenerationError, Usage};
+use chatmesh_proto::common::v1::GenerationError;
 use prost::Message as _;
 
 use super::leases;
@@ -291,7 +291,7 @@ async fn promote_head(tx: &mut Tx, chat: &mut Chat, now: Timestamp) -> Result<Me
 async fn insert_message(tx: &mut Tx, chat: &mut Chat, body: NewMessage, now: Timestamp) -> Result<Message, StoreError> {
     let id = chat.last_message_id + 1;
     let revision = chat.versions.snapshot;
-    let usage = body.usage.unwrap_or_else(Usage::default);
+    let usage = body.usage.unwrap_or_default();
     let row = values![
         chat.id.0,
         id,
