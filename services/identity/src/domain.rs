@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use chatmesh_core::{SecretString, Timestamp, Uuid, Violations, typed_id};
+use chatmesh_core::{SecretString, Timestamp, Violations, typed_id};
 use chatmesh_rpc::{Role, UserId};
 use rand::RngCore as _;
 use sha2::{Digest as _, Sha256};
@@ -93,12 +93,4 @@ pub(crate) fn check_user_name(name: &str, violations: &mut Violations) {
 pub(crate) fn check_token_name(name: &str, violations: &mut Violations) {
     let fits = !name.trim().is_empty() && name.chars().count() <= MAX_TOKEN_NAME && !name.contains('\0');
     violations.require(fits, "name", "must be 1 to 100 characters without NUL");
-}
-
-/// Reads a client's identifier of a request; the empty text is none.
-pub(crate) fn request_id(text: &str, violations: &mut Violations) -> Option<Uuid> {
-    if text.is_empty() {
-        return None;
-    }
-    violations.check("request_id", Uuid::try_parse(text).map_err(|_| chatmesh_core::ParseIdError))
 }

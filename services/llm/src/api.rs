@@ -14,7 +14,6 @@ mod update_provider;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use chatmesh_core::{Uuid, Violations};
 use chatmesh_proto::llm::v1 as pb;
 use chatmesh_proto::llm::v1::llm_service_server::LlmService;
 use chatmesh_proto::llm::v1::model_service_server::ModelService;
@@ -117,11 +116,4 @@ async fn find_provider(state: &State, reference: &str) -> Result<Provider, Error
         None => None,
     };
     provider.ok_or_else(|| Error::NotFound { kind: "provider", name: reference.to_owned() })
-}
-
-fn request_id(text: &str, violations: &mut Violations) -> Option<Uuid> {
-    if text.is_empty() {
-        return None;
-    }
-    violations.check("request_id", Uuid::try_parse(text).map_err(|_| chatmesh_core::ParseIdError))
 }

@@ -7,7 +7,7 @@ mod workspace;
 pub use agent::{Agent, AgentStatus, AgentToken, Report};
 pub use build::{Build, BuildStatus, Outcome, Transition};
 pub(crate) use build::{Ended, LEASE, LeaseLost};
-use chatmesh_core::{ParseIdError, Uuid, Violations, typed_id};
+use chatmesh_core::typed_id;
 pub use workspace::{Refusal, Template, Workspace, WorkspaceDetails, WorkspaceStatus};
 
 typed_id!(
@@ -28,12 +28,4 @@ const MAX_NAME: usize = 32;
 pub(crate) fn is_name(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (1..=MAX_NAME).contains(&text.len()) && text.chars().all(allowed)
-}
-
-/// Reads a client's identifier of a request; the empty text is none.
-pub(crate) fn request_id(text: &str, violations: &mut Violations) -> Option<Uuid> {
-    if text.is_empty() {
-        return None;
-    }
-    violations.check("request_id", Uuid::try_parse(text).map_err(|_| ParseIdError))
 }

@@ -42,7 +42,7 @@ impl Mesh {
             presets: Vec::new(),
             agent: Some(AgentProgram { path: built_program("chatmesh-agent"), args: Vec::new() }),
         };
-        let up = Box::pin(Up::start(config, options)).await.expect("the mesh starts");
+        let up = Up::start(config, options).await.expect("the mesh starts");
         let models: Vec<String> = scripts.iter().map(|script| script.model.clone()).collect();
         let simulator = SimulatorConfig { scripts, ..SimulatorConfig::default() };
         let simulator = Simulator::start(simulator).await.expect("the simulator starts");
@@ -53,7 +53,7 @@ impl Mesh {
             mesh.configure(&models).await;
             test(&mesh).await;
         });
-        let outcome = Box::pin(outcome.catch_unwind()).await;
+        let outcome = outcome.catch_unwind().await;
         let clean = up.stop().await;
         if let Err(panic) = outcome {
             std::panic::resume_unwind(panic);

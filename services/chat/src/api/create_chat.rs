@@ -59,8 +59,8 @@ impl Draft {
         let prompt_fits = prompt.chars().count() <= MAX_SYSTEM_PROMPT && !prompt.contains('\0');
         violations.require(prompt_fits, "system_prompt", "must have at most 10000 characters and no NUL");
         let draft = Self {
-            workspace_id: optional_id("workspace_id", &request.workspace_id, &mut violations),
-            request_id: optional_id("request_id", &request.request_id, &mut violations),
+            workspace_id: violations.optional_id("workspace_id", &request.workspace_id),
+            request_id: violations.optional_id("request_id", &request.request_id),
             labels: check_labels(request.labels, &mut violations),
             title: if title.is_empty() { title_from(&request.content) } else { title },
             content: request.content,
@@ -95,12 +95,4 @@ impl Draft {
         };
         NewChat { chat, message: NewMessage::from_user(owner, self.content, None), request_id: self.request_id }
     }
-}
-
-/// Reads an identifier that may be left out.
-pub(super) fn optional_id(field: &str, text: &str, violations: &mut Violations) -> Option<Uuid> {
-    if text.is_empty() {
-        return None;
-    }
-    violations.check(field, Uuid::try_parse(text).map_err(|_| chatmesh_core::ParseIdError))
 }

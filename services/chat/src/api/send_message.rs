@@ -2,7 +2,6 @@ use chatmesh_core::Violations;
 use chatmesh_proto::chat::v1 as pb;
 use chatmesh_rpc::{Caller, trace};
 
-use super::create_chat::optional_id;
 use super::find_chat;
 use super::model::resolve_model;
 use crate::Error;
@@ -19,7 +18,7 @@ pub(super) async fn send_message(
     let mut violations = Violations::new();
     let id = violations.check("chat_id", request.chat_id.parse::<ChatId>());
     check_user_content(&request.content, &mut violations);
-    let request_id = optional_id("request_id", &request.request_id, &mut violations);
+    let request_id = violations.optional_id("request_id", &request.request_id);
     let interrupt = match pb::BusyBehavior::try_from(request.busy_behavior) {
         Ok(behavior) => behavior == pb::BusyBehavior::Interrupt,
         Err(_) => {

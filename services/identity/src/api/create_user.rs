@@ -2,7 +2,7 @@ use chatmesh_core::Violations;
 use chatmesh_proto::identity::v1 as pb;
 use chatmesh_rpc::{Caller, UserId};
 
-use crate::domain::{User, check_user_name, request_id};
+use crate::domain::{User, check_user_name};
 use crate::service::State;
 use crate::store::Inserted;
 use crate::{Error, convert};
@@ -17,7 +17,7 @@ pub(super) async fn create_user(
     let mut violations = Violations::new();
     check_user_name(&request.name, &mut violations);
     let role = convert::role(request.role, &mut violations);
-    let request_id = request_id(&request.request_id, &mut violations);
+    let request_id = violations.optional_id("request_id", &request.request_id);
     violations.finish(Some(()))?;
 
     let user = User { id: UserId(state.ids.next()), name: request.name, role, created_at: state.clock.now() };

@@ -2,6 +2,10 @@
 
 use std::fmt::{self, Display};
 
+use uuid::Uuid;
+
+use crate::ParseIdError;
+
 /// What is wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
@@ -38,6 +42,14 @@ impl Violations {
     /// Keeps the value of `result`, or adds what is wrong with `field`.
     pub fn check<T, E: Display>(&mut self, field: impl Into<String>, result: Result<T, E>) -> Option<T> {
         result.map_err(|error| self.add(field, error)).ok()
+    }
+
+    /// Reads an identifier that may be left out; the empty text is none.
+    pub fn optional_id(&mut self, field: impl Into<String>, text: &str) -> Option<Uuid> {
+        if text.is_empty() {
+            return None;
+        }
+        self.check(field, Uuid::try_parse(text).map_err(|_| ParseIdError))
     }
 
     /// Adds a violation where `allowed` is false.

@@ -29,7 +29,10 @@ pub struct Sources<'a> {
 impl Sources<'_> {
     /// Takes the process's environment.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads configuration from the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads configuration from the environment"
+    )]
     pub fn with_process_environment(mut self) -> Self {
         self.environment = std::env::vars().filter(|(name, _)| name.starts_with(PREFIX)).collect();
         self

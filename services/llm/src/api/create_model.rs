@@ -2,7 +2,6 @@ use chatmesh_core::Violations;
 use chatmesh_proto::llm::v1 as pb;
 use chatmesh_rpc::Caller;
 
-use super::request_id;
 use crate::Error;
 use crate::domain::{Model, ModelId, Reference, check_model_name, check_options};
 use crate::service::State;
@@ -23,7 +22,7 @@ pub(super) async fn create_model(
     }
     let options = request.options.unwrap_or_default();
     check_options(&options, &mut violations);
-    let request_id = request_id(&request.request_id, &mut violations);
+    let request_id = violations.optional_id("request_id", &request.request_id);
     violations.require(!request.provider.is_empty(), "provider", "must be the name or identifier of a provider");
     violations.finish(Some(()))?;
     let provider = match Reference::parse(&request.provider) {

@@ -2,7 +2,6 @@ use chatmesh_core::Violations;
 use chatmesh_proto::llm::v1 as pb;
 use chatmesh_rpc::Caller;
 
-use super::request_id;
 use crate::Error;
 use crate::domain::{
     Provider, ProviderId, Source, check_api_key, check_base_url, check_provider_name, check_provider_type,
@@ -22,7 +21,7 @@ pub(super) async fn create_provider(
     let provider_type = check_provider_type(request.r#type, &mut violations);
     check_base_url(&request.base_url, &mut violations);
     check_api_key(&request.api_key, &mut violations);
-    let request_id = request_id(&request.request_id, &mut violations);
+    let request_id = violations.optional_id("request_id", &request.request_id);
     violations.finish(Some(()))?;
 
     let id = ProviderId(state.ids.next());

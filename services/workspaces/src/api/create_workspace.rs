@@ -2,7 +2,7 @@ use chatmesh_core::Violations;
 use chatmesh_proto::workspaces::v1 as pb;
 use chatmesh_rpc::Caller;
 
-use crate::domain::{BuildId, Workspace, WorkspaceId, is_name, request_id};
+use crate::domain::{BuildId, Workspace, WorkspaceId, is_name};
 use crate::service::State;
 use crate::store::{Inserted, NewWorkspace};
 use crate::{Error, convert};
@@ -17,7 +17,7 @@ pub(super) async fn create_workspace(
     violations.require(is_name(&request.name), "name", "must be 1 to 32 lower-case letters, digits or `-`");
     let named = !request.template.is_empty() && !request.template.contains('\0');
     violations.require(named, "template", "must name a template, like `local`");
-    let request_id = request_id(&request.request_id, &mut violations);
+    let request_id = violations.optional_id("request_id", &request.request_id);
     violations.finish(Some(()))?;
     let owner_id = caller.require_user()?;
 

@@ -4,7 +4,7 @@ use chatmesh_core::Violations;
 use chatmesh_rpc::Caller;
 
 use crate::Error;
-use crate::domain::{Build, BuildId, Transition, WorkspaceId, request_id};
+use crate::domain::{Build, BuildId, Transition, WorkspaceId};
 use crate::service::State;
 use crate::store::NewBuild;
 
@@ -19,7 +19,7 @@ pub(super) struct Wanted<'a> {
 pub(super) async fn make_build(state: &State, caller: &Caller, wanted: Wanted<'_>) -> Result<Build, Error> {
     let mut violations = Violations::new();
     let workspace_id = violations.check("workspace_id", wanted.workspace_id.parse::<WorkspaceId>());
-    let request_id = request_id(wanted.request_id, &mut violations);
+    let request_id = violations.optional_id("request_id", wanted.request_id);
     let workspace_id = violations.finish(workspace_id)?;
     state.open(caller, workspace_id).await?;
 
