@@ -1,21 +1,24 @@
 //! What happens to every call that a service receives, outermost first:
 //!
-//! 1. join the caller's trace, 2. measure, 3. find out who calls, 4. hold the deadline.
+//! 1. join the caller's trace, 2. measure, 3. find out who calls, 4. hold the deadline, 5. answer
+//! INTERNAL where the handler panics: the other calls on the connection are not to end with it.
 //!
 //! Health and reflection need no caller; everything else does.
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use futures::FutureExt as _;
 use http::{HeaderMap, Request, Response};
 use tokio::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
-use tracing::{Instrument as _, Span, info_span};
+use tracing::{Instrument as _, Span, error, info_span};
 
 use crate::assertion::{AssertionError, Verifier};
 use crate::metrics::{RpcMetrics, code_label};
@@ -131,14 +134,19 @@ where
 {
     let timeout = deadline::read(request.headers());
     let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let answer = deadline::scope(until, inner.call(request));
+    let answer = deadline::scope(until, AssertUnwindSafe(inner.call(request)).catch_unwind());
     let outcome = match until {
         Some(until) => tokio::time::timeout_at(until, answer).await,
         None => Ok(answer.await),
     };
     match outcome {
-        Ok(Ok(response)) => response,
-        Ok(Err(never)) => match never {},
+        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(Err(never))) => match never {},
+        Ok(Err(_panic)) => {
+            // The panic hook has said where.
+            error!("a handler panicked");
+            Status::internal("internal error; the log of the service has the cause").into_http()
+        }
         Err(_) => Status::deadline_exceeded("the call did not end before its deadline").into_http(),
     }
 }
