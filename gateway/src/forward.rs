@@ -11,7 +11,7 @@ use tonic::metadata::AsciiMetadataValue;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::errors::rest_status;
-use crate::service::Neighbours;
+use crate::neighbours::Neighbours;
 
 /// Implements the generated traits by calling the services.
 #[derive(Debug, Clone)]

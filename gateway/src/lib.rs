@@ -10,6 +10,7 @@ mod ending;
 mod errors;
 mod forward;
 mod http_metrics;
+mod neighbours;
 mod public_grpc;
 mod rejection;
 mod rest;
@@ -17,7 +18,8 @@ mod service;
 mod sse;
 
 pub use http_metrics::HttpMetrics;
-pub use service::{Gateway, Neighbours, process_routes};
+pub use neighbours::Neighbours;
+pub use service::{Gateway, process_routes};
 
 /// What `rest_over_grpc` generated, and what the build script added.
 #[expect(unreachable_pub, reason = "generated")]

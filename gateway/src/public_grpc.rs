@@ -12,7 +12,7 @@ use tower::ServiceExt as _;
 use crate::authenticate::Authenticator;
 use crate::ending::Ending;
 use crate::errors;
-use crate::service::Neighbours;
+use crate::neighbours::Neighbours;
 
 /// Which service serves a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use chatmesh_runtime::Shutdown;
 use crate::errors::{self, Refused};
 use crate::forward::Forward;
 use crate::generated::Transcoder;
-use crate::service::Neighbours;
+use crate::neighbours::Neighbours;
 use crate::sse;
 
 /// The largest body of a request.

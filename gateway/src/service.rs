@@ -8,7 +8,6 @@ use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use chatmesh_rpc::client::Peer;
 use chatmesh_runtime::{Readiness, Shutdown};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
@@ -16,27 +15,12 @@ use tower::ServiceBuilder;
 
 use crate::authenticate::{Authenticator, authenticate};
 use crate::http_metrics::{HttpMetrics, observe};
+use crate::neighbours::Neighbours;
 use crate::public_grpc::PublicGrpc;
 use crate::rest;
 
 /// The public contract as OpenAPI 3.1.
 static OPENAPI: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"));
-
-/// The services behind the door. All are called for the caller only, `exchange` excepted: see
-/// [`Peer::for_callers`].
-#[derive(Debug, Clone)]
-pub struct Neighbours {
-    /// Users and tokens once more, called by the gateway for itself, to find out who calls.
-    pub exchange: Peer,
-    /// Chats.
-    pub chat: Peer,
-    /// Users and tokens.
-    pub identity: Peer,
-    /// Providers and models.
-    pub llm: Peer,
-    /// Workspaces.
-    pub workspaces: Peer,
-}
 
 /// The gateway.
 #[derive(Debug, Clone)]

@@ -21,7 +21,7 @@ use tonic::{Request, Response, Status};
 
 use crate::Error;
 use crate::domain::{Chat, ChatId};
-use crate::service::State;
+use crate::state::State;
 
 pub(crate) struct Api {
     state: Arc<State>,

@@ -2,18 +2,15 @@
 
 use std::sync::Arc;
 
-use chatmesh_bus::Bus;
-use chatmesh_core::{Clock, IdSource};
 use chatmesh_db::{Migrations, migrations};
 use chatmesh_host::Deps;
 use chatmesh_proto::chat::v1::chat_service_server::{ChatServiceServer, SERVICE_NAME};
-use chatmesh_rpc::client::Peer;
-use chatmesh_runtime::Tasks;
 
 use crate::api::Api;
 use crate::domain::WorkerId;
 use crate::hints::Hints;
 use crate::parts::Episodes;
+use crate::state::{Neighbours, State};
 use crate::store::{ChatStore, SqlChatStore};
 use crate::worker::Worker;
 use crate::{ChatMetrics, Config, Error};
@@ -21,36 +18,10 @@ use crate::{ChatMetrics, Config, Error};
 /// The schema of the service.
 pub const MIGRATIONS: Migrations = migrations!("chat", [1 => "0001_chats"]);
 
-/// The services that chats are worked on with.
-#[derive(Debug, Clone)]
-pub struct Neighbours {
-    /// Answers.
-    pub llm: Peer,
-    /// Runs tools.
-    pub tools: Peer,
-    /// Knows the workspaces.
-    pub workspaces: Peer,
-}
-
 /// The service.
 #[derive(Debug, Clone)]
 pub struct Service {
     state: Arc<State>,
-}
-
-/// What the operations work with.
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) config: Config,
-    pub(crate) store: Arc<dyn ChatStore>,
-    pub(crate) bus: Bus,
-    pub(crate) hints: Hints,
-    pub(crate) episodes: Episodes,
-    pub(crate) neighbours: Neighbours,
-    pub(crate) metrics: ChatMetrics,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) ids: Arc<dyn IdSource>,
-    pub(crate) tasks: Tasks,
 }
 
 impl Service {

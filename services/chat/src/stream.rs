@@ -19,7 +19,7 @@ use tonic::Status;
 use crate::domain::ChatId;
 use crate::hints::Listener;
 use crate::parts::Episode;
-use crate::service::State;
+use crate::state::State;
 use crate::store::{Since, Snapshot};
 use crate::{Error, hints};
 use view::View;

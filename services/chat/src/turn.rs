@@ -24,7 +24,7 @@ pub(crate) use partial::{Partial, StopReason};
 
 use crate::domain::{Chat, NewMessage, RunnerId};
 use crate::machine::Status;
-use crate::service::State;
+use crate::state::State;
 use crate::store::{Fence, StoreError};
 use generate::Generated;
 use prompt::Prompt;

@@ -9,7 +9,7 @@ use chatmesh_rpc::UserId;
 use futures::Stream;
 use tonic::Status;
 
-use crate::service::State;
+use crate::state::State;
 use crate::{Error, hints};
 
 /// Follows the list of `owner`'s chats. Ends with ABORTED where hints were lost: the client lists again.

@@ -20,7 +20,7 @@ use tracing::{debug, info, warn};
 
 use crate::domain::{ChatId, RunnerId, WorkerId};
 use crate::hints::{self, Listener};
-use crate::service::State;
+use crate::state::State;
 use crate::store::Acquired;
 use control::{Cancel, Cause};
 use runner::Runner;

@@ -15,7 +15,7 @@ use chatmesh_proto::identity::v1::identity_service_server::IdentityService;
 use chatmesh_rpc::unary;
 use tonic::{Request, Response, Status};
 
-use crate::service::State;
+use crate::state::State;
 
 pub(crate) struct Api {
     state: Arc<State>,

@@ -10,6 +10,7 @@ mod domain;
 mod error;
 mod service;
 mod signing;
+mod state;
 mod store;
 
 pub use domain::{NewToken, Token, TokenId, TokenSecret, User};

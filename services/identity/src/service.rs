@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use chatmesh_core::{Clock, IdSource, SecretString};
+use chatmesh_core::SecretString;
 use chatmesh_db::{Migrations, migrations};
 use chatmesh_host::Deps;
 use chatmesh_proto::identity::v1::identity_service_server::{IdentityServiceServer, SERVICE_NAME};
-use chatmesh_rpc::assertion::UserSigner;
 use chatmesh_rpc::{Role, UserId};
 
 use crate::Error;
 use crate::api::Api;
 use crate::domain::{NewToken, Token, TokenId, TokenSecret, User};
 use crate::signing::SigningKey;
+use crate::state::State;
 use crate::store::{IdentityStore, Inserted, SqlIdentityStore};
 
 /// The schema of the service.
@@ -25,16 +25,6 @@ const FIRST_ADMIN: &str = "admin";
 #[derive(Debug, Clone)]
 pub struct Service {
     state: Arc<State>,
-}
-
-/// What the operations work with.
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) store: Arc<dyn IdentityStore>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) ids: Arc<dyn IdSource>,
-    pub(crate) signer: UserSigner,
-    pub(crate) keys: Vec<SigningKey>,
 }
 
 impl Service {

@@ -24,7 +24,7 @@ use tonic::{Request, Response, Status};
 
 use crate::Error;
 use crate::domain::{Provider, Reference};
-use crate::service::State;
+use crate::state::State;
 
 pub(crate) struct Api {
     state: Arc<State>,

@@ -15,6 +15,7 @@ mod error;
 mod presets;
 mod sealed;
 mod service;
+mod state;
 mod store;
 
 pub mod classify;

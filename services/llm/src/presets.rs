@@ -5,7 +5,7 @@ use chatmesh_proto::llm::v1::{ModelOptions, ProviderType};
 
 use crate::Error;
 use crate::domain::{Model, ModelId, Provider, ProviderId, Reference, Source};
-use crate::service::State;
+use crate::state::State;
 use crate::store::Inserted;
 
 /// A provider that the environment may name.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chatmesh_core::{Clock, IdSource, SecretString};
+use chatmesh_core::SecretString;
 use chatmesh_db::{Migrations, migrations};
 use chatmesh_host::Deps;
 use chatmesh_proto::llm::v1::llm_service_server::{self, LlmServiceServer};
@@ -15,7 +15,8 @@ use crate::api::Api;
 use crate::client::ProviderClient;
 use crate::presets::{self, Found, Preset};
 use crate::sealed::Sealer;
-use crate::store::{LlmStore, SqlLlmStore};
+use crate::state::State;
+use crate::store::SqlLlmStore;
 
 /// The schema of the service.
 pub const MIGRATIONS: Migrations = migrations!("llm", [1 => "0001_providers_and_models"]);
@@ -32,16 +33,6 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub struct Service {
     state: Arc<State>,
-}
-
-/// What the operations work with.
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) store: Arc<dyn LlmStore>,
-    pub(crate) sealer: Sealer,
-    pub(crate) client: ProviderClient,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) ids: Arc<dyn IdSource>,
 }
 
 impl Service {

@@ -9,7 +9,7 @@ use chatmesh_proto::relay::v1::relay_service_server::RelayService;
 use chatmesh_rpc::unary;
 use tonic::{Request, Response, Status};
 
-use crate::service::State;
+use crate::state::State;
 
 pub(crate) struct Api {
     state: Arc<State>,

@@ -14,8 +14,8 @@ use chatmesh_rpc::Code;
 use hyper_util::rt::TokioIo;
 use tracing::{info, warn};
 
-use crate::service::State;
 use crate::session;
+use crate::state::State;
 
 /// The protocol that the connection is upgraded to.
 const PROTOCOL: &str = "chatmesh-agent";

@@ -14,7 +14,7 @@ use tonic::service::Routes;
 use tower::ServiceExt as _;
 use tracing::{Instrument as _, info_span};
 
-use crate::service::State;
+use crate::state::State;
 
 const AGENT_PACKAGE: &str = "chatmesh.agent.v1.";
 const DOMAIN: &str = "chatmesh.relay.v1";

@@ -16,6 +16,7 @@ mod metrics;
 mod service;
 mod session;
 mod sessions;
+mod state;
 mod store;
 
 pub use error::Error;

@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use chatmesh_core::{Clock, IdSource, Uuid};
 use chatmesh_db::{Migrations, migrations};
 use chatmesh_host::Deps;
 use chatmesh_proto::relay::v1::relay_service_server::{RelayServiceServer, SERVICE_NAME};
 use chatmesh_rpc::client::Peer;
-use chatmesh_runtime::Tasks;
 
-use crate::RelayMetrics;
 use crate::api::Api;
 use crate::sessions::Sessions;
-use crate::store::{SessionStore, SqlSessionStore};
-use crate::{dial_in, forward};
+use crate::state::State;
+use crate::store::SqlSessionStore;
+use crate::{RelayMetrics, dial_in, forward};
 
 /// The schema of the service.
 pub const MIGRATIONS: Migrations = migrations!("relay", [1 => "0001_sessions"]);
@@ -22,19 +20,6 @@ pub const MIGRATIONS: Migrations = migrations!("relay", [1 => "0001_sessions"]);
 #[derive(Debug, Clone)]
 pub struct Service {
     state: Arc<State>,
-}
-
-/// What the operations work with.
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) replica_id: Uuid,
-    pub(crate) store: Arc<dyn SessionStore>,
-    pub(crate) sessions: Sessions,
-    pub(crate) workspaces: Peer,
-    pub(crate) metrics: RelayMetrics,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) ids: Arc<dyn IdSource>,
-    pub(crate) tasks: Tasks,
 }
 
 impl Service {

@@ -13,8 +13,8 @@ use tokio::time::MissedTickBehavior;
 use tracing::{info, warn};
 
 use crate::carrier::{self, AcceptError, AgentChannel, Carrier};
-use crate::service::State;
 use crate::sessions::Session;
+use crate::state::State;
 
 /// How often it is recorded that an agent is connected.
 const REPORT_INTERVAL: Duration = Duration::from_secs(15);

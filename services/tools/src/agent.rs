@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::{Request, Response, Status};
 
-use crate::service::Neighbours;
+use crate::state::Neighbours;
 
 /// How long a tool waits for an agent that is not connected.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);

@@ -10,7 +10,7 @@ use chatmesh_proto::tools::v1::tool_service_server::ToolService;
 use chatmesh_rpc::unary;
 use tonic::{Request, Response, Status};
 
-use crate::service::State;
+use crate::state::State;
 
 pub(crate) struct Api {
     state: Arc<State>,

@@ -13,8 +13,10 @@ mod error;
 mod metrics;
 mod outcome;
 mod service;
+mod state;
 
 pub use error::Error;
 pub use metrics::ToolMetrics;
 pub use outcome::Outcome;
-pub use service::{Neighbours, Service};
+pub use service::Service;
+pub use state::Neighbours;

@@ -3,33 +3,16 @@
 use std::sync::Arc;
 
 use chatmesh_proto::tools::v1::tool_service_server::{SERVICE_NAME, ToolServiceServer};
-use chatmesh_rpc::client::Peer;
 
 use crate::ToolMetrics;
 use crate::agent::Directories;
 use crate::api::Api;
-
-/// The services through which tools act.
-#[derive(Debug, Clone)]
-pub struct Neighbours {
-    /// Knows which agent a workspace has.
-    pub workspaces: Peer,
-    /// Reaches agents.
-    pub relay: Peer,
-}
+use crate::state::{Neighbours, State};
 
 /// The service. It keeps nothing: what was done is remembered where it was done.
 #[derive(Debug, Clone)]
 pub struct Service {
     state: Arc<State>,
-}
-
-/// What the operations work with.
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) neighbours: Neighbours,
-    pub(crate) directories: Directories,
-    pub(crate) metrics: ToolMetrics,
 }
 
 impl Service {

@@ -28,7 +28,7 @@ use chatmesh_proto::workspaces::v1::workspace_service_server::WorkspaceService;
 use chatmesh_rpc::unary;
 use tonic::{Request, Response, Status};
 
-use crate::service::State;
+use crate::state::State;
 
 #[derive(Clone)]
 pub(crate) struct Api {

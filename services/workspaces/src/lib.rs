@@ -15,6 +15,7 @@ mod domain;
 mod error;
 mod hints;
 mod service;
+mod state;
 mod store;
 
 pub use domain::{

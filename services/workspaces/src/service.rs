@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use chatmesh_core::{Clock, IdSource};
 use chatmesh_db::{Migrations, migrations};
 use chatmesh_host::Deps;
 use chatmesh_proto::provisioner::v1::provisioner_service_server::{
@@ -13,12 +12,12 @@ use chatmesh_proto::workspaces::v1::workspace_service_server::{
     SERVICE_NAME as WORKSPACE_SERVICE, WorkspaceServiceServer,
 };
 use chatmesh_rpc::Caller;
-use chatmesh_runtime::Tasks;
 
 use crate::Error;
 use crate::api::Api;
 use crate::domain::{Template, TemplateId, WorkspaceDetails, WorkspaceId};
 use crate::hints::Hints;
+use crate::state::State;
 use crate::store::{SqlWorkspaceStore, WorkspaceStore};
 
 /// The schema of the service.
@@ -31,16 +30,6 @@ const LOCAL: &str = "local";
 #[derive(Debug, Clone)]
 pub struct Service {
     state: Arc<State>,
-}
-
-/// What the operations work with.
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) store: Arc<dyn WorkspaceStore>,
-    pub(crate) hints: Hints,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) ids: Arc<dyn IdSource>,
-    pub(crate) tasks: Tasks,
 }
 
 impl Service {

@@ -6,7 +6,7 @@ use super::model::{check_workspace, resolve_model};
 use crate::Error;
 use crate::domain::{Chat, ChatId, NewMessage, Versions, check_labels, check_user_content, title_from};
 use crate::machine::Status;
-use crate::service::State;
+use crate::state::State;
 use crate::store::NewChat;
 
 /// The longest title that a client gives, in characters.

@@ -3,7 +3,7 @@ use chatmesh_rpc::Caller;
 
 use super::{chat_id, find_chat};
 use crate::Error;
-use crate::service::State;
+use crate::state::State;
 
 /// Returns a chat.
 pub(super) async fn get_chat(

@@ -5,7 +5,7 @@ use chatmesh_rpc::Caller;
 use super::find_chat;
 use crate::Error;
 use crate::domain::ChatId;
-use crate::service::State;
+use crate::state::State;
 
 /// Lists the messages of a chat.
 pub(super) async fn list_messages(

@@ -10,7 +10,7 @@ use chatmesh_rpc::{Caller, Code};
 use tonic::Status;
 
 use crate::Error;
-use crate::service::State;
+use crate::state::State;
 
 /// The name of the model that `reference` names; the default's where it is empty.
 pub(super) async fn resolve_model(state: &State, caller: &Caller, reference: &str) -> Result<String, Error> {

@@ -6,7 +6,7 @@ use super::find_chat;
 use super::model::resolve_model;
 use crate::Error;
 use crate::domain::{ChatId, NewMessage, check_user_content};
-use crate::service::State;
+use crate::state::State;
 use crate::store::{Outgoing, Sent};
 
 /// Sends a message, or queues it.

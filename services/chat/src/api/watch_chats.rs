@@ -4,7 +4,7 @@ use chatmesh_proto::chat::v1 as pb;
 use chatmesh_rpc::Caller;
 
 use super::Events;
-use crate::service::State;
+use crate::state::State;
 use crate::{Error, watch};
 
 /// Follows the caller's list of chats.

@@ -16,7 +16,7 @@ use tracing::{Instrument as _, info_span, warn};
 
 use super::Partial;
 use crate::domain::Chat;
-use crate::service::State;
+use crate::state::State;
 
 /// How long the list of tools may take in all: long enough for the service to be restarted.
 const LIST_TIMEOUT: Duration = Duration::from_secs(60);

@@ -10,7 +10,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use crate::domain::{Chat, ChatId, RunnerId};
 use crate::hints::{self, Listener};
 use crate::machine::Status;
-use crate::service::State;
+use crate::state::State;
 
 /// How often a runner looks at its chat when no hint comes.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);

@@ -12,7 +12,7 @@ use tracing::{Instrument as _, debug, info_span, warn};
 use super::control::{Cancel, Cause, Control};
 use crate::domain::Chat;
 use crate::machine::Status;
-use crate::service::State;
+use crate::state::State;
 use crate::store::{Acquired, Fence, StoreError};
 use crate::turn::{Answer, Partial, StopReason, Turn};
 

@@ -3,7 +3,7 @@ use chatmesh_proto::identity::v1 as pb;
 use chatmesh_rpc::{Caller, UserId};
 
 use crate::domain::{NewToken, Token, TokenId, TokenSecret, check_token_name};
-use crate::service::State;
+use crate::state::State;
 use crate::{Error, convert};
 
 /// Creates a token, for the caller or, by an administrator, for anyone.

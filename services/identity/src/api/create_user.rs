@@ -3,7 +3,7 @@ use chatmesh_proto::identity::v1 as pb;
 use chatmesh_rpc::{Caller, UserId};
 
 use crate::domain::{User, check_user_name};
-use crate::service::State;
+use crate::state::State;
 use crate::store::Inserted;
 use crate::{Error, convert};
 

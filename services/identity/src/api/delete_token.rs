@@ -4,7 +4,7 @@ use chatmesh_rpc::Caller;
 
 use crate::Error;
 use crate::domain::TokenId;
-use crate::service::State;
+use crate::state::State;
 
 /// Revokes a token of the caller.
 pub(super) async fn delete_token(

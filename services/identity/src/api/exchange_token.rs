@@ -3,7 +3,7 @@ use chatmesh_rpc::Caller;
 
 use crate::Error;
 use crate::domain::TokenSecret;
-use crate::service::State;
+use crate::state::State;
 
 /// Exchanges a token's secret for an assertion. For the gateway.
 pub(super) async fn exchange_token(

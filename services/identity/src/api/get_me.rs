@@ -2,7 +2,7 @@ use chatmesh_proto::identity::v1 as pb;
 use chatmesh_rpc::Caller;
 
 use crate::Error;
-use crate::service::State;
+use crate::state::State;
 
 /// Returns the user who calls.
 pub(super) async fn get_me(state: &State, caller: Caller) -> Result<pb::GetMeResponse, Error> {

@@ -4,7 +4,7 @@ use chatmesh_rpc::Caller;
 
 use crate::Error;
 use crate::domain::TokenId;
-use crate::service::State;
+use crate::state::State;
 
 const SCOPE: &str = "tokens";
 

@@ -3,7 +3,7 @@ use chatmesh_proto::identity::v1 as pb;
 use chatmesh_rpc::{Caller, UserId};
 
 use crate::Error;
-use crate::service::State;
+use crate::state::State;
 
 const SCOPE: &str = "users";
 

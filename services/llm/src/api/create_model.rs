@@ -4,7 +4,7 @@ use chatmesh_rpc::Caller;
 
 use crate::Error;
 use crate::domain::{Model, ModelId, Reference, check_model_name, check_options};
-use crate::service::State;
+use crate::state::State;
 use crate::store::Inserted;
 
 /// Creates a model.

@@ -6,7 +6,7 @@ use crate::Error;
 use crate::domain::{
     Provider, ProviderId, Source, check_api_key, check_base_url, check_provider_name, check_provider_type,
 };
-use crate::service::State;
+use crate::state::State;
 use crate::store::Inserted;
 
 /// Creates a provider.

@@ -4,7 +4,7 @@ use chatmesh_rpc::Caller;
 
 use super::get_model::find_model;
 use crate::Error;
-use crate::service::State;
+use crate::state::State;
 use crate::store::Deleted;
 
 /// Deletes a model.

@@ -3,7 +3,7 @@ use chatmesh_rpc::Caller;
 
 use super::find_provider;
 use crate::Error;
-use crate::service::State;
+use crate::state::State;
 use crate::store::Deleted;
 
 /// Deletes a provider that no model uses.

@@ -8,7 +8,7 @@ use super::{Events, find_provider};
 use crate::Error;
 use crate::classify::{Cause, Failure};
 use crate::client::Target;
-use crate::service::State;
+use crate::state::State;
 
 /// Calls a model and streams its answer.
 pub(super) async fn generate(state: &State, caller: Caller, request: pb::GenerateRequest) -> Result<Events, Error> {

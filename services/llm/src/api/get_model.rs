@@ -3,7 +3,7 @@ use chatmesh_rpc::Caller;
 
 use crate::Error;
 use crate::domain::{Model, Reference};
-use crate::service::State;
+use crate::state::State;
 
 /// Returns a model, or the default.
 pub(super) async fn get_model(

@@ -5,7 +5,7 @@ use chatmesh_rpc::Caller;
 use super::find_provider;
 use crate::Error;
 use crate::domain::{Source, check_api_key, check_base_url};
-use crate::service::State;
+use crate::state::State;
 
 /// Changes the fields of a provider that are set.
 pub(super) async fn update_provider(

@@ -5,7 +5,7 @@ use chatmesh_proto::relay::v1 as pb;
 use chatmesh_rpc::Caller;
 
 use crate::Error;
-use crate::service::State;
+use crate::state::State;
 
 /// The longest wait.
 const MAX_TIMEOUT: Duration = Duration::from_secs(120);

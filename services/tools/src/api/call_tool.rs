@@ -7,7 +7,7 @@ use crate::Error;
 use crate::agent::Workspace;
 use crate::builtin::Tool;
 use crate::outcome::Outcome;
-use crate::service::State;
+use crate::state::State;
 
 /// Runs a tool.
 pub(super) async fn call_tool(

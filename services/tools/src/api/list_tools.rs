@@ -2,7 +2,7 @@ use chatmesh_proto::tools::v1 as pb;
 use chatmesh_rpc::Caller;
 
 use crate::agent::Workspace;
-use crate::service::State;
+use crate::state::State;
 use crate::{Error, catalogue};
 
 /// Lists the tools of a chat. Without a workspace there is nothing that they could act on.

@@ -2,7 +2,7 @@ use chatmesh_proto::workspaces::v1 as pb;
 use chatmesh_rpc::Caller;
 
 use crate::domain::AgentToken;
-use crate::service::State;
+use crate::state::State;
 use crate::{Error, convert};
 
 /// Checks an agent's token. For the relay.

@@ -4,7 +4,7 @@ use chatmesh_rpc::Caller;
 use super::lease_name;
 use crate::Error;
 use crate::domain::Outcome;
-use crate::service::State;
+use crate::state::State;
 
 /// Ends a build well. For provisioners.
 pub(super) async fn complete_job(

@@ -3,7 +3,7 @@ use chatmesh_proto::workspaces::v1 as pb;
 use chatmesh_rpc::Caller;
 
 use crate::domain::{BuildId, Workspace, WorkspaceId, is_name};
-use crate::service::State;
+use crate::state::State;
 use crate::store::{Inserted, NewWorkspace};
 use crate::{Error, convert};
 

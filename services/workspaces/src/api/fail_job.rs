@@ -4,7 +4,7 @@ use chatmesh_rpc::Caller;
 use super::lease_name;
 use crate::Error;
 use crate::domain::Outcome;
-use crate::service::State;
+use crate::state::State;
 
 /// The longest reason that is kept, in characters.
 const MAX_ERROR: usize = 4096;

@@ -2,7 +2,7 @@ use chatmesh_core::Violations;
 use chatmesh_proto::workspaces::v1 as pb;
 use chatmesh_rpc::Caller;
 
-use crate::service::State;
+use crate::state::State;
 use crate::{Error, convert};
 
 /// Returns a workspace.

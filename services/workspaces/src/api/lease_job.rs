@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use super::lease_name::check_holder;
 use crate::Error;
 use crate::domain::{AgentId, AgentToken, LEASE, is_name};
-use crate::service::State;
+use crate::state::State;
 use crate::store::{Claim, Leased};
 
 /// How long to wait for a build. A caller with a shorter deadline is cut off by the server's layers.

@@ -4,7 +4,7 @@ use chatmesh_rpc::Caller;
 
 use crate::Error;
 use crate::domain::WorkspaceId;
-use crate::service::State;
+use crate::state::State;
 
 /// Lists the builds of a workspace, newest first.
 pub(super) async fn list_builds(

@@ -3,7 +3,7 @@ use chatmesh_proto::workspaces::v1 as pb;
 use chatmesh_rpc::Caller;
 
 use crate::domain::WorkspaceId;
-use crate::service::State;
+use crate::state::State;
 use crate::{Error, convert};
 
 const SCOPE: &str = "workspaces";

@@ -5,7 +5,7 @@ use chatmesh_rpc::Caller;
 
 use crate::Error;
 use crate::domain::{Build, BuildId, Transition, WorkspaceId};
-use crate::service::State;
+use crate::state::State;
 use crate::store::NewBuild;
 
 /// What to do to which workspace, as the client wrote it.

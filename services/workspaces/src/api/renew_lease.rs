@@ -4,7 +4,7 @@ use chatmesh_rpc::Caller;
 use super::lease_name;
 use crate::Error;
 use crate::domain::LEASE;
-use crate::service::State;
+use crate::state::State;
 
 /// Extends a lease. For provisioners.
 pub(super) async fn renew_lease(

@@ -4,7 +4,7 @@ use chatmesh_rpc::Caller;
 
 use crate::Error;
 use crate::domain::{AgentId, Report};
-use crate::service::State;
+use crate::state::State;
 
 /// Records whether an agent is connected. For the relay.
 pub(super) async fn report_connection(

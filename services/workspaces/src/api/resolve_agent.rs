@@ -3,7 +3,7 @@ use chatmesh_proto::workspaces::v1 as pb;
 use chatmesh_rpc::Caller;
 
 use crate::domain::{WorkspaceDetails, WorkspaceStatus};
-use crate::service::State;
+use crate::state::State;
 use crate::{Error, convert};
 
 /// Returns the agent that a chat's tools act through. For tools, on behalf of the chat's owner.

@@ -4,7 +4,7 @@ use chatmesh_rpc::Caller;
 use super::make_build::{Wanted, make_build};
 use crate::Error;
 use crate::domain::Transition;
-use crate::service::State;
+use crate::state::State;
 
 /// Makes a build that stops a workspace.
 pub(super) async fn stop_workspace(
