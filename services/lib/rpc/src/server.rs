@@ -1,7 +1,10 @@
 //! What happens to every call that a service receives, outermost first:
 //!
-//! 1. join the caller's trace, 2. measure, 3. find out who calls, 4. hold the deadline, 5. answer
-//! INTERNAL where the handler panics: the other calls on the connection are not to end with it.
+//! - join the caller's trace,
+//! - measure,
+//! - find out who calls,
+//! - hold the deadline,
+//! - answer INTERNAL where the handler panics: the other calls on the connection are not to end with it.
 //!
 //! Health and reflection need no caller; everything else does.
 

@@ -196,7 +196,7 @@ impl<'a> Run<'a> {
         let (store, now, model) = (&self.world.store, self.world.now, &mut self.models[chat]);
         match step {
             Step::Abandon { .. } => {
-                agree(store.abandon(fence.chat_id, fence.runner_id, now).await, model.abandon(fence))
+                agree(store.abandon(fence.chat_id, fence.runner_id, now).await, model.abandon(fence));
             }
             Step::Attempt { .. } => agree(store.record_attempt(fence, now).await, model.attempt(fence)),
             Step::Pause { .. } => agree(store.record_retry(fence, retry(1), now).await, model.pause(fence)),
