@@ -112,12 +112,7 @@ fn is_lost<T>(result: &Result<T, StoreError>) -> bool {
 
 #[tokio::test]
 async fn every_statement_is_valid() {
-    for database in databases(MIGRATIONS).await {
-        for statement in STATEMENTS {
-            let prepared = database.db.prepare(*statement).await;
-            prepared.unwrap_or_else(|error| panic!("{}: {statement:?}: {error:?}", database.engine));
-        }
-    }
+    chatmesh_testkit::statements_are_valid(MIGRATIONS, STATEMENTS).await;
 }
 
 #[tokio::test]

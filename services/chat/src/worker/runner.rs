@@ -11,7 +11,7 @@ use tracing::{Instrument as _, debug, info_span, warn};
 
 use super::control::{Cancel, Cause, Control};
 use crate::domain::Chat;
-use crate::machine::Status;
+use crate::machine::{Rejected, Status};
 use crate::state::State;
 use crate::store::{Acquired, Fence, StoreError};
 use crate::turn::{Answer, Partial, StopReason, Turn};
@@ -52,6 +52,10 @@ impl Runner {
                 Status::Interrupting => self.finish_interruption(&chat, &mut partial).await,
                 Status::Waiting | Status::Error | Status::RequiresAction => return,
             };
+            // What is stored contradicts itself: asking the model again would not mend that.
+            if matches!(next, Err(StoreError::Rejected(Rejected::Invalid))) {
+                return self.give_up(&self.reread(&chat).await.unwrap_or(chat)).await;
+            }
             // The history may have gone on: then the chat is looked at again.
             let next = match next {
                 Err(StoreError::LeaseLost | StoreError::Rejected(_)) => self.reread(&chat).await,

@@ -1,6 +1,6 @@
 //! Fresh databases on both engines for a test.
 
-use chatmesh_db::{Db, DbConfig, Migrations};
+use chatmesh_db::{Db, DbConfig, Migrations, Sql};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -30,6 +30,19 @@ pub async fn databases(migrations: Migrations) -> Vec<TestDb> {
         found.push(postgres(&server, migrations).await);
     }
     found
+}
+
+/// Asks every engine whether it understands the statements of a store: what the compiler cannot check.
+///
+/// # Panics
+/// One does not; the message names engine and statement.
+pub async fn statements_are_valid(migrations: Migrations, statements: &[Sql]) {
+    for database in databases(migrations).await {
+        for statement in statements {
+            let prepared = database.db.prepare(*statement).await;
+            prepared.unwrap_or_else(|error| panic!("{}: {statement:?}: {error:?}", database.engine));
+        }
+    }
 }
 
 /// A fresh SQLite database in a directory of its own.

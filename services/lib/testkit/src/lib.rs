@@ -6,4 +6,4 @@ pub mod recordings;
 pub mod simulator;
 
 pub use buses::{TestBus, buses, nats_url};
-pub use databases::{TestDb, databases, fresh_database, postgres_url, server, sqlite};
+pub use databases::{TestDb, databases, fresh_database, postgres_url, server, sqlite, statements_are_valid};

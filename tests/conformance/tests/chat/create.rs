@@ -6,19 +6,13 @@ use chatmesh_chat::machine::Status;
 use chatmesh_chat::{ChatId, ChatStore as _, MIGRATIONS, NewChat, STATEMENTS, Since, StoreError, Versions};
 use chatmesh_core::{IdSource as _, SystemIds};
 use chatmesh_rpc::UserId;
-use chatmesh_testkit::databases;
 use futures::future::join_all;
 
 use crate::world::{new_worker, worlds};
 
 #[tokio::test]
 async fn every_statement_is_valid() {
-    for database in databases(MIGRATIONS).await {
-        for statement in STATEMENTS {
-            let prepared = database.db.prepare(*statement).await;
-            prepared.unwrap_or_else(|error| panic!("{}: {statement:?}: {error:?}", database.engine));
-        }
-    }
+    chatmesh_testkit::statements_are_valid(MIGRATIONS, STATEMENTS).await;
 }
 
 #[tokio::test]
