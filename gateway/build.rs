@@ -1,6 +1,7 @@
 //! Generates, from the `google.api.http` annotations of the protos: the REST routes, the methods
 //! that forward each route to its service, the list of public gRPC methods, and one OpenAPI document.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     routes(&compiler.encode_file_descriptor_set(), &out)?;
     forwards(&compiler.descriptor_pool(), &out)?;
-    openapi(&out)
+    openapi(&compiler.descriptor_pool(), &out)
 }
 
 /// The traits of the services, and the router over all of them.
@@ -116,7 +117,7 @@ fn camel(word: &str) -> String {
 }
 
 /// Joins the documents of the packages.
-fn openapi(out: &Path) -> Result<(), Box<dyn Error>> {
+fn openapi(pool: &DescriptorPool, out: &Path) -> Result<(), Box<dyn Error>> {
     let mut whole = json!({
         "openapi": "3.1.0",
         "info": {
@@ -137,6 +138,49 @@ fn openapi(out: &Path) -> Result<(), Box<dyn Error>> {
             target.extend(entries.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
         }
     }
+    name_fields_as_on_the_wire(&mut whole, pool)?;
+    describe_files(&mut whole)?;
     std::fs::write(out.join("openapi.json"), serde_json::to_vec(&whole)?)?;
+    Ok(())
+}
+
+/// The generator writes `ownerId` where the services say `owner_id`.
+fn name_fields_as_on_the_wire(document: &mut Value, pool: &DescriptorPool) -> Result<(), Box<dyn Error>> {
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    for field in pool.all_messages().flat_map(|message| message.fields().collect::<Vec<_>>()) {
+        let other = names.insert(field.json_name().to_owned(), field.name().to_owned());
+        if other.is_some_and(|other| other != field.name()) {
+            return Err(format!("two fields are `{}` in JSON", field.json_name()).into());
+        }
+    }
+    let name_of = |json: &str| names.get(json).map_or_else(|| json.to_owned(), Clone::clone);
+    let path_of = |path: &str| path.split('.').map(name_of).collect::<Vec<_>>().join(".");
+    let mut open = vec![document];
+    while let Some(value) = open.pop() {
+        if let Some(properties) = value.get_mut("properties").and_then(Value::as_object_mut) {
+            *properties = std::mem::take(properties).into_iter().map(|(name, schema)| (name_of(&name), schema)).collect();
+        }
+        if value.get("in").is_some_and(|place| place == "query" || place == "path")
+            && let Some(Value::String(name)) = value.get_mut("name")
+        {
+            *name = path_of(name);
+        }
+        match value {
+            Value::Object(members) => open.extend(members.values_mut()),
+            Value::Array(elements) => open.extend(elements),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Files travel as they are and not as JSON.
+fn describe_files(document: &mut Value) -> Result<(), Box<dyn Error>> {
+    let file = json!({"type": "string", "format": "binary"});
+    let form = json!({"schema": {"type": "object", "properties": {"file": file}, "required": ["file"]}});
+    let upload = document.pointer_mut("/paths/~1api~1v1~1files/post/requestBody/content").ok_or("no upload of files")?;
+    *upload = json!({"*/*": {"schema": file}, "multipart/form-data": form});
+    let answer = document.pointer_mut("/paths/~1api~1v1~1files~1{file_id}/get/responses/200/content");
+    *answer.ok_or("no download of files")? = json!({"*/*": {"schema": file}});
     Ok(())
 }

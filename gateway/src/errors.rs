@@ -20,10 +20,13 @@ const MAX_ERROR_BYTES: usize = 64 * 1024;
 
 /// The HTTP response for a status.
 pub(crate) fn response(status: &Status) -> Response {
-    let rest = rest_status(status);
-    let body = body(&rest);
-    let mut response =
-        (rest.code().to_http_status(), [(header::CONTENT_TYPE, "application/json")], body).into_response();
+    response_as(rest_status(status).code().to_http_status(), status)
+}
+
+/// The HTTP response for a status, with another HTTP status than the usual one.
+pub(crate) fn response_as(http: StatusCode, status: &Status) -> Response {
+    let body = body(&rest_status(status));
+    let mut response = (http, [(header::CONTENT_TYPE, "application/json")], body).into_response();
     if status.code() == tonic::Code::Unauthenticated {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
@@ -127,12 +130,22 @@ fn of_routing(status: StatusCode, value: &Value, request: &Refused) -> RestStatu
 /// The error of a request that does not decode.
 fn rejected(said: &str, request: &Refused) -> RestStatus {
     let Rejection { message, violation } = rejection::explain(said, request.query.as_deref(), &request.body);
+    rest_status(&invalid_request(message, violation))
+}
+
+/// The status of a request one field of which is wrong.
+pub(crate) fn invalid(field: &str, description: &str) -> Status {
+    let message = format!("invalid request: `{field}` {description}");
+    invalid_request(message, Some((field.to_owned(), description.to_owned())))
+}
+
+fn invalid_request(message: String, violation: Option<(String, String)>) -> Status {
     let mut details = tonic_types::ErrorDetails::new();
     details.set_error_info("INVALID_REQUEST", DOMAIN, HashMap::<String, String>::new());
     if let Some((field, description)) = violation {
         details.add_bad_request_violation(field, description);
     }
-    rest_status(&Status::with_error_details(tonic::Code::InvalidArgument, message, details))
+    Status::with_error_details(tonic::Code::InvalidArgument, message, details)
 }
 
 /// True for what the router says where nothing matches.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chatmesh_rpc::client::Peer;
 use chatmesh_rpc::metadata;
 use futures::{Stream, StreamExt as _};
+use http::HeaderMap;
 use rest_over_grpc::handling::{Context, ResponseStream, Status as RestStatus};
 use tonic::metadata::AsciiMetadataValue;
 use tonic::{Request, Response, Status, Streaming};
@@ -31,8 +32,13 @@ impl Forward {
 
 /// A call with the caller's assertion, and nothing else of what the client sent.
 pub(crate) fn request<M>(context: &Context, message: M) -> Request<M> {
+    with_assertion(context.request_headers(), message)
+}
+
+/// A call with the assertion that is among the headers, and nothing else of them.
+pub(crate) fn with_assertion<M>(headers: &HeaderMap, message: M) -> Request<M> {
     let mut request = Request::new(message);
-    let assertion = context.request_headers().get(metadata::ASSERTION);
+    let assertion = headers.get(metadata::ASSERTION);
     if let Some(value) = assertion.and_then(|value| AsciiMetadataValue::try_from(value.as_bytes()).ok()) {
         request.metadata_mut().insert(metadata::ASSERTION, value);
     }
@@ -46,7 +52,7 @@ pub(crate) async fn unary<M>(call: impl Future<Output = Result<Response<M>, Stat
     in_time(call).await.map(Response::into_inner).map_err(|status| rest_status(&status))
 }
 
-async fn in_time<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+pub(crate) async fn in_time<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
     let late = |_| Err(Status::deadline_exceeded("the service did not answer in 60 seconds"));
     tokio::time::timeout(TIMEOUT, call).await.unwrap_or_else(late)
 }

@@ -3,11 +3,12 @@
 //! Routes are generated from the protos at build time; a route decodes JSON, [`forward`]s the
 //! message to its service and encodes the answer. The gateway keeps nothing and knows no service
 //! beyond its address. Who calls is found out here, once: [`authenticate`] exchanges the bearer
-//! token for an assertion, which travels on.
+//! token for an assertion, which travels on. Only [`files`] have routes of their own, because they are no JSON.
 
 mod authenticate;
 mod ending;
 mod errors;
+mod files;
 mod forward;
 mod http_metrics;
 mod neighbours;

@@ -8,10 +8,10 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Method, Uri, header};
 use axum::response::Response;
 use bytes::Bytes;
+use chatmesh_rpc::client::Peer;
+use chatmesh_runtime::Shutdown;
 use rest_over_grpc::serving::serve_http_fn_with_max_body_bytes;
 use rest_over_grpc::transcoding::Transcode as _;
-
-use chatmesh_runtime::Shutdown;
 
 use crate::errors::{self, Refused};
 use crate::forward::Forward;
@@ -25,16 +25,22 @@ const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 /// The routes.
 #[derive(Clone)]
 pub(crate) struct Rest {
-    transcoder: Arc<Transcoder<Forward, Forward, Forward, Forward, Forward>>,
+    transcoder: Arc<Transcoder<Forward, Forward, Forward, Forward, Forward, Forward>>,
+    chat: Peer,
     shutdown: Shutdown,
 }
 
 impl Rest {
     pub(crate) fn new(neighbours: &Neighbours, shutdown: Shutdown) -> Self {
         let forward = Forward::new(neighbours);
-        let services = (forward.clone(), forward.clone(), forward.clone(), forward.clone(), forward);
-        let transcoder = Transcoder::new(services.0, services.1, services.2, services.3, services.4);
-        Self { transcoder: Arc::new(transcoder), shutdown }
+        let service = || forward.clone();
+        let transcoder = Transcoder::new(service(), service(), service(), service(), service(), service());
+        Self { transcoder: Arc::new(transcoder), chat: neighbours.chat.clone(), shutdown }
+    }
+
+    /// The service that has the chats and their files.
+    pub(crate) fn chat(&self) -> &Peer {
+        &self.chat
     }
 }
 

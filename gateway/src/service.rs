@@ -7,13 +7,14 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use chatmesh_runtime::{Readiness, Shutdown};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use tower::ServiceBuilder;
 
 use crate::authenticate::{Authenticator, authenticate};
+use crate::files;
 use crate::http_metrics::{HttpMetrics, observe};
 use crate::neighbours::Neighbours;
 use crate::public_grpc::PublicGrpc;
@@ -56,6 +57,8 @@ impl Gateway {
         let grpc = PublicGrpc::new(self.neighbours.clone(), authenticator.clone(), self.shutdown.clone());
         let guarded = ServiceBuilder::new().layer(middleware::from_fn_with_state(authenticator, authenticate));
         let api = Router::new()
+            .route("/api/v1/files", post(files::upload).fallback(rest::serve))
+            .route("/api/v1/files/{file_id}", get(files::download).fallback(rest::serve))
             .fallback(rest::serve)
             .with_state(rest::Rest::new(&self.neighbours, self.shutdown.clone()))
             .layer(guarded);

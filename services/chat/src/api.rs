@@ -1,13 +1,23 @@
 //! The methods of `ChatService`, one line each; what they do is in the files beside.
 
+mod clear_chat;
+mod compact_chat;
 mod create_chat;
+mod delete_queued_message;
+mod edit_message;
 mod get_chat;
+mod get_file;
 mod interrupt_chat;
 mod list_chats;
 mod list_messages;
 mod model;
+mod promote_queued_message;
+mod reconcile_chat;
 mod send_message;
 mod stream_chat;
+mod submit_tool_results;
+mod update_chat;
+mod upload_file;
 mod watch_chats;
 
 use std::pin::Pin;
@@ -15,6 +25,7 @@ use std::sync::Arc;
 
 use chatmesh_proto::chat::v1 as pb;
 use chatmesh_proto::chat::v1::chat_service_server::ChatService;
+use chatmesh_proto::chat::v1::file_service_server::FileService;
 use chatmesh_rpc::{Caller, streaming, unary};
 use futures::Stream;
 use tonic::{Request, Response, Status};
@@ -73,6 +84,62 @@ impl ChatService for Api {
         unary(r, |caller, m| interrupt_chat::interrupt_chat(&self.state, caller, m)).await
     }
 
+    async fn update_chat(
+        &self,
+        r: Request<pb::UpdateChatRequest>,
+    ) -> Result<Response<pb::UpdateChatResponse>, Status> {
+        unary(r, |caller, m| update_chat::update_chat(&self.state, caller, m)).await
+    }
+
+    async fn edit_message(
+        &self,
+        r: Request<pb::EditMessageRequest>,
+    ) -> Result<Response<pb::EditMessageResponse>, Status> {
+        unary(r, |caller, m| edit_message::edit_message(&self.state, caller, m)).await
+    }
+
+    async fn delete_queued_message(
+        &self,
+        r: Request<pb::DeleteQueuedMessageRequest>,
+    ) -> Result<Response<pb::DeleteQueuedMessageResponse>, Status> {
+        unary(r, |caller, m| delete_queued_message::delete_queued_message(&self.state, caller, m)).await
+    }
+
+    async fn promote_queued_message(
+        &self,
+        r: Request<pb::PromoteQueuedMessageRequest>,
+    ) -> Result<Response<pb::PromoteQueuedMessageResponse>, Status> {
+        unary(r, |caller, m| promote_queued_message::promote_queued_message(&self.state, caller, m)).await
+    }
+
+    async fn submit_tool_results(
+        &self,
+        r: Request<pb::SubmitToolResultsRequest>,
+    ) -> Result<Response<pb::SubmitToolResultsResponse>, Status> {
+        unary(r, |caller, m| submit_tool_results::submit_tool_results(&self.state, caller, m)).await
+    }
+
+    async fn compact_chat(
+        &self,
+        r: Request<pb::CompactChatRequest>,
+    ) -> Result<Response<pb::CompactChatResponse>, Status> {
+        unary(r, |caller, m| compact_chat::compact_chat(&self.state, caller, m)).await
+    }
+
+    async fn clear_chat(
+        &self,
+        r: Request<pb::ClearChatRequest>,
+    ) -> Result<Response<pb::ClearChatResponse>, Status> {
+        unary(r, |caller, m| clear_chat::clear_chat(&self.state, caller, m)).await
+    }
+
+    async fn reconcile_chat(
+        &self,
+        r: Request<pb::ReconcileChatRequest>,
+    ) -> Result<Response<pb::ReconcileChatResponse>, Status> {
+        unary(r, |caller, m| reconcile_chat::reconcile_chat(&self.state, caller, m)).await
+    }
+
     async fn stream_chat(&self, r: Request<pb::StreamChatRequest>) -> Result<Response<Self::StreamChatStream>, Status> {
         streaming(r, |caller, m| stream_chat::stream_chat(Arc::clone(&self.state), caller, m)).await
     }
@@ -82,10 +149,29 @@ impl ChatService for Api {
     }
 }
 
+#[tonic::async_trait]
+impl FileService for Api {
+    async fn upload_file(&self, r: Request<pb::UploadFileRequest>) -> Result<Response<pb::UploadFileResponse>, Status> {
+        unary(r, |caller, m| upload_file::upload_file(&self.state, caller, m)).await
+    }
+
+    async fn get_file(&self, r: Request<pb::GetFileRequest>) -> Result<Response<pb::GetFileResponse>, Status> {
+        unary(r, |caller, m| get_file::get_file(&self.state, caller, m)).await
+    }
+}
+
 /// Finds a chat that the caller may see; somebody else's looks as if it did not exist.
 async fn find_chat(state: &State, caller: &Caller, id: ChatId) -> Result<Chat, Error> {
     let chat = state.store.get(id).await.map_err(|error| Error::on(id, error))?;
     chat.filter(|chat| caller.may_access(chat.owner_id)).ok_or(Error::NotFound(id))
+}
+
+/// Finds a chat that the caller owns: whatever makes the mesh work uses the owner's keys, so nobody else
+/// may do it, not even someone who may see the chat.
+async fn find_own_chat(state: &State, caller: &Caller, id: ChatId) -> Result<Chat, Error> {
+    let user = caller.require_user()?;
+    let chat = find_chat(state, caller, id).await?;
+    if chat.owner_id == user { Ok(chat) } else { Err(Error::NotOwner) }
 }
 
 /// Reads the chat that a request names.

@@ -8,8 +8,15 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// How many chats this process runs at once. 0 makes a process that serves requests only.
-    pub max_running: usize,
+    /// How many chats of users this process runs at once. 0 here and for sub-agents makes a process that
+    /// serves requests only.
+    pub max_running: u32,
+    /// How many chats this process runs at once that other chats started. They have room of their own: a chat
+    /// that waits for those that it started must not take their place.
+    pub max_running_subagents: u32,
+    /// The URL at which other replicas of the service reach this one's gRPC port, like `http://10.1.2.3:7081`.
+    /// Without it, live parts of the chats that this process runs are seen by its own subscribers only.
+    pub advertise_address: Option<String>,
     /// How often to look for runnable chats when no hint comes.
     #[serde(with = "humantime_serde")]
     pub poll_interval: Duration,
@@ -19,6 +26,9 @@ pub struct Config {
     /// After how long without renewal a lease is anybody's. At least three times the interval.
     #[serde(with = "humantime_serde")]
     pub lease_duration: Duration,
+    /// How long one worker may work on a turn; one that takes longer ends with an error.
+    #[serde(with = "humantime_serde")]
+    pub max_turn_duration: Duration,
     /// How many model calls a turn may make.
     pub max_steps: u32,
     /// How many failed calls in a row end a turn.
@@ -31,9 +41,12 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             max_running: 64,
+            max_running_subagents: 128,
+            advertise_address: None,
             poll_interval: Duration::from_secs(1),
             heartbeat_interval: Duration::from_secs(10),
             lease_duration: Duration::from_secs(60),
+            max_turn_duration: Duration::from_secs(24 * 3600),
             max_steps: 1200,
             max_attempts: 25,
             exclusive: false,
@@ -50,12 +63,63 @@ impl Config {
         if self.heartbeat_interval.is_zero() || self.poll_interval.is_zero() {
             return Err("chat.heartbeat_interval and chat.poll_interval must be more than 0".to_owned());
         }
+        // Two renewals may fail before a chat that is worked on is taken for a chat that nobody works on.
         if self.lease_duration < self.heartbeat_interval * 3 {
             return Err("chat.lease_duration must be at least three times chat.heartbeat_interval".to_owned());
+        }
+        if self.advertise_address.as_deref().is_some_and(|address| !address.starts_with("http")) {
+            return Err("chat.advertise_address must be a URL, like http://10.1.2.3:7081".to_owned());
+        }
+        if self.max_turn_duration.is_zero() {
+            return Err("chat.max_turn_duration must be more than 0".to_owned());
         }
         if self.max_steps == 0 || self.max_attempts == 0 {
             return Err("chat.max_steps and chat.max_attempts must be at least 1".to_owned());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(Config::default().validate(), Ok(()));
+    }
+
+    /// F46: a worker whose leases run out before it renews them loses every turn.
+    #[test]
+    fn leases_that_run_out_before_they_are_renewed_are_refused_at_the_start() {
+        let swapped = Config {
+            heartbeat_interval: Duration::from_secs(60),
+            lease_duration: Duration::from_secs(10),
+            ..Config::default()
+        };
+        let refused = swapped.validate().expect_err("swapped");
+        assert!(refused.contains("chat.lease_duration"), "{refused}");
+        let tight = Config {
+            heartbeat_interval: Duration::from_secs(10),
+            lease_duration: Duration::from_millis(29_999),
+            ..Config::default()
+        };
+        assert!(tight.validate().is_err(), "one lost renewal would be one too many");
+        let enough = Config { lease_duration: Duration::from_secs(30), ..tight };
+        assert_eq!(enough.validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_setting_that_would_stop_all_work_is_refused() {
+        let none = Duration::ZERO;
+        for wrong in [
+            Config { poll_interval: none, ..Config::default() },
+            Config { heartbeat_interval: none, ..Config::default() },
+            Config { max_turn_duration: none, ..Config::default() },
+            Config { max_steps: 0, ..Config::default() },
+            Config { max_attempts: 0, ..Config::default() },
+        ] {
+            assert!(wrong.validate().is_err(), "{wrong:?}");
+        }
     }
 }

@@ -2,8 +2,10 @@
 
 use chatmesh_proto::chat::v1 as pb;
 use chatmesh_proto::common::v1::Part;
+use chatmesh_proto::common::v1::part::Body;
 
-use crate::domain::{Chat, Message, QueuedMessage};
+use crate::domain::{Chat, Message, QueuedMessage, Visibility};
+use crate::files::StoredFile;
 use crate::machine::Status;
 
 pub(crate) fn status(status: Status) -> pb::ChatStatus {
@@ -18,6 +20,8 @@ pub(crate) fn status(status: Status) -> pb::ChatStatus {
 
 impl From<Chat> for pb::Chat {
     fn from(chat: Chat) -> Self {
+        let has_unread = chat.has_unread();
+        let queued_for_capacity = chat.status.needs_worker() && chat.lease.is_none();
         Self {
             id: chat.id.to_string(),
             owner_id: chat.owner_id.to_string(),
@@ -33,6 +37,12 @@ impl From<Chat> for pb::Chat {
             labels: chat.labels.into_iter().collect(),
             create_time: Some(chat.created_at.into()),
             update_time: Some(chat.updated_at.into()),
+            parent_chat_id: chat.parent_id.map(|id| id.to_string()).unwrap_or_default(),
+            root_chat_id: chat.root_id.map(|id| id.to_string()).unwrap_or_default(),
+            pin_order: chat.pin_order,
+            has_unread,
+            action_deadline: chat.action_deadline_at.map(Into::into),
+            queued_for_capacity,
         }
     }
 }
@@ -50,6 +60,28 @@ impl From<Message> for pb::Message {
             revision: message.revision,
             runtime_ms: message.body.runtime_ms.unwrap_or_default(),
             create_time: Some(message.created_at.into()),
+            cost_micros: message.body.cost_micros,
+            compressed: message.body.compressed,
+        }
+    }
+}
+
+/// The messages that people are shown: what only the model reads never leaves.
+pub(crate) fn visible(messages: Vec<Message>) -> Vec<pb::Message> {
+    let shown = messages.into_iter().filter(|message| message.body.visibility != Visibility::Model);
+    shown.map(Into::into).collect()
+}
+
+impl From<StoredFile> for pb::FileInfo {
+    fn from(file: StoredFile) -> Self {
+        Self {
+            id: file.id.to_string(),
+            owner_id: file.owner_id.to_string(),
+            chat_id: file.chat_id.map(|id| id.to_string()).unwrap_or_default(),
+            name: file.name,
+            media_type: file.media_type,
+            size_bytes: file.size_bytes,
+            create_time: Some(file.created_at.into()),
         }
     }
 }
@@ -69,5 +101,10 @@ impl From<QueuedMessage> for pb::QueuedMessage {
 /// Removes what only providers may see.
 pub(crate) fn public(mut part: Part) -> Part {
     part.provider_metadata.clear();
+    match &mut part.body {
+        Some(Body::ContextFile(file)) => file.content.clear(),
+        Some(Body::Skill(skill)) => skill.directory.clear(),
+        _ => {}
+    }
     part
 }

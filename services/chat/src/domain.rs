@@ -1,6 +1,8 @@
 //! Chats, messages and the queue.
 
 mod content;
+mod dynamic_tools;
+mod filter;
 mod labels;
 
 use std::collections::BTreeMap;
@@ -9,7 +11,10 @@ use chatmesh_core::{Timestamp, Uuid, typed_id};
 use chatmesh_proto::chat::v1::Retry;
 use chatmesh_proto::common::v1::{FinishReason, GenerationError, Part, Role, Usage};
 use chatmesh_rpc::UserId;
-pub(crate) use content::{check_user_content, title_from};
+pub(crate) use content::{check_user_content, files_in, title_from};
+pub(crate) use dynamic_tools::check_dynamic_tools;
+pub use filter::ChatFilter;
+pub(crate) use filter::parse_filter;
 pub(crate) use labels::check_labels;
 
 use crate::machine::{State, Status};
@@ -44,6 +49,12 @@ pub struct Chat {
     pub system_prompt: String,
     /// Free labels.
     pub labels: BTreeMap<String, String>,
+    /// The chat that started it.
+    pub parent_id: Option<ChatId>,
+    /// The uppermost chat of its family; `None` for that one itself.
+    pub root_id: Option<ChatId>,
+    /// The place among the pinned chats of its owner, from 1; 0 where it is not pinned.
+    pub pin_order: u32,
     /// The lease.
     pub lease: Option<Lease>,
     /// Why the last turn failed; set exactly while the status is [`Status::Error`].
@@ -52,8 +63,16 @@ pub struct Chat {
     pub retry_state: Option<Retry>,
     /// The versions.
     pub versions: Versions,
+    /// Until when the client's tools may take; set exactly while the status is [`Status::RequiresAction`].
+    pub action_deadline_at: Option<Timestamp>,
+    /// Since when a summary of the history is wanted.
+    pub compaction_requested_at: Option<Timestamp>,
     /// The highest message number.
     pub last_message_id: u32,
+    /// The number of the last thing that the model said to people.
+    pub last_assistant_message_id: u32,
+    /// The number of the last message that the owner has seen.
+    pub last_read_message_id: u32,
     /// The highest number of a queued message.
     pub last_queued_id: u32,
     /// How many messages wait.
@@ -94,7 +113,19 @@ impl Chat {
     /// The state that operations depend on.
     #[must_use]
     pub fn state(&self) -> State {
-        State { status: self.status, queued: self.queued_count > 0, archived: self.archived }
+        State::of(self.status, self.queued_count > 0, self.archived)
+    }
+
+    /// The uppermost chat of the family.
+    #[must_use]
+    pub fn family(&self) -> ChatId {
+        self.root_id.unwrap_or(self.id)
+    }
+
+    /// True where the model said something that the owner has not seen.
+    #[must_use]
+    pub fn has_unread(&self) -> bool {
+        self.last_assistant_message_id > self.last_read_message_id
     }
 }
 
@@ -130,6 +161,12 @@ pub struct NewMessage {
     pub finish_reason: Option<FinishReason>,
     /// How long the step took, in milliseconds.
     pub runtime_ms: Option<u32>,
+    /// What the step cost, in micro-dollars; `None` where no price is known.
+    pub cost_micros: Option<u32>,
+    /// The provider's identifier of the response, where the provider keeps it.
+    pub provider_response_id: Option<String>,
+    /// True for a row of a compaction: the summary, its marker and the marker's result.
+    pub compressed: bool,
     /// The client's identifier of the request that sent it.
     pub request_id: Option<Uuid>,
 }
@@ -148,6 +185,9 @@ impl NewMessage {
             context_limit: None,
             finish_reason: None,
             runtime_ms: None,
+            cost_micros: None,
+            provider_response_id: None,
+            compressed: false,
             request_id: None,
         }
     }
@@ -191,6 +231,8 @@ pub struct QueuedMessage {
     pub created_by: UserId,
     /// The client's identifier of the request.
     pub request_id: Option<Uuid>,
+    /// The trace of the request.
+    pub traceparent: Option<String>,
     /// When it was queued.
     pub created_at: Timestamp,
 }

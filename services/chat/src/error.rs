@@ -6,6 +6,7 @@ use chatmesh_host::{db_code, db_reason};
 use chatmesh_rpc::{Code, Denied, ServiceError};
 
 use crate::domain::ChatId;
+use crate::files::FileId;
 use crate::machine::Rejected;
 use crate::store::StoreError;
 
@@ -18,15 +19,24 @@ pub enum Error {
     /// The caller may not do this.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// The caller sees the chat, but somebody else owns it.
+    #[error("only the owner of the chat may do this: it would work with the owner's keys")]
+    NotOwner,
     /// There is no such chat, or it is somebody else's.
     #[error("chat `{0}` not found")]
     NotFound(ChatId),
     /// The chat is not in a state for this.
     #[error(transparent)]
     Rejected(Rejected),
-    /// The queue is full.
+    /// The operation does not fit to what the chat is like; the store says why.
     #[error("{0}")]
-    QueueFull(StoreError),
+    Refused(StoreError),
+    /// There is no such file, or it is somebody else's.
+    #[error("file `{0}` not found")]
+    FileNotFound(FileId),
+    /// The file made room for newer ones of its chat.
+    #[error("file `{0}` is gone: newer files of its chat took its place")]
+    FileGone(FileId),
     /// There is no model to use.
     #[error("no model is configured: create a provider and a model first")]
     NoModel,
@@ -58,10 +68,20 @@ impl Error {
             StoreError::NotFound => Self::NotFound(chat),
             StoreError::Rejected(rejected) => Self::Rejected(rejected),
             StoreError::LeaseLost => Self::Rejected(Rejected::Invalid),
-            StoreError::QueueFull => Self::QueueFull(StoreError::QueueFull),
             StoreError::Database(error) => Self::Database(error),
+            refused => Self::Refused(refused),
         }
     }
+}
+
+/// The error for a message to `chat` that refers to `files`, each with the number of its part.
+pub(crate) fn on_message(chat: ChatId, files: &[(usize, FileId)], error: StoreError) -> Error {
+    let file = match &error {
+        StoreError::FileNotFound(id) | StoreError::FileOfOtherChat(id) | StoreError::FileGone(id) => *id,
+        _ => return Error::on(chat, error),
+    };
+    let index = files.iter().find(|(_, id)| *id == file).map_or(0, |(index, _)| *index);
+    Violations::one(format!("content[{index}].file.file_id"), format!("names no file to use: {error}")).into()
 }
 
 impl From<Violations> for Error {
@@ -76,10 +96,12 @@ impl ServiceError for Error {
     fn code(&self) -> Code {
         match self {
             Self::Invalid(_) => Code::InvalidArgument,
-            Self::Denied(_) => Code::PermissionDenied,
-            Self::NotFound(_) => Code::NotFound,
-            Self::Rejected(_) | Self::NoModel => Code::FailedPrecondition,
-            Self::QueueFull(_) => Code::ResourceExhausted,
+            Self::Denied(_) | Self::NotOwner => Code::PermissionDenied,
+            Self::NotFound(_) | Self::FileNotFound(_) | Self::FileGone(_) => Code::NotFound,
+            Self::Rejected(Rejected::Archived) | Self::NoModel => Code::FailedPrecondition,
+            // The caller acted on an older state of the chat: look again and decide anew.
+            Self::Rejected(_) => Code::Aborted,
+            Self::Refused(refused) => refused_code(refused),
             Self::Neighbour { code, .. } => match code {
                 Code::InvalidArgument | Code::PermissionDenied | Code::FailedPrecondition => *code,
                 _ => Code::Unavailable,
@@ -94,12 +116,21 @@ impl ServiceError for Error {
         match self {
             Self::Invalid(_) => "INVALID_REQUEST",
             Self::Denied(_) => "DENIED",
+            Self::NotOwner => "NOT_OWNER",
             Self::NotFound(_) => "CHAT_NOT_FOUND",
             Self::Rejected(Rejected::Archived) => "CHAT_ARCHIVED",
             Self::Rejected(Rejected::NotRunning(_)) => "CHAT_NOT_RUNNING",
+            Self::Rejected(Rejected::NoAction(_)) => "CHAT_NOT_REQUIRING_ACTION",
+            Self::Rejected(Rejected::Busy(_)) => "CHAT_BUSY",
+            Self::Rejected(Rejected::NotArchived) => "CHAT_NOT_ARCHIVED",
             Self::Rejected(Rejected::WrongStatus(_)) => "CHAT_WRONG_STATUS",
             Self::Rejected(Rejected::Invalid) => "CHAT_INVALID_STATE",
-            Self::QueueFull(_) => "QUEUE_FULL",
+            Self::Rejected(Rejected::Valid(_)) => "CHAT_VALID_STATE",
+            Self::Rejected(Rejected::Missing) => "CHAT_NOT_FOUND",
+            Self::Rejected(Rejected::Exists) => "CHAT_EXISTS",
+            Self::Refused(refused) => refused_reason(refused),
+            Self::FileNotFound(_) => "FILE_NOT_FOUND",
+            Self::FileGone(_) => "FILE_GONE",
             Self::NoModel => "NO_MODEL",
             Self::Neighbour { .. } => "NEIGHBOUR_UNAVAILABLE",
             Self::Bus(_) => "BUS_UNAVAILABLE",
@@ -113,5 +144,34 @@ impl ServiceError for Error {
             Self::Invalid(violations) => Some(violations),
             _ => None,
         }
+    }
+}
+
+fn refused_code(refused: &StoreError) -> Code {
+    match refused {
+        StoreError::QueueFull => Code::ResourceExhausted,
+        StoreError::MessageNotFound | StoreError::QueuedNotFound => Code::NotFound,
+        StoreError::NotOfUser | StoreError::WrongCalls { .. } | StoreError::NotARoot => Code::InvalidArgument,
+        StoreError::FileNotFound(_) | StoreError::FileOfOtherChat(_) | StoreError::FileGone(_) => Code::InvalidArgument,
+        StoreError::ParentArchived | StoreError::EditsGoneFile(_) => Code::FailedPrecondition,
+        StoreError::NothingSaid => Code::Aborted,
+        _ => Code::Internal,
+    }
+}
+
+fn refused_reason(refused: &StoreError) -> &'static str {
+    match refused {
+        StoreError::QueueFull => "QUEUE_FULL",
+        StoreError::MessageNotFound => "MESSAGE_NOT_FOUND",
+        StoreError::QueuedNotFound => "QUEUED_MESSAGE_NOT_FOUND",
+        StoreError::NotOfUser => "MESSAGE_NOT_OF_USER",
+        StoreError::WrongCalls { .. } => "WRONG_TOOL_CALLS",
+        StoreError::NotARoot => "CHAT_IS_SUBAGENT",
+        StoreError::ParentArchived => "PARENT_ARCHIVED",
+        StoreError::NothingSaid => "NOTHING_SAID",
+        StoreError::FileNotFound(_) => "FILE_NOT_FOUND",
+        StoreError::FileOfOtherChat(_) => "FILE_OF_OTHER_CHAT",
+        StoreError::FileGone(_) | StoreError::EditsGoneFile(_) => "FILE_GONE",
+        _ => "INTERNAL",
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chatmesh_bus::{Bus, Filter, Hint, Subject, Subscription};
 use chatmesh_proto::chat::v1::{ChatChanged, ChatListChanged, WatchKind};
 use chatmesh_rpc::UserId;
+use futures::FutureExt as _;
 use prost::Message as _;
 use tokio::time::Instant;
 
@@ -76,6 +77,17 @@ impl Listener {
     pub(crate) async fn open(bus: &Bus, filter: Filter) -> Self {
         let subscription = bus.subscribe(&filter).await.ok();
         Self { bus: bus.clone(), filter, subscription, retry_at: Instant::now() + RETRY_PAUSE }
+    }
+
+    /// Forgets the hints that came until now: whoever is about to look needs none of them.
+    pub(crate) fn drain(&mut self) {
+        while let Some(subscription) = &mut self.subscription {
+            match subscription.next().now_or_never() {
+                Some(Some(_)) => {}
+                Some(None) => self.subscription = None,
+                None => return,
+            }
+        }
     }
 
     /// Waits for the next hint. Safe to use in `select!`: a hint is never lost by dropping the future.

@@ -18,6 +18,7 @@ mod config;
 mod convert;
 mod domain;
 mod error;
+mod files;
 mod hints;
 pub mod machine;
 mod metrics;
@@ -31,8 +32,9 @@ mod watch;
 mod worker;
 
 pub use config::Config;
-pub use domain::{Chat, ChatId, Message, NewMessage, QueuedMessage, Visibility};
+pub use domain::{Chat, ChatFilter, ChatId, Message, NewMessage, QueuedMessage, Visibility};
 pub use error::Error;
+pub use files::{FileId, MAX_FILE_BYTES, MAX_FILES, NewFile, StoredFile};
 pub use metrics::ChatMetrics;
 pub use service::{MIGRATIONS, Service};
 pub use state::Neighbours;

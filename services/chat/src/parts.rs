@@ -1,132 +1,171 @@
 //! Live parts: what a model says before it is committed.
 //!
-//! An episode belongs to one model call, `(history_version, generation_attempt)`. The runner
-//! appends, subscribers read at their own pace with a cursor: a slow one holds nobody up, and
-//! none can miss a part that the episode still has.
+//! An *episode* belongs to one model call, `(chat, history_version, generation_attempt)`. The runner
+//! appends, readers follow at their own pace with a [`Cursor`]: a slow one holds nobody up, and none
+//! can miss a part that the episode has. An episode is in the memory of the process that runs the
+//! chat; [`relay`] brings it to the subscribers of other replicas, [`serve`] is the other end of that.
+//!
+//! An episode that has ended is kept for a while, so that whoever reads it can finish.
+
+mod coarse;
+mod episode;
+pub(crate) mod relay;
+pub(crate) mod serve;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use chatmesh_proto::chat::v1::MessagePart;
-use chatmesh_proto::common::v1::{Part, Role};
 use dashmap::DashMap;
-use parking_lot::RwLock;
-use prost::Message as _;
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::convert;
+pub(crate) use episode::{Cursor, Episode, News};
+
+use crate::ChatMetrics;
 use crate::domain::ChatId;
+use crate::state::State;
 
-/// The most bytes of parts that an episode keeps. What comes after is seen when it is committed.
-const MAX_EPISODE_BYTES: usize = 16 * 1024 * 1024;
+/// How long an episode that has ended is kept for those who have not read it to its end.
+const KEPT_AFTER_END: Duration = Duration::from_secs(15);
+/// How often the janitor looks for what nobody needs any more.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Names an episode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct EpisodeKey {
+    /// The chat.
+    pub(crate) chat: ChatId,
+    /// The version of the history that the answer continues.
+    pub(crate) history_version: u32,
+    /// Which attempt to answer it is, from 1.
+    pub(crate) generation_attempt: u32,
+}
 
 /// The episodes of the chats that this process runs.
 #[derive(Debug, Default)]
 pub(crate) struct Episodes {
-    by_chat: DashMap<ChatId, Arc<Episode>>,
+    by_chat: DashMap<ChatId, Vec<Arc<Episode>>>,
+    /// Counts the episodes that were opened, for those who wait for one.
+    opened: watch::Sender<u64>,
+    dropped: Counter,
+}
+
+/// How much is kept at a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// Episodes.
+    pub(crate) episodes: usize,
+    /// Parts of all of them.
+    pub(crate) parts: usize,
+    /// Parts of the one that has the most.
+    pub(crate) most: usize,
+}
+
+impl Kept {
+    fn add(&mut self, episode: &Episode) {
+        let parts = episode.len();
+        self.episodes += 1;
+        self.parts += parts;
+        self.most = self.most.max(parts);
+    }
 }
 
 impl Episodes {
-    /// Opens an episode; an earlier one of the chat is no longer found.
+    /// No episodes yet; what does not fit is counted in `metrics`.
+    pub(crate) fn new(metrics: &ChatMetrics) -> Self {
+        Self { dropped: metrics.parts_dropped.clone(), ..Self::default() }
+    }
+
+    /// Opens an episode; those of the chat before it have ended.
     pub(crate) fn open(&self, chat: ChatId, history_version: u32, generation_attempt: u32) -> Arc<Episode> {
-        let episode = Arc::new(Episode {
-            history_version,
-            generation_attempt,
-            parts: RwLock::default(),
-            count: watch::Sender::new(0),
-        });
-        self.by_chat.insert(chat, Arc::clone(&episode));
+        let key = EpisodeKey { chat, history_version, generation_attempt };
+        let episode = Arc::new(Episode::new(key, self.dropped.clone()));
+        let mut episodes = self.by_chat.entry(chat).or_default();
+        for earlier in episodes.iter() {
+            // A runner that lost its lease may come here late: what it says is not shown.
+            if earlier.key() < key { earlier.close() } else { episode.close() }
+        }
+        episodes.push(Arc::clone(&episode));
+        drop(episodes);
+        self.opened.send_modify(|count| *count += 1);
         episode
     }
 
-    /// Finds the episode of a chat, where it is this one.
+    /// Finds an episode of a chat, also one that has just ended.
     pub(crate) fn find(&self, chat: ChatId, history_version: u32, generation_attempt: u32) -> Option<Arc<Episode>> {
-        let episode = self.by_chat.get(&chat)?;
-        let same = episode.history_version == history_version && episode.generation_attempt == generation_attempt;
-        same.then(|| Arc::clone(&episode))
+        self.get(EpisodeKey { chat, history_version, generation_attempt })
     }
 
-    /// Forgets the chat: nobody here runs it any more.
+    /// Finds an episode, also one that has just ended.
+    pub(crate) fn get(&self, key: EpisodeKey) -> Option<Arc<Episode>> {
+        self.by_chat.get(&key.chat)?.iter().rfind(|episode| episode.key() == key).cloned()
+    }
+
+    /// Waits until an episode is opened. Safe to use in `select!`.
+    pub(crate) async fn opened(&self, key: EpisodeKey) -> Arc<Episode> {
+        let mut opened = self.opened.subscribe();
+        loop {
+            if let Some(episode) = self.get(key) {
+                return episode;
+            }
+            // The sender lives as long as `self`.
+            let _ = opened.changed().await;
+        }
+    }
+
+    /// Ends the episodes of a chat: nobody here runs it any more.
     pub(crate) fn close(&self, chat: ChatId) {
-        self.by_chat.remove(&chat);
-    }
-}
-
-/// The parts of one model call.
-#[derive(Debug)]
-pub(crate) struct Episode {
-    history_version: u32,
-    generation_attempt: u32,
-    parts: RwLock<Parts>,
-    count: watch::Sender<usize>,
-}
-
-#[derive(Debug, Default)]
-struct Parts {
-    list: Vec<Arc<MessagePart>>,
-    bytes: usize,
-}
-
-impl Episode {
-    /// Appends a part.
-    pub(crate) fn push(&self, role: Role, index: u32, part: Part) {
-        let mut parts = self.parts.write();
-        if parts.bytes > MAX_EPISODE_BYTES {
-            return;
+        if let Some(episodes) = self.by_chat.get(&chat) {
+            episodes.iter().for_each(|episode| episode.close());
         }
-        let seq = u32::try_from(parts.list.len()).unwrap_or(u32::MAX).saturating_add(1);
-        let part = MessagePart {
-            role: role.into(),
-            part: Some(convert::public(part)),
-            history_version: self.history_version,
-            generation_attempt: self.generation_attempt,
-            seq,
-            index,
-        };
-        parts.bytes += part.encoded_len();
-        parts.list.push(Arc::new(part));
-        self.count.send_replace(parts.list.len());
     }
 
-    /// The parts after the first `seen`.
-    pub(crate) fn after(&self, seen: usize) -> Vec<Arc<MessagePart>> {
-        self.parts.read().list.get(seen..).unwrap_or_default().to_vec()
+    /// Forgets the episodes that ended a while ago and that nobody reads.
+    pub(crate) fn sweep(&self, now: Instant) {
+        self.by_chat.retain(|_, episodes| {
+            // Whoever follows an episode holds it: a count of one is the list alone.
+            episodes.retain(|episode| {
+                let over = episode.ended_at().is_some_and(|at| now.duration_since(at) >= KEPT_AFTER_END);
+                !over || Arc::strong_count(episode) > 1
+            });
+            !episodes.is_empty()
+        });
     }
 
-    /// Waits until there are more parts than `seen`.
-    pub(crate) async fn more_than(&self, seen: usize) {
-        let mut count = self.count.subscribe();
-        // The sender lives as long as `self`.
-        let _ = count.wait_for(|count| *count > seen).await;
+    /// How much is kept now.
+    pub(crate) fn kept(&self) -> Kept {
+        let mut kept = Kept::default();
+        for episodes in &self.by_chat {
+            episodes.iter().for_each(|episode| kept.add(episode));
+        }
+        kept
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use chatmesh_core::{IdSource as _, SystemIds};
-    use chatmesh_proto::common::v1::ProviderMetadata;
-    use chatmesh_proto::common::v1::part::Body;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn parts_are_numbered_from_one_and_read_by_cursor() {
-        let episodes = Episodes::default();
-        let chat = ChatId(SystemIds.next());
-        let episode = episodes.open(chat, 3, 1);
-        for word in ["a", "b", "c"] {
-            let secret = ProviderMetadata { namespace: "anthropic".to_owned(), ..ProviderMetadata::default() };
-            let part =
-                Part { body: Some(Body::Text(word.to_owned())), provider_metadata: vec![secret], ..Part::default() };
-            episode.push(Role::Assistant, 0, part);
+/// Forgets from time to time what nobody needs, and measures what is kept.
+pub(crate) async fn janitor(state: Arc<State>) {
+    let stop = state.tasks.shutdown().soft().clone();
+    let mut tick = tokio::time::interval(SWEEP_INTERVAL);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => sweep(&state),
+            () = stop.cancelled() => return,
         }
-        let found = episodes.find(chat, 3, 1).expect("open");
-        found.more_than(2).await;
-        let seqs: Vec<u32> = found.after(1).iter().map(|part| part.seq).collect();
-        assert_eq!(seqs, [2, 3]);
-        let leaked = found.after(0).iter().any(|p| !p.part.as_ref().expect("a part").provider_metadata.is_empty());
-        assert!(!leaked, "provider metadata never leaves the service");
-        assert!(episodes.find(chat, 3, 2).is_none());
-        episodes.close(chat);
-        assert!(episodes.find(chat, 3, 1).is_none());
     }
+}
+
+fn sweep(state: &State) {
+    let now = Instant::now();
+    state.episodes.sweep(now);
+    state.relay.sweep(now);
+    let (here, there) = (state.episodes.kept(), state.relay.kept());
+    let metrics = &state.metrics;
+    let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    metrics.streams_active.set(gauge(here.episodes + there.episodes));
+    metrics.buffer_events.set(gauge(here.parts + there.parts));
+    metrics.buffer_size_max.set(gauge(here.most.max(there.most)));
 }

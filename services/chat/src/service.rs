@@ -4,19 +4,25 @@ use std::sync::Arc;
 
 use chatmesh_db::{Migrations, migrations};
 use chatmesh_host::Deps;
-use chatmesh_proto::chat::v1::chat_service_server::{ChatServiceServer, SERVICE_NAME};
+use chatmesh_proto::chat::v1::chat_service_server::{self, ChatServiceServer};
+use chatmesh_proto::chat::v1::file_service_server::{self, FileServiceServer};
+use chatmesh_proto::chat::v1::part_service_server::{self, PartServiceServer};
+use chatmesh_rpc::MAX_MESSAGE_BYTES;
 
 use crate::api::Api;
 use crate::domain::WorkerId;
+use crate::files::purge_loop;
 use crate::hints::Hints;
-use crate::parts::Episodes;
+use crate::parts::relay::{Relay, Replicas};
+use crate::parts::serve::PartApi;
+use crate::parts::{self, Episodes};
 use crate::state::{Neighbours, State};
-use crate::store::{ChatStore, SqlChatStore};
+use crate::store::{ChatStore, FileStore, LeaseStore, SqlChatStore, WorkerDirectory};
 use crate::worker::Worker;
 use crate::{ChatMetrics, Config, Error};
 
 /// The schema of the service.
-pub const MIGRATIONS: Migrations = migrations!("chat", [1 => "0001_chats"]);
+pub const MIGRATIONS: Migrations = migrations!("chat", [1 => "0001_chats", 2 => "0002_workers_pins_and_cursors", 3 => "0003_files_and_lists"]);
 
 /// The service.
 #[derive(Debug, Clone)]
@@ -36,16 +42,28 @@ impl Service {
         metrics: ChatMetrics,
     ) -> Result<Self, Error> {
         config.validate().map_err(Error::Config)?;
-        let store: Arc<dyn ChatStore> = Arc::new(SqlChatStore::new(deps.db));
+        let sql = SqlChatStore::new(deps.db);
+        let workers: Arc<dyn WorkerDirectory> = Arc::new(sql.clone());
+        let files: Arc<dyn FileStore> = Arc::new(sql.clone());
+        let leases: Arc<dyn LeaseStore> = Arc::new(sql.clone());
+        let store: Arc<dyn ChatStore> = Arc::new(sql);
         if config.exclusive {
-            store.forget_leases().await.map_err(|error| Error::Config(error.to_string()))?;
+            leases.forget_leases().await.map_err(|error| Error::Config(error.to_string()))?;
         }
+        // This process is the same caller for every neighbour: for the other replicas too.
+        let replicas = Replicas::over_network(neighbours.llm.clone());
+        let relay = Relay::new(replicas, Arc::clone(&workers), deps.tasks.clone());
         let state = State {
             config,
+            worker_id: WorkerId(deps.ids.next()),
             store,
+            files,
+            leases,
+            workers,
             hints: Hints::new(deps.bus.clone()),
             bus: deps.bus,
-            episodes: Episodes::default(),
+            episodes: Episodes::new(&metrics),
+            relay,
             neighbours,
             metrics,
             clock: deps.clock,
@@ -53,6 +71,12 @@ impl Service {
             tasks: deps.tasks,
         };
         Ok(Self { state: Arc::new(state) })
+    }
+
+    /// What a test takes apart.
+    #[cfg(test)]
+    pub(crate) fn into_state(self) -> Arc<State> {
+        self.state
     }
 }
 
@@ -62,17 +86,21 @@ impl chatmesh_host::Service for Service {
     }
 
     fn grpc_names(&self) -> &'static [&'static str] {
-        &[SERVICE_NAME]
+        &[chat_service_server::SERVICE_NAME, file_service_server::SERVICE_NAME, part_service_server::SERVICE_NAME]
     }
 
     fn routes(&self) -> tonic::service::Routes {
-        tonic::service::Routes::new(ChatServiceServer::new(Api::new(Arc::clone(&self.state))))
+        let api = || Api::new(Arc::clone(&self.state));
+        let files = FileServiceServer::new(api()).max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let parts = PartServiceServer::new(PartApi::new(Arc::clone(&self.state)));
+        tonic::service::Routes::new(ChatServiceServer::new(api())).add_service(files).add_service(parts)
     }
 
     fn start(&self) {
-        if self.state.config.max_running > 0 {
-            let worker_id = WorkerId(self.state.ids.next());
-            Worker::new(Arc::clone(&self.state), worker_id).start();
+        self.state.tasks.spawn_loop("chat.janitor", parts::janitor(Arc::clone(&self.state)));
+        self.state.tasks.spawn_loop("chat.files.purge", purge_loop(Arc::clone(&self.state)));
+        if self.state.config.max_running > 0 || self.state.config.max_running_subagents > 0 {
+            Worker::new(Arc::clone(&self.state)).start();
         }
     }
 }

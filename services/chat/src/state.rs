@@ -7,9 +7,11 @@ use chatmesh_core::{Clock, IdSource};
 use chatmesh_rpc::client::Peer;
 use chatmesh_runtime::Tasks;
 
+use crate::domain::WorkerId;
 use crate::hints::Hints;
 use crate::parts::Episodes;
-use crate::store::ChatStore;
+use crate::parts::relay::Relay;
+use crate::store::{ChatStore, FileStore, LeaseStore, WorkerDirectory};
 use crate::{ChatMetrics, Config};
 
 /// The services that chats are worked on with.
@@ -27,10 +29,17 @@ pub struct Neighbours {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) config: Config,
+    /// Who this process is, from its start to its end.
+    pub(crate) worker_id: WorkerId,
     pub(crate) store: Arc<dyn ChatStore>,
+    pub(crate) files: Arc<dyn FileStore>,
+    pub(crate) leases: Arc<dyn LeaseStore>,
+    pub(crate) workers: Arc<dyn WorkerDirectory>,
     pub(crate) bus: Bus,
     pub(crate) hints: Hints,
     pub(crate) episodes: Episodes,
+    /// The live parts of chats that other replicas run.
+    pub(crate) relay: Relay,
     pub(crate) neighbours: Neighbours,
     pub(crate) metrics: ChatMetrics,
     pub(crate) clock: Arc<dyn Clock>,

@@ -1,20 +1,28 @@
 //! Where chats are kept. Each method is one transaction; what changes a chat goes through the
 //! state machine under the chat's row lock.
 
+mod files;
+mod leases;
+pub(crate) mod open_calls;
 mod sql;
+mod workers;
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_db::DbError;
 use chatmesh_proto::chat::v1::Retry;
-use chatmesh_proto::common::v1::GenerationError;
+use chatmesh_proto::common::v1::{GenerationError, ToolDefinition};
 use chatmesh_rpc::UserId;
+pub use files::FileStore;
+pub use leases::{Acquired, LeaseStore, Pool, Room, Runnable};
 pub use sql::{STATEMENTS, SqlChatStore};
+pub use workers::{LiveWorker, WorkerDirectory};
 
-use crate::domain::{Chat, ChatId, Message, NewMessage, QueuedMessage};
+use crate::domain::{Chat, ChatFilter, ChatId, Message, NewMessage, QueuedMessage};
 pub use crate::domain::{Lease, RunnerId, Versions, WorkerId};
+use crate::files::FileId;
 use crate::machine::Rejected;
 
 /// How many messages may wait for a busy chat.
@@ -35,6 +43,44 @@ pub enum StoreError {
     /// The queue is full.
     #[error("{MAX_QUEUED} messages wait already: wait until the turn has ended, or interrupt it")]
     QueueFull,
+    /// There is no such message, or an edit removed it.
+    #[error("there is no such message")]
+    MessageNotFound,
+    /// The message is not one of the user's.
+    #[error("only messages of the user can be edited")]
+    NotOfUser,
+    /// No such message waits.
+    #[error("no such message waits: it was sent, promoted or deleted")]
+    QueuedNotFound,
+    /// The results are not those of the open calls.
+    #[error("the results must be those of the open calls: missing {missing:?}, not open {unexpected:?}")]
+    WrongCalls {
+        /// Open calls without a result.
+        missing: Vec<String>,
+        /// Results without an open call.
+        unexpected: Vec<String>,
+    },
+    /// The model said nothing since the last summary, or at all.
+    #[error("the model has said nothing since the context began: there is nothing to do")]
+    NothingSaid,
+    /// The chat's parent is archived.
+    #[error("the chat belongs to an archived chat: unarchive that one")]
+    ParentArchived,
+    /// There is no such file of the owner's.
+    #[error("file `{0}` not found")]
+    FileNotFound(FileId),
+    /// The file belongs to another chat.
+    #[error("file `{0}` belongs to another chat: upload it again")]
+    FileOfOtherChat(FileId),
+    /// The file made room for newer ones.
+    #[error("file `{0}` is gone, newer files of the chat took its place: upload it again")]
+    FileGone(FileId),
+    /// The message to replace has a file that made room for newer ones.
+    #[error("the message has the file `{0}`, which is gone: it cannot be edited, send a new one")]
+    EditsGoneFile(FileId),
+    /// Only chats that a user started can be pinned.
+    #[error("only chats that a user started can be pinned")]
+    NotARoot,
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DbError),
@@ -47,6 +93,8 @@ pub struct NewChat {
     pub chat: Chat,
     /// The first message.
     pub message: NewMessage,
+    /// The tools that the client runs.
+    pub dynamic_tools: Vec<ToolDefinition>,
     /// The client's identifier of the request.
     pub request_id: Option<Uuid>,
 }
@@ -75,6 +123,76 @@ pub struct Outgoing {
     pub interrupt: bool,
     /// The trace of the request.
     pub traceparent: Option<String>,
+}
+
+/// Another word in place of one that was said.
+#[derive(Debug, Clone)]
+pub struct Edit {
+    /// The message to replace, one of the user's.
+    pub message_id: u32,
+    /// What takes its place.
+    pub message: NewMessage,
+    /// The model for this and the following turns; the chat's where it is empty.
+    pub model: String,
+    /// The trace of the request.
+    pub traceparent: Option<String>,
+}
+
+/// What an edit did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Edited {
+    /// The chat afterwards.
+    pub chat: Chat,
+    /// The messages that were committed, in order; the last is the user's.
+    pub messages: Vec<Message>,
+    /// The messages that are forgotten.
+    pub deleted: Vec<u32>,
+    /// False where the same request was made before and this is its result.
+    pub changed: bool,
+}
+
+/// What is written on a chat; `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// The title.
+    pub title: Option<String>,
+    /// All labels.
+    pub labels: Option<BTreeMap<String, String>>,
+    /// The workspace; `Some(None)` for none.
+    pub workspace_id: Option<Option<Uuid>>,
+}
+
+/// What an owner changes about a chat; `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Update {
+    /// What is written on it. Its place in lists stays.
+    pub metadata: Metadata,
+    /// Whether the chat and all that it started are put away. That also unpins it.
+    pub archived: Option<bool>,
+    /// Its place among the pinned chats of the owner, 0 for none.
+    pub pin_order: Option<u32>,
+}
+
+/// What an update did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Updated {
+    /// The chat afterwards.
+    pub chat: Chat,
+    /// The chats that it started and that were put away or taken out with it.
+    pub family: Vec<Chat>,
+    /// The other chats whose places among the pinned ones changed.
+    pub moved: Vec<Chat>,
+}
+
+/// What a tool of the client returned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientResult {
+    /// The call.
+    pub call_id: String,
+    /// JSON as text.
+    pub output: String,
+    /// True where the tool failed.
+    pub is_error: bool,
 }
 
 /// Names the lease under which a runner writes, and the history that it has seen.
@@ -113,13 +231,23 @@ pub enum Since {
     },
 }
 
-/// A chat that was leased.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Acquired {
-    /// The chat, with the lease.
-    pub chat: Chat,
-    /// The lease.
-    pub lease: Lease,
+/// Where a page of a list ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListCursor {
+    /// The last chat's place among the pinned ones; 0 where it is not pinned.
+    pub pin_order: u32,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// The chat itself.
+    pub id: ChatId,
+}
+
+impl ListCursor {
+    /// After this chat.
+    #[must_use]
+    pub fn after(chat: &Chat) -> Self {
+        Self { pin_order: chat.pin_order, updated_at: chat.updated_at, id: chat.id }
+    }
 }
 
 /// The store of the service. What is not there is `None` or [`StoreError::NotFound`].
@@ -130,11 +258,12 @@ pub trait ChatStore: std::fmt::Debug + Send + Sync + 'static {
     async fn create(&self, new: NewChat) -> Result<(Chat, bool), StoreError>;
     /// Returns a chat.
     async fn get(&self, id: ChatId) -> Result<Option<Chat>, StoreError>;
-    /// Lists a user's chats, the last changed first, after the one with this time and number.
+    /// Lists the chats that a user started: the pinned ones in their order, then the last changed first.
     async fn list(
         &self,
         owner: UserId,
-        after: Option<(Timestamp, ChatId)>,
+        filter: &ChatFilter,
+        after: Option<ListCursor>,
         limit: u32,
     ) -> Result<Vec<Chat>, StoreError>;
     /// Lists the messages that people see, after `after`, at most `limit`.
@@ -151,23 +280,54 @@ pub trait ChatStore: std::fmt::Debug + Send + Sync + 'static {
     async fn snapshot(&self, chat: ChatId, since: Since) -> Result<Option<Snapshot>, StoreError>;
     /// Sends a message, or queues it, as the state machine says.
     async fn send(&self, chat: ChatId, outgoing: Outgoing, now: Timestamp) -> Result<Sent, StoreError>;
-    /// Asks the turn to stop.
-    async fn interrupt(&self, chat: ChatId, now: Timestamp) -> Result<Chat, StoreError>;
-
-    /// Leases up to `limit` runnable chats that nobody has a living lease of: stopped ones first, then the oldest.
-    async fn acquire(
+    /// Replaces a message of the user; what came after it is forgotten.
+    async fn edit(&self, chat: ChatId, edit: Edit, now: Timestamp) -> Result<Edited, StoreError>;
+    /// Takes a message out of the queue.
+    async fn delete_queued(&self, chat: ChatId, queued_id: u32, now: Timestamp) -> Result<Chat, StoreError>;
+    /// Lets a waiting message be the next. Returns what was committed.
+    async fn promote_queued(
         &self,
-        worker: WorkerId,
-        runners: &[RunnerId],
+        chat: ChatId,
+        queued_id: u32,
         now: Timestamp,
-        stale_after: Duration,
-    ) -> Result<Vec<Acquired>, StoreError>;
-    /// Renews all leases of a worker in one statement and returns the chats that it still holds.
-    async fn heartbeat(&self, worker: WorkerId, now: Timestamp) -> Result<Vec<(ChatId, RunnerId)>, StoreError>;
-    /// Forgets all leases: only for a process that knows that it is alone.
-    async fn forget_leases(&self) -> Result<(), StoreError>;
-    /// Gives a lease back with the work undone.
-    async fn abandon(&self, chat: ChatId, runner: RunnerId, now: Timestamp) -> Result<Chat, StoreError>;
+    ) -> Result<(Chat, Vec<Message>), StoreError>;
+    /// Asks the turn to stop. Where the turn waits for the client's tools, it goes on without them,
+    /// and what stands in the place of their results is returned.
+    async fn interrupt(&self, chat: ChatId, now: Timestamp) -> Result<(Chat, Vec<Message>), StoreError>;
+    /// Hands in the results of the client's tools: of all open calls and of no others.
+    async fn submit_tool_results(
+        &self,
+        chat: ChatId,
+        results: Vec<ClientResult>,
+        now: Timestamp,
+    ) -> Result<(Chat, Vec<Message>), StoreError>;
+    /// Finds up to `limit` chats whose client's tools have not answered by their deadline.
+    async fn expired_actions(&self, now: Timestamp, limit: u32) -> Result<Vec<ChatId>, StoreError>;
+    /// Goes on without the client's results where the deadline has passed.
+    async fn cancel_action(&self, chat: ChatId, now: Timestamp) -> Result<Chat, StoreError>;
+    /// Changes what the owner wants changed, all of it or nothing.
+    async fn update(&self, chat: ChatId, update: Update, now: Timestamp) -> Result<Updated, StoreError>;
+    /// Says that the owner has seen all there is. Returns whether that is news. No version changes.
+    async fn mark_read(&self, chat: ChatId) -> Result<bool, StoreError>;
+    /// Asks for a summary of the history.
+    async fn request_compaction(
+        &self,
+        chat: ChatId,
+        traceparent: Option<String>,
+        now: Timestamp,
+    ) -> Result<Chat, StoreError>;
+    /// Inserts `marker`, before which the model sees nothing.
+    async fn clear_context(
+        &self,
+        chat: ChatId,
+        marker: Vec<NewMessage>,
+        now: Timestamp,
+    ) -> Result<(Chat, Vec<Message>), StoreError>;
+    /// Makes a chat whose stored state contradicts itself usable again; `error` says what happened.
+    async fn reconcile(&self, chat: ChatId, error: GenerationError, now: Timestamp) -> Result<Chat, StoreError>;
+    /// The tools that the client runs.
+    async fn dynamic_tools(&self, chat: ChatId) -> Result<Vec<ToolDefinition>, StoreError>;
+
     /// Counts a call of the model that is about to be made.
     async fn record_attempt(&self, fence: Fence, now: Timestamp) -> Result<Chat, StoreError>;
     /// Keeps the pause before the next call.
@@ -181,6 +341,21 @@ pub trait ChatStore: std::fmt::Debug + Send + Sync + 'static {
         &self,
         fence: Fence,
         messages: Vec<NewMessage>,
+        now: Timestamp,
+    ) -> Result<(Chat, Vec<Message>), StoreError>;
+    /// Commits a summary: what takes the place of the history, its marker, and what comes after it.
+    async fn commit_compaction(
+        &self,
+        fence: Fence,
+        messages: Vec<NewMessage>,
+        now: Timestamp,
+    ) -> Result<(Chat, Vec<Message>), StoreError>;
+    /// Commits the answer and the results that there are, and waits for the client's tools.
+    async fn enter_requires_action(
+        &self,
+        fence: Fence,
+        messages: Vec<NewMessage>,
+        deadline: Timestamp,
         now: Timestamp,
     ) -> Result<(Chat, Vec<Message>), StoreError>;
     /// Ends the turn; the head of the queue, where there is one, begins the next.

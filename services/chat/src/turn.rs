@@ -7,6 +7,7 @@
 
 mod answer;
 mod generate;
+mod markers;
 mod partial;
 mod prompt;
 mod retry;
@@ -20,6 +21,7 @@ use chatmesh_proto::common::v1::{ErrorKind, FinishReason, GenerationError, Role,
 use tracing::{Instrument as _, info, info_span};
 
 pub(crate) use answer::Answer;
+pub(crate) use markers::cleared_context;
 pub(crate) use partial::{Partial, StopReason};
 
 use crate::domain::{Chat, NewMessage, RunnerId};

@@ -17,7 +17,7 @@ use self::drive::{Limits, drive};
 use self::reply::Reply;
 pub use self::target::{Target, endpoint};
 use crate::classify::{Cause, Failure};
-use crate::codec::{Call, Codec, Encoded, Event, call_ids, for_provider};
+use crate::codec::{Call, Codec, Encoded, Event, Kept, ResponseContext, call_ids, for_provider};
 use crate::simulated::{self, Simulated};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -90,11 +90,11 @@ impl ProviderClient {
                     return;
                 }
             };
-            let Outgoing { codec, http, warnings } = outgoing;
+            let Outgoing { codec, http, warnings, kept } = outgoing;
             for warning in warnings {
                 yield Event::Warning(warning);
             }
-            let context = target.response_context(call_ids::used(&request));
+            let context = ResponseContext { kept, ..target.response_context(call_ids::used(&request)) };
             // The prompt is on its way; a long answer need not keep a second copy of it alive.
             drop(request);
             let reply = match reply::send(&client.http, http, codec, limits).await {
@@ -129,6 +129,7 @@ struct Outgoing {
     codec: &'static dyn Codec,
     http: http::Request<bytes::Bytes>,
     warnings: Vec<Warning>,
+    kept: Kept,
 }
 
 impl Outgoing {
@@ -136,7 +137,7 @@ impl Outgoing {
         let codec = for_provider(target.provider_type)
             .ok_or_else(|| Failure::configuration("providers of this type cannot be called by this version"))?;
         let call = Call { request, model: &target.model, options: &target.options };
-        let Encoded { path, mut headers, body, warnings } = codec.encode(&call)?;
+        let Encoded { path, mut headers, body, warnings, kept } = codec.encode(&call)?;
         match &target.api_key {
             Some(key) => codec.authorize(key, &mut headers)?,
             // A server of the user's own may do without a key, a public one does not.
@@ -157,7 +158,7 @@ impl Outgoing {
         *http.uri_mut() =
             url.as_str().parse().map_err(|_| Failure::configuration("the base URL of the provider cannot be used"))?;
         *http.headers_mut() = headers;
-        Ok(Self { codec, http, warnings })
+        Ok(Self { codec, http, warnings, kept })
     }
 }
 

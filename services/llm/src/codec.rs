@@ -15,11 +15,15 @@ pub mod anthropic;
 pub(crate) mod assembly;
 mod attachment;
 pub mod call_ids;
+mod context_limit;
 pub mod fold;
 mod history;
 mod json;
 mod metadata;
 pub mod openai_chat;
+mod openai_models;
+pub mod openai_responses;
+mod prices;
 mod schema;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -33,6 +37,7 @@ use chatmesh_proto::llm::v1::{GenerateRequest, ModelOptions, ProviderType, Warni
 use http::{HeaderMap, HeaderValue};
 use secrecy::SecretString;
 
+pub use self::prices::Prices;
 use crate::classify::{Classifier, Failure};
 
 /// One event of an answer.
@@ -60,6 +65,17 @@ pub struct Encoded {
     pub body: Bytes,
     /// Settings that were not used and repairs of the conversation.
     pub warnings: Vec<Warning>,
+    /// What the provider is asked to keep, and what it kept.
+    pub kept: Kept,
+}
+
+/// Which answers a provider keeps, so that they need not be sent again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// It keeps the answer of this call.
+    pub answer: bool,
+    /// The call continues an answer that it kept.
+    pub continued: bool,
 }
 
 /// What a decoder must know about the call whose answer it reads.
@@ -73,6 +89,12 @@ pub struct ResponseContext {
     pub model_name: String,
     /// The model's context limit in tokens; 0 where it is not known.
     pub context_limit: u32,
+    /// At how many percent of the context limit a conversation is compacted.
+    pub compaction_threshold_percent: u32,
+    /// What the model's tokens cost.
+    pub prices: Prices,
+    /// What the provider keeps.
+    pub kept: Kept,
     /// The identifiers of the conversation's tool calls; an answer never uses one again.
     pub used_call_ids: HashSet<String>,
 }
@@ -125,14 +147,12 @@ pub trait Decoder: Send {
 }
 
 /// The codec for a type of provider; `None` where its protocol is not spoken here.
-///
-/// `PROVIDER_TYPE_OPENAI` is served through Chat Completions, which the same address and the
-/// same key offer, until there is a codec for Responses.
 pub fn for_provider(provider: ProviderType) -> Option<&'static dyn Codec> {
     use self::openai_chat::{COMPATIBLE, OPENAI, OPENROUTER, VERCEL};
     Some(match provider {
         ProviderType::Anthropic => &anthropic::Anthropic,
-        ProviderType::Openai | ProviderType::OpenaiChat => &OPENAI,
+        ProviderType::Openai => &openai_responses::OpenAiResponses,
+        ProviderType::OpenaiChat => &OPENAI,
         ProviderType::OpenaiCompatible => &COMPATIBLE,
         ProviderType::Openrouter => &OPENROUTER,
         ProviderType::Vercel => &VERCEL,

@@ -36,6 +36,7 @@ impl From<Model> for pb::Model {
             options: Some(model.options),
             create_time: Some(model.created_at.into()),
             update_time: Some(model.updated_at.into()),
+            compaction_threshold_percent: model.compaction_threshold_percent,
         }
     }
 }

@@ -64,10 +64,30 @@ pub struct Model {
     pub enabled: bool,
     /// How it is called.
     pub options: ModelOptions,
+    /// At how many percent of the context limit a conversation is compacted, where someone said so.
+    pub compaction_threshold_percent: Option<u32>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+/// Never compact.
+const MAX_PERCENT: u32 = 100;
+
+const DEFAULT_THRESHOLD_PERCENT: u32 = 70;
+
+/// Models with huge contexts answer worse and cost more long before their limit.
+const HUGE_CONTEXT: u32 = 500_000;
+const HUGE_THRESHOLD_PERCENT: u32 = 30;
+
+impl Model {
+    /// At how many percent of its context limit a conversation is compacted.
+    pub(crate) fn compaction_threshold(&self) -> u32 {
+        let default =
+            if self.context_limit >= HUGE_CONTEXT { HUGE_THRESHOLD_PERCENT } else { DEFAULT_THRESHOLD_PERCENT };
+        self.compaction_threshold_percent.unwrap_or(default)
+    }
 }
 
 /// A name or an identifier, as clients give either.
@@ -132,6 +152,7 @@ pub(crate) fn check_provider_type(provider_type: i32, violations: &mut Violation
     let callable = matches!(
         known,
         ProviderType::Anthropic
+            | ProviderType::Openai
             | ProviderType::OpenaiChat
             | ProviderType::OpenaiCompatible
             | ProviderType::Openrouter
@@ -141,13 +162,18 @@ pub(crate) fn check_provider_type(provider_type: i32, violations: &mut Violation
     let description = match known {
         ProviderType::Unspecified => "must be set, for example to PROVIDER_TYPE_ANTHROPIC",
         _ => {
-            "is not supported by this version; PROVIDER_TYPE_ANTHROPIC, PROVIDER_TYPE_OPENAI_CHAT, \
-              PROVIDER_TYPE_OPENAI_COMPATIBLE, PROVIDER_TYPE_OPENROUTER, PROVIDER_TYPE_VERCEL and \
-              PROVIDER_TYPE_SIMULATED are"
+            "is not supported by this version; PROVIDER_TYPE_ANTHROPIC, PROVIDER_TYPE_OPENAI, \
+              PROVIDER_TYPE_OPENAI_CHAT, PROVIDER_TYPE_OPENAI_COMPATIBLE, PROVIDER_TYPE_OPENROUTER, \
+              PROVIDER_TYPE_VERCEL and PROVIDER_TYPE_SIMULATED are"
         }
     };
     violations.require(callable, "type", description);
     known
+}
+
+pub(crate) fn check_threshold(percent: Option<u32>, violations: &mut Violations) {
+    let fits = percent.is_none_or(|percent| percent <= MAX_PERCENT);
+    violations.require(fits, "compaction_threshold_percent", "must be from 0 to 100");
 }
 
 pub(crate) fn check_options(options: &ModelOptions, violations: &mut Violations) {
@@ -166,4 +192,53 @@ pub(crate) fn check_options(options: &ModelOptions, violations: &mut Violations)
         "options.reasoning_effort",
         format!("must be one of {}", EFFORTS.join(", ")),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use chatmesh_core::{Clock as _, SystemClock, Uuid};
+
+    use super::*;
+
+    fn model(context_limit: u32, compaction_threshold_percent: Option<u32>) -> Model {
+        let now = SystemClock.now();
+        Model {
+            id: ModelId(Uuid::nil()),
+            name: String::new(),
+            provider_id: ProviderId(Uuid::nil()),
+            provider: String::new(),
+            model: String::new(),
+            context_limit,
+            is_default: false,
+            enabled: true,
+            options: ModelOptions::default(),
+            compaction_threshold_percent,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    #[test]
+    fn huge_contexts_are_compacted_early_unless_someone_says_otherwise() {
+        let cases = [
+            (0, None, 70),
+            (499_999, None, 70),
+            (500_000, None, 30),
+            (1_000_000, Some(90), 90),
+            (8000, Some(0), 0),
+            (8000, Some(100), 100),
+        ];
+        for (limit, percent, expected) in cases {
+            assert_eq!(model(limit, percent).compaction_threshold(), expected, "{limit} {percent:?}");
+        }
+    }
+
+    #[test]
+    fn a_threshold_beyond_a_hundred_percent_is_refused() {
+        for (percent, is_refused) in [(None, false), (Some(0), false), (Some(100), false), (Some(101), true)] {
+            let mut violations = Violations::new();
+            check_threshold(percent, &mut violations);
+            assert_eq!(violations.finish(Some(())).is_err(), is_refused, "{percent:?}");
+        }
+    }
 }

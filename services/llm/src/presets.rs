@@ -111,6 +111,7 @@ async fn ensure_model(state: &State, provider: &Provider, preset: &Preset) -> Re
         is_default: false,
         enabled: true,
         options: ModelOptions::default(),
+        compaction_threshold_percent: None,
         created_at: now,
         updated_at: now,
     };

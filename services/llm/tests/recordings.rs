@@ -8,6 +8,7 @@ use chatmesh_proto::common::v1::{FinishReason, Part, Usage};
 use chatmesh_proto::llm::v1::ProviderType;
 use chatmesh_testkit::recordings::oracle::{Finish, Reading, ToolCallReading, UsageReading};
 use chatmesh_testkit::recordings::{Interaction, Recording, or_skip, oracle};
+use serde_json::Value;
 
 /// How the bytes of a stream are cut; 0 is not at all.
 const CHUNK_SIZES: [usize; 4] = [0, 1, 7, 1000];
@@ -28,6 +29,12 @@ fn every_openai_chat_session_replays() {
 fn every_openai_compatible_session_replays() {
     let Some(recordings) = or_skip("every_openai_compatible_session_replays") else { return };
     replay_all("openai-compatible", recordings.openai_compatible_chat(), ProviderType::OpenaiCompatible);
+}
+
+#[test]
+fn every_openai_responses_session_replays() {
+    let Some(recordings) = or_skip("every_openai_responses_session_replays") else { return };
+    replay_all("openai-responses", recordings.openai_responses(), ProviderType::Openai);
 }
 
 fn replay_all<'a>(provider: &str, sessions: impl Iterator<Item = &'a Recording>, provider_type: ProviderType) {
@@ -118,8 +125,14 @@ fn reading(folded: &Folded) -> Result<Reading, String> {
 }
 
 fn signatures(part: &Part) -> impl Iterator<Item = String> {
-    let blobs = part.provider_metadata.iter().filter(|blob| blob.kind == "thinking_signature");
-    blobs.filter_map(|blob| serde_json::from_slice::<String>(&blob.json).ok())
+    part.provider_metadata.iter().filter_map(|blob| match blob.kind.as_str() {
+        "thinking_signature" => serde_json::from_slice::<String>(&blob.json).ok(),
+        "reasoning" => {
+            let item: Value = serde_json::from_slice(&blob.json).ok()?;
+            item["encrypted_content"].as_str().map(str::to_owned)
+        }
+        _ => None,
+    })
 }
 
 fn usage(usage: &Usage) -> UsageReading {

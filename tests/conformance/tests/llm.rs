@@ -59,8 +59,11 @@ fn new_model(name: &str, provider: &Provider, now: Timestamp) -> Model {
         options: ModelOptions {
             temperature: Some(0.1),
             reasoning_effort: Some("high".to_owned()),
+            store: Some(true),
+            cache_write_price_micros: Some(u32::MAX),
             ..Default::default()
         },
+        compaction_threshold_percent: None,
         created_at: now,
         updated_at: now,
     }
@@ -199,8 +202,9 @@ async fn a_provider_is_deleted_or_gets_its_model_but_not_both() {
 async fn models_are_read_back_and_listed() {
     for world in worlds().await {
         let mut models = Vec::new();
-        for name in ["zeta", "alpha", "mid"] {
-            models.push(world.insert(world.new_model(name)).await);
+        for (name, compaction_threshold_percent) in [("zeta", None), ("alpha", Some(0)), ("mid", Some(100))] {
+            let model = Model { compaction_threshold_percent, ..world.new_model(name) };
+            models.push(world.insert(model).await);
         }
         for model in &models {
             for reference in [Reference::Id(model.id.0), Reference::Name(model.name.clone())] {

@@ -1,10 +1,14 @@
 use chatmesh_core::{Uuid, Violations};
 use chatmesh_proto::chat::v1 as pb;
+use chatmesh_proto::common::v1::ToolDefinition;
 use chatmesh_rpc::{Caller, UserId, trace};
 
 use super::model::{check_workspace, resolve_model};
 use crate::Error;
-use crate::domain::{Chat, ChatId, NewMessage, Versions, check_labels, check_user_content, title_from};
+use crate::domain::{
+    Chat, ChatId, NewMessage, Versions, check_dynamic_tools, check_labels, check_user_content, files_in, title_from,
+};
+use crate::error::on_message;
 use crate::machine::Status;
 use crate::state::State;
 use crate::store::NewChat;
@@ -29,12 +33,22 @@ pub(super) async fn create_chat(
 
     let new = draft.into_chat(state, owner, model);
     let id = new.chat.id;
-    let (chat, created) = state.store.create(new).await.map_err(|error| Error::on(id, error))?;
+    let files: Vec<_> = files_in(&new.message.content).collect();
+    let created = state.store.create(new).await;
+    let (chat, created) = created.map_err(|error| on_message(id, &files, error))?;
     if created {
         state.hints.changed(&chat).await;
         state.hints.listed(&chat, pb::WatchKind::Created).await;
     }
     Ok(pb::CreateChatResponse { chat: Some(chat.into()) })
+}
+
+/// Checks a title that a client gives and trims it.
+pub(super) fn check_title(title: &str, violations: &mut Violations) -> String {
+    let title = title.trim().to_owned();
+    let fits = title.chars().count() <= MAX_TITLE && !title.chars().any(char::is_control);
+    violations.require(fits, "title", "must be one line of at most 200 characters");
+    title
 }
 
 /// A request whose fields are right.
@@ -45,6 +59,7 @@ struct Draft {
     title: String,
     system_prompt: String,
     labels: std::collections::BTreeMap<String, String>,
+    dynamic_tools: Vec<ToolDefinition>,
     request_id: Option<Uuid>,
 }
 
@@ -52,9 +67,7 @@ impl Draft {
     fn parse(request: pb::CreateChatRequest) -> Result<Self, Violations> {
         let mut violations = Violations::new();
         check_user_content(&request.content, &mut violations);
-        let title = request.title.trim().to_owned();
-        let title_fits = title.chars().count() <= MAX_TITLE && !title.chars().any(char::is_control);
-        violations.require(title_fits, "title", "must be one line of at most 200 characters");
+        let title = check_title(&request.title, &mut violations);
         let prompt = request.system_prompt;
         let prompt_fits = prompt.chars().count() <= MAX_SYSTEM_PROMPT && !prompt.contains('\0');
         violations.require(prompt_fits, "system_prompt", "must have at most 10000 characters and no NUL");
@@ -66,6 +79,7 @@ impl Draft {
             content: request.content,
             model: request.model,
             system_prompt: prompt,
+            dynamic_tools: check_dynamic_tools(request.dynamic_tools, &mut violations),
         };
         violations.finish(Some(draft))
     }
@@ -82,17 +96,29 @@ impl Draft {
             workspace_id: self.workspace_id,
             system_prompt: self.system_prompt,
             labels: self.labels,
+            parent_id: None,
+            root_id: None,
+            pin_order: 0,
             lease: None,
             last_error: None,
             retry_state: None,
             versions: Versions::default(),
+            action_deadline_at: None,
+            compaction_requested_at: None,
             last_message_id: 0,
+            last_assistant_message_id: 0,
+            last_read_message_id: 0,
             last_queued_id: 0,
             queued_count: 0,
             traceparent: trace::traceparent(),
             created_at: now,
             updated_at: now,
         };
-        NewChat { chat, message: NewMessage::from_user(owner, self.content, None), request_id: self.request_id }
+        NewChat {
+            chat,
+            message: NewMessage::from_user(owner, self.content, None),
+            dynamic_tools: self.dynamic_tools,
+            request_id: self.request_id,
+        }
     }
 }

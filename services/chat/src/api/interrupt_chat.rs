@@ -1,7 +1,7 @@
 use chatmesh_proto::chat::v1 as pb;
 use chatmesh_rpc::Caller;
 
-use super::{chat_id, find_chat};
+use super::{chat_id, find_own_chat};
 use crate::Error;
 use crate::state::State;
 
@@ -12,10 +12,9 @@ pub(super) async fn interrupt_chat(
     request: pb::InterruptChatRequest,
 ) -> Result<pb::InterruptChatResponse, Error> {
     let id = chat_id(&request.chat_id)?;
-    caller.require_user()?;
-    find_chat(state, &caller, id).await?;
+    find_own_chat(state, &caller, id).await?;
 
-    let chat = state.store.interrupt(id, state.clock.now()).await.map_err(|error| Error::on(id, error))?;
+    let (chat, _) = state.store.interrupt(id, state.clock.now()).await.map_err(|error| Error::on(id, error))?;
     state.hints.status_changed(&chat).await;
     Ok(pb::InterruptChatResponse { chat: Some(chat.into()) })
 }

@@ -2,10 +2,12 @@ use chatmesh_core::Violations;
 use chatmesh_proto::chat::v1 as pb;
 use chatmesh_rpc::{Caller, trace};
 
-use super::find_chat;
+use super::find_own_chat;
 use super::model::resolve_model;
 use crate::Error;
-use crate::domain::{ChatId, NewMessage, check_user_content};
+use crate::convert::visible;
+use crate::domain::{ChatId, NewMessage, check_user_content, files_in};
+use crate::error::on_message;
 use crate::state::State;
 use crate::store::{Outgoing, Sent};
 
@@ -27,16 +29,17 @@ pub(super) async fn send_message(
         }
     };
     let id = violations.finish(id)?;
-    let sender = caller.require_user()?;
-    find_chat(state, &caller, id).await?;
+    let sender = find_own_chat(state, &caller, id).await?.owner_id;
     let model = match request.model.as_str() {
         "" => String::new(),
         reference => resolve_model(state, &caller, reference).await?,
     };
 
+    let files: Vec<_> = files_in(&request.content).collect();
     let message = NewMessage::from_user(sender, request.content, request_id);
     let outgoing = Outgoing { message, model, interrupt, traceparent: trace::traceparent() };
-    let sent = state.store.send(id, outgoing, state.clock.now()).await.map_err(|error| Error::on(id, error))?;
+    let sent = state.store.send(id, outgoing, state.clock.now()).await;
+    let sent = sent.map_err(|error| on_message(id, &files, error))?;
     if sent.changed {
         state.hints.status_changed(&sent.chat).await;
     }
@@ -44,7 +47,7 @@ pub(super) async fn send_message(
 }
 
 fn reply(sent: Sent) -> pb::SendMessageResponse {
-    let messages: Vec<pb::Message> = sent.messages.into_iter().map(Into::into).collect();
+    let messages = visible(sent.messages);
     let queued = sent.queued.is_some();
     pb::SendMessageResponse {
         queued,

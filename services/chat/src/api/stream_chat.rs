@@ -14,7 +14,6 @@ pub(super) async fn stream_chat(
     request: pb::StreamChatRequest,
 ) -> Result<Events<pb::StreamChatResponse>, Error> {
     let id = chat_id(&request.chat_id)?;
-    find_chat(&state, &caller, id).await?;
-    let events = stream::stream(state, id, request.after_message_id).await?;
-    Ok(Box::pin(events))
+    let chat = find_chat(&state, &caller, id).await?;
+    Ok(Box::pin(stream::open(state, &caller, chat, request.after_message_id).await?))
 }

@@ -1,24 +1,29 @@
 //! The store in SQL, one text for both engines.
 
+mod files;
 mod leases;
+mod list;
 mod queries;
 mod rows;
 mod statements;
+mod workers;
 mod writes;
-
-use std::time::Duration;
 
 use async_trait::async_trait;
 use chatmesh_core::Timestamp;
-use chatmesh_db::Db;
+use chatmesh_db::{Db, values};
 use chatmesh_proto::chat::v1::Retry;
-use chatmesh_proto::common::v1::GenerationError;
+use chatmesh_proto::common::v1::{GenerationError, ToolDefinition};
 use chatmesh_rpc::UserId;
+use statements::MARK_READ;
 pub use statements::STATEMENTS;
 use writes::{Change, Guard};
 
-use super::{Acquired, ChatStore, Fence, NewChat, Outgoing, Sent, Since, Snapshot, StoreError};
-use crate::domain::{Chat, ChatId, Message, NewMessage, RunnerId, WorkerId};
+use super::{
+    ChatStore, ClientResult, Edit, Edited, Fence, ListCursor, NewChat, Outgoing, Sent, Since, Snapshot,
+    StoreError, Update, Updated,
+};
+use crate::domain::{Chat, ChatFilter, ChatId, Message, NewMessage};
 use crate::machine::Operation;
 
 /// The store on a database.
@@ -41,6 +46,12 @@ impl SqlChatStore {
 }
 
 type Done = Result<writes::Outcome, StoreError>;
+/// The chat afterwards and what was committed.
+type Committed = Result<(Chat, Vec<Message>), StoreError>;
+
+fn committed(done: writes::Outcome) -> (Chat, Vec<Message>) {
+    (done.chat, done.messages)
+}
 
 #[async_trait]
 impl ChatStore for SqlChatStore {
@@ -55,10 +66,11 @@ impl ChatStore for SqlChatStore {
     async fn list(
         &self,
         owner: UserId,
-        after: Option<(Timestamp, ChatId)>,
+        filter: &ChatFilter,
+        after: Option<ListCursor>,
         limit: u32,
     ) -> Result<Vec<Chat>, StoreError> {
-        queries::list(&self.db, owner, after, limit).await
+        list::list(&self.db, owner, filter, after, limit).await
     }
 
     async fn list_messages(
@@ -83,32 +95,62 @@ impl ChatStore for SqlChatStore {
         writes::send(&self.db, chat, outgoing, now).await
     }
 
-    async fn interrupt(&self, chat: ChatId, now: Timestamp) -> Result<Chat, StoreError> {
-        let done = writes::operate(&self.db, chat, Operation::Interrupt, Guard::None, Change::default(), now).await?;
-        Ok(done.chat)
+    async fn edit(&self, chat: ChatId, edit: Edit, now: Timestamp) -> Result<Edited, StoreError> {
+        writes::edit(&self.db, chat, edit, now).await
     }
 
-    async fn acquire(
+    async fn delete_queued(&self, chat: ChatId, queued_id: u32, now: Timestamp) -> Result<Chat, StoreError> {
+        writes::delete_queued(&self.db, chat, queued_id, now).await
+    }
+
+    async fn promote_queued(&self, chat: ChatId, queued_id: u32, now: Timestamp) -> Committed {
+        writes::promote_queued(&self.db, chat, queued_id, now).await.map(committed)
+    }
+
+    async fn interrupt(&self, chat: ChatId, now: Timestamp) -> Committed {
+        let change = Change::default();
+        writes::operate(&self.db, chat, Operation::Interrupt, Guard::None, change, now).await.map(committed)
+    }
+
+    async fn submit_tool_results(&self, chat: ChatId, results: Vec<ClientResult>, now: Timestamp) -> Committed {
+        writes::submit_tool_results(&self.db, chat, results, now).await.map(committed)
+    }
+
+    async fn expired_actions(&self, now: Timestamp, limit: u32) -> Result<Vec<ChatId>, StoreError> {
+        queries::expired_actions(&self.db, now, limit).await
+    }
+
+    async fn cancel_action(&self, chat: ChatId, now: Timestamp) -> Result<Chat, StoreError> {
+        writes::cancel_action(&self.db, chat, now).await
+    }
+
+    async fn update(&self, chat: ChatId, update: Update, now: Timestamp) -> Result<Updated, StoreError> {
+        writes::update(&self.db, chat, update, now).await
+    }
+
+    async fn mark_read(&self, chat: ChatId) -> Result<bool, StoreError> {
+        Ok(self.db.execute(MARK_READ, values![chat.0]).await? > 0)
+    }
+
+    async fn request_compaction(
         &self,
-        worker: WorkerId,
-        runners: &[RunnerId],
+        chat: ChatId,
+        traceparent: Option<String>,
         now: Timestamp,
-        stale_after: Duration,
-    ) -> Result<Vec<Acquired>, StoreError> {
-        leases::acquire(&self.db, worker, runners, now, stale_after).await
+    ) -> Result<Chat, StoreError> {
+        writes::request_compaction(&self.db, chat, traceparent, now).await
     }
 
-    async fn heartbeat(&self, worker: WorkerId, now: Timestamp) -> Result<Vec<(ChatId, RunnerId)>, StoreError> {
-        leases::heartbeat(&self.db, worker, now).await
+    async fn clear_context(&self, chat: ChatId, marker: Vec<NewMessage>, now: Timestamp) -> Committed {
+        writes::clear_context(&self.db, chat, marker, now).await.map(committed)
     }
 
-    async fn forget_leases(&self) -> Result<(), StoreError> {
-        leases::forget(&self.db).await
+    async fn reconcile(&self, chat: ChatId, error: GenerationError, now: Timestamp) -> Result<Chat, StoreError> {
+        writes::reconcile(&self.db, chat, error, now).await
     }
 
-    async fn abandon(&self, chat: ChatId, runner: RunnerId, now: Timestamp) -> Result<Chat, StoreError> {
-        let guard = Guard::Lease(runner);
-        Ok(writes::operate(&self.db, chat, Operation::Abandon, guard, Change::default(), now).await?.chat)
+    async fn dynamic_tools(&self, chat: ChatId) -> Result<Vec<ToolDefinition>, StoreError> {
+        queries::dynamic_tools(&self.db, chat).await
     }
 
     async fn record_attempt(&self, fence: Fence, now: Timestamp) -> Result<Chat, StoreError> {
@@ -138,6 +180,22 @@ impl ChatStore for SqlChatStore {
         let change = Change { messages, ..Change::default() };
         let done = self.fenced(fence, Operation::CommitStep, change, now).await?;
         Ok((done.chat, done.messages))
+    }
+
+    async fn commit_compaction(&self, fence: Fence, messages: Vec<NewMessage>, now: Timestamp) -> Committed {
+        let change = Change { messages, ..Change::default() };
+        self.fenced(fence, Operation::CommitCompaction, change, now).await.map(committed)
+    }
+
+    async fn enter_requires_action(
+        &self,
+        fence: Fence,
+        messages: Vec<NewMessage>,
+        deadline: Timestamp,
+        now: Timestamp,
+    ) -> Committed {
+        let change = Change { messages, action_deadline: Some(deadline), ..Change::default() };
+        self.fenced(fence, Operation::EnterRequiresAction, change, now).await.map(committed)
     }
 
     async fn finish_turn(&self, fence: Fence, now: Timestamp) -> Result<Chat, StoreError> {

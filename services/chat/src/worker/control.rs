@@ -1,111 +1,111 @@
-//! Why a turn is stopped, and how a runner learns of it.
+//! How a runner learns that its turn has to stop.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chatmesh_bus::Hint;
-use tokio::sync::watch;
+use chatmesh_proto::chat::v1::ChatChanged;
 use tokio::time::{Interval, MissedTickBehavior};
 
-use crate::domain::{Chat, ChatId, RunnerId};
+use super::cancel::{Cancel, Cause};
+use crate::convert;
+use crate::domain::{Chat, RunnerId};
 use crate::hints::{self, Listener};
 use crate::machine::Status;
 use crate::state::State;
+use crate::store::Acquired;
 
 /// How often a runner looks at its chat when no hint comes.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Why a turn is stopped. The causes are kept apart: only an interrupted turn keeps its partial answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// Its user asked for it.
-    Interrupted,
-    /// The process ends: another worker goes on.
-    Shutdown,
-    /// The lease is somebody else's: nothing may be written any more.
-    LeaseLost,
-}
-
-/// Stops a turn from outside of it; the first cause counts.
-#[derive(Debug, Clone)]
-pub(crate) struct Cancel(Arc<watch::Sender<Option<Cause>>>);
-
-impl Cancel {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(None)))
-    }
-
-    pub(crate) fn cancel(&self, cause: Cause) {
-        self.0.send_if_modified(|current| {
-            let first = current.is_none();
-            current.get_or_insert(cause);
-            first
-        });
-    }
-
-    async fn cancelled(&self) -> Cause {
-        let mut cause = self.0.subscribe();
-        match cause.wait_for(Option::is_some).await {
-            Ok(cause) => cause.unwrap_or(Cause::LeaseLost),
-            Err(_) => Cause::LeaseLost,
-        }
-    }
-}
-
-/// Watches one chat for its runner.
-pub(crate) struct Control {
+/// Watches one chat for its runner. A hint only makes it look: what counts is the database, read
+/// under the runner's own name, so that nothing which concerned an earlier lease ends this one.
+pub(super) struct Control {
     state: Arc<State>,
-    chat: ChatId,
     runner: RunnerId,
     cancel: Cancel,
     hints: Listener,
     poll: Interval,
-    /// A hint was heard and the database not looked at yet. It outlives the future that heard it.
+    chat: Chat,
+    /// The chat is to be looked at. It outlives the future that found this out.
     look: bool,
 }
 
 impl Control {
-    pub(crate) async fn new(state: Arc<State>, chat: ChatId, runner: RunnerId, cancel: Cancel) -> Self {
-        let hints = Listener::open(&state.bus, hints::about(chat)).await;
+    /// Listens first; what changed between the lease and that is found by the first look.
+    pub(super) async fn open(state: Arc<State>, acquired: &Acquired, cancel: Cancel) -> Self {
+        let chat = acquired.chat.clone();
+        let hints = Listener::open(&state.bus, hints::about(chat.id)).await;
         let mut poll = tokio::time::interval(POLL_INTERVAL);
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         poll.reset();
-        Self { state, chat, runner, cancel, hints, poll, look: false }
+        Self { state, runner: acquired.lease.runner_id, cancel, hints, poll, chat, look: true }
     }
 
-    /// Waits until the turn has to stop. A hint or the poll only makes it look: what counts is the database.
-    pub(crate) async fn stopped(&mut self) -> Cause {
+    /// Waits until the turn has to stop.
+    pub(super) async fn stopped(&mut self) -> Cause {
         loop {
-            if self.look {
-                // A read that fails is made again at the next poll.
-                let read = self.state.store.get(self.chat).await;
-                self.look = false;
-                if let Ok(Some(chat)) = read
-                    && let Some(cause) = self.cause(&chat)
-                {
-                    return cause;
-                }
+            if self.look
+                && let Some(cause) = self.look().await
+            {
+                return cause;
             }
             self.look = tokio::select! {
-                cause = self.cancel.cancelled() => return cause,
-                hint = self.hints.next() => self.concerns_us(&hint),
+                cause = told(&self.cancel, &self.state) => return cause,
+                hint = self.hints.next() => self.is_news(&hint),
                 _ = self.poll.tick() => true,
             };
         }
     }
 
-    /// Most hints are about what this runner did itself.
-    fn concerns_us(&self, hint: &Hint) -> bool {
+    async fn look(&mut self) -> Option<Cause> {
+        let read = tokio::select! {
+            biased;
+            cause = told(&self.cancel, &self.state) => return Some(cause),
+            read = self.state.store.get(self.chat.id) => read,
+        };
+        self.look = false;
+        // A read that fails is made again at the next poll.
+        let chat = read.ok().flatten()?;
+        let cause = self.cause(&chat);
+        if chat.versions.snapshot > self.chat.versions.snapshot {
+            self.chat = chat;
+        }
+        cause
+    }
+
+    /// False for hints of the past, and for those about what this runner did itself.
+    fn is_news(&self, hint: &Hint) -> bool {
         let Hint::Message { payload, .. } = hint else { return true };
         let Some(changed) = hints::read_changed(payload) else { return false };
-        let ours = changed.runner_id == self.runner.to_string();
-        !ours || changed.status == i32::from(crate::convert::status(Status::Interrupting))
+        let newer = changed.snapshot_version > self.chat.versions.snapshot;
+        newer && !self.is_our_own(&changed)
+    }
+
+    fn is_our_own(&self, changed: &ChatChanged) -> bool {
+        let stopped = changed.status == i32::from(convert::status(Status::Interrupting));
+        changed.runner_id == self.runner.to_string() && !stopped
     }
 
     fn cause(&self, chat: &Chat) -> Option<Cause> {
-        if chat.lease.is_none_or(|lease| lease.runner_id != self.runner) {
-            return Some(Cause::LeaseLost);
+        match chat.lease {
+            Some(lease) if lease.runner_id == self.runner => {
+                (chat.status == Status::Interrupting).then_some(Cause::Interrupted)
+            }
+            Some(_) => Some(Cause::OwnershipLost),
+            // An edit takes the lease away and leaves the chat running.
+            None if chat.status.needs_worker() => Some(Cause::OwnershipLost),
+            // The turn ended, as a rule by its own hand: it is about to return.
+            None => None,
         }
-        (chat.status == Status::Interrupting).then_some(Cause::Interrupted)
+    }
+}
+
+/// Waits for a word from this process.
+async fn told(cancel: &Cancel, state: &State) -> Cause {
+    tokio::select! {
+        biased;
+        cause = cancel.cancelled() => cause,
+        () = state.tasks.shutdown().soft().cancelled() => Cause::Shutdown,
     }
 }

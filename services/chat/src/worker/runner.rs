@@ -6,20 +6,25 @@ use std::time::Duration;
 use chatmesh_core::Backoff;
 use chatmesh_db::DbError;
 use chatmesh_proto::common::v1::{ErrorKind, GenerationError};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tracing::{Instrument as _, debug, info_span, warn};
+use tracing::{Instrument as _, debug, info, info_span, warn};
 
-use super::control::{Cancel, Cause, Control};
-use crate::domain::Chat;
+use super::RunTurn;
+use super::cancel::{Cancel, Cause};
+use super::control::Control;
+use crate::domain::{Chat, RunnerId};
 use crate::machine::{Rejected, Status};
 use crate::state::State;
 use crate::store::{Acquired, Fence, StoreError};
-use crate::turn::{Answer, Partial, StopReason, Turn};
+use crate::turn::{Answer, Partial, StopReason};
 
-pub(crate) struct Runner {
-    state: Arc<State>,
-    acquired: Acquired,
-    cancel: Cancel,
+pub(super) struct Runner {
+    pub(super) state: Arc<State>,
+    pub(super) turns: Arc<dyn RunTurn>,
+    pub(super) hand_overs: Arc<Semaphore>,
+    pub(super) acquired: Acquired,
+    pub(super) cancel: Cancel,
 }
 
 /// How a stretch of work ended.
@@ -31,64 +36,73 @@ enum Ended {
 }
 
 impl Runner {
-    pub(crate) fn new(state: Arc<State>, acquired: Acquired, cancel: Cancel) -> Self {
-        Self { state, acquired, cancel }
-    }
-
-    pub(crate) async fn run(&self) {
-        let runner = self.acquired.lease.runner_id;
-        let id = self.acquired.chat.id;
+    pub(super) async fn run(&self) {
+        let mut control = Control::open(Arc::clone(&self.state), &self.acquired, self.cancel.clone()).await;
         let mut chat = self.acquired.chat.clone();
-        let mut control = Control::new(Arc::clone(&self.state), id, runner, self.cancel.clone()).await;
         let mut partial = Partial::default();
-        loop {
+        while self.holds(&chat) {
             let next = match chat.status {
-                Status::Running => match self.work(&chat, &mut control, &mut partial).await {
+                Status::Running => match self.turn(&chat, &mut control, &mut partial).await {
                     Ended::Went(result) => *result,
                     Ended::Stopped(Cause::Interrupted) => self.reread(&chat).await,
+                    Ended::Stopped(Cause::Deadline) => self.time_out(&chat, &mut partial).await,
                     Ended::Stopped(Cause::Shutdown) => return self.abandon(&chat).await,
-                    Ended::Stopped(Cause::LeaseLost) => return,
+                    Ended::Stopped(Cause::OwnershipLost) => return,
                 },
                 Status::Interrupting => self.finish_interruption(&chat, &mut partial).await,
                 Status::Waiting | Status::Error | Status::RequiresAction => return,
             };
-            // What is stored contradicts itself: asking the model again would not mend that.
-            if matches!(next, Err(StoreError::Rejected(Rejected::Invalid))) {
-                return self.give_up(&self.reread(&chat).await.unwrap_or(chat)).await;
-            }
-            // The history may have gone on: then the chat is looked at again.
-            let next = match next {
-                Err(StoreError::LeaseLost | StoreError::Rejected(_)) => self.reread(&chat).await,
-                other => other,
-            };
-            match next {
-                // Nothing can be done with the chat as it is: doing it again would be no better.
-                Ok(fresh) if fresh == chat && fresh.status == Status::Running => return self.give_up(&chat).await,
-                Ok(fresh) if fresh.lease.is_none_or(|lease| lease.runner_id == runner) => chat = fresh,
-                Ok(_) | Err(StoreError::LeaseLost | StoreError::NotFound) => return,
-                Err(error) => {
-                    // Whoever acquires the chat when this lease has expired goes on from the last commit.
-                    warn!(chat = %id, %error, "giving a chat up");
-                    return;
-                }
-            }
-            if chat.lease.is_none() {
-                return;
+            match self.go_on(&chat, next).await {
+                Some(fresh) => chat = fresh,
+                None => return,
             }
         }
     }
 
-    async fn work(&self, chat: &Chat, control: &mut Control, partial: &mut Partial) -> Ended {
+    /// The chat to go on with. `None` where there is nothing more to do for this runner.
+    async fn go_on(&self, chat: &Chat, next: Result<Chat, StoreError>) -> Option<Chat> {
+        let next = match next {
+            // The history may have gone on: then the chat is looked at again.
+            Err(StoreError::LeaseLost) => self.reread(chat).await,
+            Err(StoreError::Rejected(rejected)) if rejected != Rejected::Invalid => self.reread(chat).await,
+            other => other,
+        };
+        match next {
+            // Nothing can be done with the chat as it is: doing it again would be no better.
+            Ok(fresh) if fresh == *chat && fresh.status == Status::Running => self.give_up(chat).await,
+            Ok(fresh) => return Some(fresh),
+            // What is stored contradicts itself: asking the model again would not mend that.
+            Err(StoreError::Rejected(_) | StoreError::Database(DbError::Inconsistent { .. })) => {
+                let fresh = self.reread(chat).await;
+                self.give_up(fresh.as_ref().unwrap_or(chat)).await;
+            }
+            Err(StoreError::LeaseLost | StoreError::NotFound) => {}
+            Err(error) => {
+                warn!(chat = %chat.id, %error, "giving a chat up");
+                // Otherwise the next heartbeat gives the lease back: not at once, because whoever
+                // acquired the chat would meet the same error.
+                if self.state.tasks.shutdown().soft().is_cancelled() {
+                    self.abandon(chat).await;
+                }
+            }
+        }
+        None
+    }
+
+    async fn turn(&self, chat: &Chat, control: &mut Control, partial: &mut Partial) -> Ended {
         let span = info_span!("chat.turn", gen_ai.conversation.id = %chat.id);
         if let Some(traceparent) = &chat.traceparent {
             chatmesh_rpc::trace::adopt_traceparent(&span, traceparent);
         }
-        let turn = Turn::new(Arc::clone(&self.state), chat.clone(), self.acquired.lease.runner_id);
+        let deadline = Instant::now() + self.state.config.max_turn_duration;
         tokio::select! {
             // Stopping comes first, so that a turn with quick steps can be stopped too.
             biased;
             cause = control.stopped() => Ended::Stopped(cause),
-            ended = Box::pin(turn.run(partial).instrument(span)) => Ended::Went(Box::new(ended)),
+            () = tokio::time::sleep_until(deadline) => Ended::Stopped(Cause::Deadline),
+            ended = self.turns.run(chat.clone(), self.name(), partial).instrument(span) => {
+                Ended::Went(Box::new(ended))
+            }
         }
     }
 
@@ -96,30 +110,56 @@ impl Runner {
         let history = chat.versions.history;
         if !partial.continues(history) {
             // Another runner said it: what it kept is all that there is.
-            let kept = self.state.store.kept_step(chat.id, history).await?;
+            let kept = self.persist(|| self.state.store.kept_step(chat.id, history)).await?;
             if let Some(kept) = kept {
                 partial.resume(history, &Answer::from_message(kept));
             }
         }
         let messages = std::mem::take(partial).into_stopped_messages(history, StopReason::Interrupted);
         let fence = self.fence(chat);
-        let finished = self
-            .persist(|| {
-                let (state, messages) = (Arc::clone(&self.state), messages.clone());
-                async move { state.store.finish_interruption(fence, messages, state.clock.now()).await }
-            })
-            .await?;
+        let finish = || self.state.store.finish_interruption(fence, messages.clone(), self.state.clock.now());
+        let finished = self.persist(finish).await?;
         self.state.hints.status_changed(&finished).await;
         Ok(finished)
     }
 
-    /// The runner panicked: the turn ends with an error that says so.
-    pub(crate) async fn crashed(&self) {
-        let chat = match self.state.store.get(self.acquired.chat.id).await {
-            Ok(Some(chat)) if chat.status == Status::Running => chat,
-            _ => return,
+    /// The turn took too long. What was said is kept.
+    async fn time_out(&self, chat: &Chat, partial: &mut Partial) -> Result<Chat, StoreError> {
+        let chat = self.reread(chat).await?;
+        if chat.status != Status::Running || !self.holds(&chat) {
+            return Ok(chat);
+        }
+        let limit = self.state.config.max_turn_duration;
+        info!(chat = %chat.id, ?limit, "the turn took too long");
+        let error = GenerationError {
+            message: format!(
+                "The turn took longer than {} seconds and was ended. Send a message to go on from here.",
+                limit.as_secs()
+            ),
+            kind: ErrorKind::Timeout.into(),
+            ..GenerationError::default()
         };
-        self.give_up(&chat).await;
+        let said = std::mem::take(partial).into_stopped_messages(chat.versions.history, StopReason::Failed);
+        let fence = self.fence(&chat);
+        let finish =
+            || self.state.store.finish_error(fence, said.clone(), error.clone(), self.state.clock.now());
+        let finished = self.persist(finish).await?;
+        self.state.hints.status_changed(&finished).await;
+        Ok(finished)
+    }
+
+    /// The runner panicked: the turn ends, with an error that says so.
+    pub(super) async fn crashed(&self) {
+        let Ok(chat) = self.reread(&self.acquired.chat).await else { return };
+        match chat.status {
+            Status::Running => self.give_up(&chat).await,
+            Status::Interrupting => {
+                let now = self.state.clock.now();
+                let finished = self.state.store.finish_interruption(self.fence(&chat), Vec::new(), now).await;
+                self.ended(&chat, finished).await;
+            }
+            Status::Waiting | Status::Error | Status::RequiresAction => {}
+        }
     }
 
     /// Ends a turn that cannot go on for a reason of the mesh's own.
@@ -131,29 +171,31 @@ impl Runner {
             ..GenerationError::default()
         };
         let now = self.state.clock.now();
-        match self.state.store.finish_error(self.fence(chat), Vec::new(), error, now).await {
+        let finished = self.state.store.finish_error(self.fence(chat), Vec::new(), error, now).await;
+        self.ended(chat, finished).await;
+    }
+
+    async fn ended(&self, chat: &Chat, finished: Result<Chat, StoreError>) {
+        match finished {
             Ok(chat) => self.state.hints.status_changed(&chat).await,
             Err(error) => warn!(chat = %chat.id, %error, "the turn could not be ended"),
         }
     }
 
+    /// Gives the lease back with the work undone, and says so, so that others take it up at once.
     async fn abandon(&self, chat: &Chat) {
-        let runner = self.acquired.lease.runner_id;
-        match self.state.store.abandon(chat.id, runner, self.state.clock.now()).await {
+        // Hundreds of turns end together with their process: the database is not asked for all at
+        // once. The semaphore is never closed.
+        let _turn = self.hand_overs.acquire().await;
+        let abandon = || self.state.leases.abandon(chat.id, self.name(), self.state.clock.now());
+        match self.persist(abandon).await {
             Ok(chat) => self.state.hints.changed(&chat).await,
             Err(error) => debug!(chat = %chat.id, %error, "lease not given back"),
         }
     }
 
     async fn reread(&self, chat: &Chat) -> Result<Chat, StoreError> {
-        let id = chat.id;
-        let fresh = self
-            .persist(|| {
-                let state = Arc::clone(&self.state);
-                async move { state.store.get(id).await }
-            })
-            .await?;
-        fresh.ok_or(StoreError::NotFound)
+        self.persist(|| self.state.store.get(chat.id)).await?.ok_or(StoreError::NotFound)
     }
 
     /// Tries again while the database is away, for as long as the lease is safely held.
@@ -174,7 +216,16 @@ impl Runner {
         }
     }
 
+    /// The lease under which this runner works.
+    fn name(&self) -> RunnerId {
+        self.acquired.lease.runner_id
+    }
+
+    fn holds(&self, chat: &Chat) -> bool {
+        chat.lease.is_some_and(|lease| lease.runner_id == self.name())
+    }
+
     fn fence(&self, chat: &Chat) -> Fence {
-        Fence { chat_id: chat.id, runner_id: self.acquired.lease.runner_id, history_version: chat.versions.history }
+        Fence { chat_id: chat.id, runner_id: self.name(), history_version: chat.versions.history }
     }
 }

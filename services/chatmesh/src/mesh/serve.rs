@@ -1,5 +1,6 @@
 //! One service, in a process of its own.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -43,7 +44,7 @@ pub(crate) async fn serve(config: Config, service: Service) -> anyhow::Result<bo
     let address = listener.address();
     let process = Process::new(&config.mesh.secret)?;
     let starting = process.readiness.expect("service");
-    let one = One { config: &config, process: &process, service };
+    let one = One { config: &config, process: &process, service, address };
     let db = one.database().await?;
     let router = one.build(db.as_ref()).await?;
     let router = process_routes(process.readiness.clone(), Arc::clone(&process.registry)).merge(router);
@@ -63,6 +64,7 @@ struct One<'a> {
     config: &'a Config,
     process: &'a Process,
     service: Service,
+    address: SocketAddr,
 }
 
 impl One<'_> {
@@ -148,7 +150,8 @@ impl One<'_> {
                     workspaces: self.peer(Service::Workspaces)?,
                 };
                 let metrics = self.process.metrics(ChatMetrics::register);
-                let config = self.config.chat.clone();
+                let mut config = self.config.chat.clone();
+                config.advertise_address = config.advertise_address.or_else(|| url_of(self.address));
                 let chat = chatmesh_chat::Service::build(config, self.deps(db).await?, neighbours, metrics).await?;
                 self.routes(&chat, self.peer(Service::Identity)?, Router::new()).await
             }
@@ -197,4 +200,9 @@ impl One<'_> {
         provisioner.start();
         Ok(Router::new())
     }
+}
+
+/// The URL at which others reach a port, where its address says so: one that listens everywhere does not.
+fn url_of(address: SocketAddr) -> Option<String> {
+    (!address.ip().is_unspecified()).then(|| format!("http://{address}"))
 }

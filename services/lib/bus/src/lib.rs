@@ -5,6 +5,8 @@
 mod memory;
 mod nats;
 mod subject;
+#[cfg(feature = "unreliable")]
+mod unreliable;
 
 use bytes::Bytes;
 pub use subject::{Filter, Subject};
@@ -48,6 +50,8 @@ pub struct Bus(Kind);
 enum Kind {
     Memory(MemoryBus),
     Nats(NatsBus),
+    #[cfg(feature = "unreliable")]
+    Unreliable(unreliable::UnreliableBus),
 }
 
 impl Bus {
@@ -55,6 +59,14 @@ impl Bus {
     #[must_use]
     pub fn memory() -> Self {
         Self(Kind::Memory(MemoryBus::new()))
+    }
+
+    /// A bus on top of `inner` that loses, doubles and reorders hints, each subscription in a way of its own
+    /// that follows from `seed` and the order in which they are made.
+    #[cfg(feature = "unreliable")]
+    #[must_use]
+    pub fn unreliable(inner: Self, seed: u64) -> Self {
+        Self(Kind::Unreliable(unreliable::UnreliableBus::new(inner, seed)))
     }
 
     /// Connects to the bus that `url` names: `memory:` or `nats://host:port`. A NATS server that
@@ -77,6 +89,8 @@ impl Bus {
         match &self.0 {
             Kind::Memory(bus) => bus.publish(subject, &payload),
             Kind::Nats(bus) => bus.publish(subject, payload).await,
+            #[cfg(feature = "unreliable")]
+            Kind::Unreliable(bus) => bus.publish(subject, payload).await,
         }
     }
 
@@ -88,6 +102,8 @@ impl Bus {
         match &self.0 {
             Kind::Memory(bus) => Ok(Subscription(Source::Memory(bus.subscribe(filter)))),
             Kind::Nats(bus) => Ok(Subscription(Source::Nats(Box::new(bus.subscribe(filter).await?)))),
+            #[cfg(feature = "unreliable")]
+            Kind::Unreliable(bus) => Ok(Subscription(Source::Unreliable(Box::new(bus.subscribe(filter).await?)))),
         }
     }
 }
@@ -100,6 +116,8 @@ pub struct Subscription(Source);
 enum Source {
     Memory(memory::MemorySubscription),
     Nats(Box<nats::NatsSubscription>),
+    #[cfg(feature = "unreliable")]
+    Unreliable(Box<unreliable::UnreliableSubscription>),
 }
 
 impl Subscription {
@@ -110,6 +128,8 @@ impl Subscription {
         match &mut self.0 {
             Source::Memory(subscription) => subscription.next().await,
             Source::Nats(subscription) => subscription.next().await,
+            #[cfg(feature = "unreliable")]
+            Source::Unreliable(subscription) => subscription.next().await,
         }
     }
 }

@@ -55,6 +55,12 @@ impl Peer {
         Self { transport, signer: None }
     }
 
+    /// Another server, called by the same caller: for processes that find each other while they run.
+    #[must_use]
+    pub fn redirected(&self, transport: Transport) -> Self {
+        Self { transport, signer: self.signer.clone() }
+    }
+
     fn prepare(&self, request: &mut Request<Body>) -> Result<(), BoxError> {
         trace::inject(request.headers_mut());
         deadline::write(request.headers_mut());

@@ -130,6 +130,12 @@ impl Recordings {
         self.of("openai-compatible", "/chat/completions")
     }
 
+    /// The sessions with OpenAI's Responses endpoint, Azure's among them.
+    pub fn openai_responses(&self) -> impl Iterator<Item = &Recording> {
+        let of_azure = self.of("azure", "/responses");
+        self.of("openai-responses", "/responses").chain(self.of("openai", "/responses")).chain(of_azure)
+    }
+
     fn of(&self, folder: &'static str, path_end: &'static str) -> impl Iterator<Item = &Recording> {
         self.sessions.iter().filter(move |recording| {
             recording.folder == folder
@@ -250,6 +256,7 @@ mod tests {
         };
         has_only(recordings.anthropic().collect(), "/messages");
         has_only(recordings.openai_chat().collect(), "/chat/completions");
+        has_only(recordings.openai_responses().collect(), "/responses");
         has_only(recordings.openai_compatible_chat().collect(), "/chat/completions");
     }
 }

@@ -1,12 +1,13 @@
 //! A simulated provider: an HTTP server that speaks the providers' own wire protocols.
 //!
-//! It answers `POST …/v1/messages` as Anthropic Messages and `POST …/chat/completions` as
-//! OpenAI Chat Completions, over HTTP/1.1 and HTTP/2 with prior knowledge, on one port.
+//! It answers `POST …/v1/messages` as Anthropic Messages, `POST …/chat/completions` as OpenAI
+//! Chat Completions and `POST …/responses` as OpenAI Responses, over HTTP/1.1 and HTTP/2 with prior knowledge, on one port.
 //! Answers come from [`Script`]s, chosen by the request's model, or byte for byte from
 //! recorded sessions. What a real provider refuses is refused.
 //!
 //! `GET /_simulator/stats` tells how long the simulator itself took, `GET
-//! /_simulator/journal` what it received, and `POST /_simulator/scripts` adds scripts.
+//! /_simulator/journal` what it received, `POST /_simulator/scripts` adds scripts, and `DELETE
+//! /_simulator/responses` forgets the answers that requests could continue.
 
 mod control;
 pub(crate) mod conversation;
@@ -19,6 +20,7 @@ mod refusal;
 mod replay;
 mod script;
 mod server;
+mod stored;
 mod validate;
 mod wire;
 
@@ -29,7 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use journal::{Journal, Outcome, ReceivedRequest, Stats};
-pub use script::{FailFirst, Fault, ResetReason, Script, ScriptedCall, Step, StepUsage};
+pub use script::{Case, FailFirst, Fault, ResetReason, Script, ScriptedCall, Step, StepUsage};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -114,6 +116,7 @@ struct Shared {
     chunks: playback::Chunks,
     library: library::Library,
     replay: replay::Replay,
+    stored: stored::Stored,
     journal: Journal,
 }
 
@@ -133,6 +136,7 @@ impl Simulator {
             chunks: playback::Chunks { size: config.chunk_size, delay: config.chunk_delay },
             library,
             replay,
+            stored: stored::Stored::default(),
             journal: Journal::new(config.journal_limit),
         });
         let listener = tokio::net::TcpListener::bind(config.listen).await?;
@@ -161,6 +165,11 @@ impl Simulator {
     /// Adds a script; it replaces one for the same model.
     pub fn add_script(&self, script: Script) {
         self.shared.library.add(script);
+    }
+
+    /// Forgets the answers that requests could continue, as a provider does after some time.
+    pub fn forget_responses(&self) {
+        self.shared.stored.forget();
     }
 
     /// What was received so far.

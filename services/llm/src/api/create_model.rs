@@ -3,7 +3,7 @@ use chatmesh_proto::llm::v1 as pb;
 use chatmesh_rpc::Caller;
 
 use crate::Error;
-use crate::domain::{Model, ModelId, Reference, check_model_name, check_options};
+use crate::domain::{Model, ModelId, Reference, check_model_name, check_options, check_threshold};
 use crate::state::State;
 use crate::store::Inserted;
 
@@ -22,6 +22,7 @@ pub(super) async fn create_model(
     }
     let options = request.options.unwrap_or_default();
     check_options(&options, &mut violations);
+    check_threshold(request.compaction_threshold_percent, &mut violations);
     let request_id = violations.optional_id("request_id", &request.request_id);
     violations.require(!request.provider.is_empty(), "provider", "must be the name or identifier of a provider");
     violations.finish(Some(()))?;
@@ -43,6 +44,7 @@ pub(super) async fn create_model(
         is_default: request.is_default,
         enabled: true,
         options,
+        compaction_threshold_percent: request.compaction_threshold_percent,
         created_at: now,
         updated_at: now,
     };

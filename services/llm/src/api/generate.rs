@@ -16,6 +16,7 @@ pub(super) async fn generate(state: &State, caller: Caller, request: pb::Generat
     let model = find_model(state, &request.model).await?;
     let provider = find_provider(state, &model.provider_id.to_string()).await?;
     let key = provider.sealed_api_key.as_deref();
+    let compaction_threshold_percent = model.compaction_threshold();
     let target = Target {
         provider_type: provider.provider_type,
         display_name: String::new(),
@@ -24,6 +25,7 @@ pub(super) async fn generate(state: &State, caller: Caller, request: pb::Generat
         model: model.model,
         model_name: model.name,
         context_limit: model.context_limit,
+        compaction_threshold_percent,
         options: model.options,
     };
     if !provider.enabled || !model.enabled {

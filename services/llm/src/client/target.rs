@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::classify::{Classifier, Failure, provider_name};
-use crate::codec::ResponseContext;
+use crate::codec::{Prices, ResponseContext};
 
 /// A model with everything that is needed to call it.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +27,8 @@ pub struct Target {
     pub model_name: String,
     /// The model's context limit in tokens; 0 where it is not known.
     pub context_limit: u32,
+    /// At how many percent of it a conversation is compacted.
+    pub compaction_threshold_percent: u32,
     /// How the model is called.
     pub options: ModelOptions,
 }
@@ -47,7 +49,10 @@ impl Target {
             model: self.model.clone(),
             model_name: self.model_name.clone(),
             context_limit: self.context_limit,
+            compaction_threshold_percent: self.compaction_threshold_percent,
+            prices: Prices::of(&self.options),
             used_call_ids,
+            ..ResponseContext::default()
         }
     }
 }

@@ -41,6 +41,20 @@ impl OpenPart {
         }
     }
 
+    /// Takes the whole text, which decides. Returns whether the pieces had said the same.
+    pub(crate) fn settle(&mut self, whole: &str, out: &mut Vec<Event>) -> bool {
+        match whole.strip_prefix(self.text.as_str()) {
+            Some(rest) => {
+                self.append(rest, out);
+                true
+            }
+            None => {
+                whole.clone_into(&mut self.text);
+                false
+            }
+        }
+    }
+
     /// Completes the part.
     pub(crate) fn close(self, out: &mut Vec<Event>) {
         let index = self.index;
@@ -104,6 +118,11 @@ impl Assembly {
         &self.context.classifier
     }
 
+    /// The provider says that it does not keep the answer, whatever it was asked.
+    pub(crate) fn forget_kept(&mut self) {
+        self.context.kept.answer = false;
+    }
+
     /// The provider accepted the call. Only the first time counts.
     pub(crate) fn start(&mut self, response_id: &str, model: &str, out: &mut Vec<Event>) {
         if std::mem::replace(&mut self.started, true) {
@@ -116,6 +135,9 @@ impl Assembly {
             model_name: self.context.model_name.clone(),
             provider: self.context.classifier.provider().to_owned(),
             context_limit: self.context.context_limit,
+            response_stored: self.context.kept.answer && !response_id.is_empty(),
+            compaction_threshold_percent: self.context.compaction_threshold_percent,
+            chained: self.context.kept.continued,
         }));
     }
 
@@ -144,7 +166,7 @@ impl Assembly {
             Body::ToolCall(it) => Body::ToolCall(ToolCall { args: String::new(), ..it.clone() }),
             Body::ToolResult(it) => Body::ToolResult(ToolResult { result: String::new(), ..it.clone() }),
             Body::File(it) => Body::File(File { data: bytes::Bytes::new(), ..it.clone() }),
-            Body::Source(_) | Body::FileReference(_) => body.clone(),
+            Body::Source(_) | Body::FileReference(_) | Body::ContextFile(_) | Body::Skill(_) => body.clone(),
         };
         let index = self.announce(announced, out);
         out.push(Event::PartFinished(PartFinished { index, part: Some(part) }));
@@ -178,9 +200,10 @@ impl Assembly {
     }
 
     /// Ends the answer. Only the first end counts.
-    pub(crate) fn finish(&mut self, finish: Finish, out: &mut Vec<Event>) {
+    pub(crate) fn finish(&mut self, mut finish: Finish, out: &mut Vec<Event>) {
         if !std::mem::replace(&mut self.ended, true) {
             self.start("", "", out);
+            finish.cost_micros = finish.usage.as_ref().and_then(|usage| self.context.prices.cost(usage));
             out.push(Event::Finish(finish));
         }
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
-use chatmesh_proto::common::v1::{File, FileReference};
+use chatmesh_proto::common::v1::{ContextFile, File, FileReference, Skill};
 use serde::{Serialize, Serializer};
 
 /// A file by what a protocol can do with it.
@@ -75,6 +75,17 @@ pub(super) fn reference_text(reference: &FileReference) -> String {
         return format!("[See `{file_name}`, lines {start_line} to {end_line}.]");
     }
     format!("`{file_name}`, lines {start_line} to {end_line}:\n\n{content}")
+}
+
+/// An instruction file, as a model reads it; `None` where its text is not there.
+pub(super) fn context_file_text(file: &ContextFile) -> Option<String> {
+    let is_empty = file.content.trim().is_empty();
+    (!is_empty).then(|| format!("Instructions from `{}`:\n\n{}", file.path, file.content))
+}
+
+/// A skill, as a model is told of it.
+pub(super) fn skill_text(skill: &Skill) -> String {
+    format!("[The skill `{}` is available: {}]", skill.name, skill.description)
 }
 
 /// A title that Anthropic accepts for documents: letters, digits, spaces, `-`, brackets.

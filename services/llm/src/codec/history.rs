@@ -8,7 +8,7 @@ use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::{Part, Role, ToolResult};
 use chatmesh_proto::llm::v1::{PromptMessage, Warning};
 
-use super::attachment::reference_text;
+use super::attachment::{context_file_text, reference_text, skill_text};
 use super::call_ids::{CallIds, sanitize};
 use super::json::string_of;
 use super::metadata;
@@ -74,10 +74,14 @@ pub(super) struct Policy {
 }
 
 /// Orders a conversation. What was repaired or left out is said in `warnings`.
-pub(super) fn arrange<'a>(messages: &'a [PromptMessage], policy: Policy, warnings: &mut Vec<Warning>) -> Vec<Turn<'a>> {
+pub(super) fn arrange<'a>(
+    messages: impl IntoIterator<Item = &'a PromptMessage>,
+    policy: Policy,
+    warnings: &mut Vec<Warning>,
+) -> Vec<Turn<'a>> {
     let mut arranger = Arranger {
         policy,
-        turns: Vec::with_capacity(messages.len()),
+        turns: Vec::new(),
         open: HashMap::new(),
         ids: CallIds::default(),
         warnings,
@@ -118,8 +122,8 @@ impl<'a> Arranger<'a, '_> {
         for part in parts {
             match &part.body {
                 Some(Body::ToolResult(result)) => self.take_result(result),
-                Some(Body::Text(_) | Body::File(_) | Body::FileReference(_)) => said.push(part),
-                _ => {}
+                Some(Body::Reasoning(_) | Body::ToolCall(_) | Body::Source(_)) | None => {}
+                Some(_) => said.push(part),
             }
         }
         if !said.is_empty() {
@@ -235,6 +239,8 @@ pub(super) fn plain_text(part: &Part) -> Option<Cow<'_, str>> {
         Some(Body::Text(text)) if text.trim().is_empty() => None,
         Some(Body::Text(text)) => Some(Cow::Borrowed(text)),
         Some(Body::FileReference(reference)) => Some(Cow::Owned(reference_text(reference))),
+        Some(Body::ContextFile(file)) => context_file_text(file).map(Cow::Owned),
+        Some(Body::Skill(skill)) => Some(Cow::Owned(skill_text(skill))),
         _ => None,
     }
 }

@@ -134,6 +134,8 @@ pub(crate) fn line(part: &Part) -> String {
         Body::Source(it) => format!("source {} {}", it.url, it.title),
         Body::File(it) => format!("file {}", it.name),
         Body::FileReference(it) => format!("lines {}", it.file_name),
+        Body::ContextFile(it) => format!("instructions {}", it.path),
+        Body::Skill(it) => format!("skill {}", it.name),
     }
 }
 

@@ -139,7 +139,8 @@ pub(super) fn prompt_chars(request: &GenerateRequest) -> usize {
             Some(Body::ToolCall(call)) => call.args.len(),
             Some(Body::ToolResult(result)) => result.result.len(),
             Some(Body::FileReference(reference)) => reference.content.len(),
-            Some(Body::File(_) | Body::Source(_)) | None => 0,
+            Some(Body::ContextFile(file)) => file.content.len(),
+            Some(Body::File(_) | Body::Source(_) | Body::Skill(_)) | None => 0,
         })
         .sum();
     let offered: usize = request.tools.iter().map(|tool| tool.description.len() + tool.input_schema.len()).sum();

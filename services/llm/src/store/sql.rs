@@ -19,8 +19,8 @@ macro_rules! model_select {
     ($rest:literal) => {
         concat!(
             "SELECT models.id, models.name, models.provider_id, providers.name AS provider, models.model, \
-             models.context_limit, models.is_default, models.enabled, models.options, models.created_at, \
-             models.updated_at FROM models JOIN providers ON providers.id = models.provider_id ",
+             models.context_limit, models.is_default, models.enabled, models.options, \
+             models.compaction_threshold_percent, models.created_at, models.updated_at FROM models JOIN providers ON providers.id = models.provider_id ",
             $rest
         )
     };
@@ -49,7 +49,8 @@ const DELETE_PROVIDER: Sql =
 const LOCK_MODELS: Sql = Sql::split("LOCK TABLE models IN SHARE ROW EXCLUSIVE MODE", "SELECT 1");
 const INSERT_MODEL: Sql = Sql::portable(
     "INSERT INTO models (id, name, provider_id, model, context_limit, is_default, enabled, options, request_id, \
-     created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
+     created_at, updated_at, compaction_threshold_percent) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
 );
 const GET_MODEL: Sql = Sql::portable(model_select!("WHERE models.id = $1"));
 const FIND_MODEL_BY_NAME: Sql = Sql::portable(model_select!("WHERE models.name = $1"));
@@ -167,7 +168,8 @@ impl LlmStore for SqlLlmStore {
             model.options.encode_to_vec(),
             request_id,
             model.created_at,
-            model.updated_at
+            model.updated_at,
+            model.compaction_threshold_percent
         ];
         if tx.execute(INSERT_MODEL, row).await? == 1 {
             tx.commit().await?;
@@ -246,6 +248,7 @@ impl FromRow for Model {
             is_default: row.get("is_default")?,
             enabled: row.get("enabled")?,
             options: ModelOptions::decode(&*options).map_err(|error| DbError::inconsistent("options", error))?,
+            compaction_threshold_percent: row.u32_or_null("compaction_threshold_percent")?,
             created_at: row.get("created_at")?,
             updated_at: row.get("updated_at")?,
         })

@@ -1,6 +1,8 @@
 //! What the tests stand on: processes that end with their test, and a client that checks what it reads.
 
 mod api;
+mod audit;
+mod balancer;
 mod binaries;
 mod cluster;
 mod deadline;
@@ -8,21 +10,30 @@ mod events;
 mod follower;
 mod history;
 mod live;
+mod patient;
+mod plan;
 mod ports;
 mod process;
 mod sandbox;
 mod scripts;
+mod servers;
+mod stored;
 mod up;
 
 use std::path::PathBuf;
 
 pub(crate) use api::{Api, text};
-pub(crate) use cluster::{Cluster, Databases, SERVICES, Servers};
-pub(crate) use deadline::{LONG, file_appears};
+pub(crate) use audit::{Audit, Turn};
+pub(crate) use cluster::Cluster;
+pub(crate) use deadline::{LONG, eventually, file_appears};
 pub(crate) use events::Events;
 pub(crate) use follower::Follower;
 pub(crate) use history::History;
-pub(crate) use scripts::{Model, simulator};
+pub(crate) use patient::{Patient, Tally};
+pub(crate) use plan::{CHAT_REPLICAS, Databases, Layout, SERVICES};
+pub(crate) use scripts::{Model, STEPS, simulator};
+pub(crate) use servers::{Nats, Postgres, Servers, open};
+pub(crate) use stored::Stored;
 pub(crate) use up::Up;
 
 /// A running mesh, however it is made of processes.

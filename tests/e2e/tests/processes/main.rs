@@ -10,3 +10,4 @@ mod conversation;
 mod crashes;
 mod harness;
 mod shutdown;
+mod storms;

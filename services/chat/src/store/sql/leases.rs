@@ -1,47 +1,71 @@
 //! Who runs which chat.
 
+pub(super) mod statements;
+
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chatmesh_core::Timestamp;
-use chatmesh_db::{Db, DbError, values};
+use chatmesh_db::{DbError, FromRow, Row, Tx, values};
+use statements::{FORGET_HEARTBEATS, HAS_HEARTBEAT, HEARTBEAT, RUNNABLE};
 
-use super::rows::{HeldRow, IdRow};
-use super::statements::{FORGET_HEARTBEATS, HAS_HEARTBEAT, HEARTBEAT, RUNNABLE};
+use super::SqlChatStore;
+use super::rows::HeldRow;
 use super::writes::{self, Change, Guard};
-use crate::domain::{ChatId, Lease, RunnerId, WorkerId};
+use crate::domain::{Chat, ChatId, Lease, RunnerId, WorkerId};
 use crate::machine::Operation;
-use crate::store::{Acquired, StoreError};
+use crate::store::{Acquired, LeaseStore, Pool, Room, Runnable, StoreError};
 
-pub(super) async fn acquire(
-    db: &Db,
-    worker_id: WorkerId,
-    runners: &[RunnerId],
-    now: Timestamp,
-    stale_after: Duration,
-) -> Result<Vec<Acquired>, StoreError> {
-    let limit = u32::try_from(runners.len()).unwrap_or(u32::MAX);
-    let alive_since = now - stale_after;
-    let candidates: Vec<IdRow> = db.fetch_all(RUNNABLE, values![alive_since, limit]).await?;
-    let mut acquired = Vec::with_capacity(candidates.len());
-    for (IdRow(id), runner_id) in candidates.into_iter().zip(runners) {
-        let lease = Lease { worker_id, runner_id: *runner_id };
-        let guard = Guard::Unleased { alive_since };
-        let change = Change { lease: Some(lease), ..Change::default() };
-        match writes::operate(db, id, Operation::Acquire, guard, change, now).await {
-            Ok(done) => acquired.push(Acquired { chat: done.chat, lease }),
-            // A rival was faster, or the turn was stopped meanwhile.
-            Err(StoreError::LeaseLost | StoreError::Rejected(_) | StoreError::NotFound) => {}
-            Err(error) if acquired.is_empty() => return Err(error),
-            // What was leased so far must be run; the rest is tried again.
-            Err(_) => break,
-        }
+impl FromRow for Runnable {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        let pool = if row.get("is_subagent")? { Pool::Subagents } else { Pool::Roots };
+        Ok(Self { chat_id: row.id("id")?, pool, waiting: row.u32("number_waiting")? })
     }
-    Ok(acquired)
+}
+
+#[async_trait]
+impl LeaseStore for SqlChatStore {
+    async fn runnable(
+        &self,
+        limit: Room,
+        now: Timestamp,
+        stale_after: Duration,
+    ) -> Result<Vec<Runnable>, StoreError> {
+        Ok(self.db.fetch_all(RUNNABLE, values![now - stale_after, limit.roots, limit.subagents]).await?)
+    }
+
+    async fn acquire(
+        &self,
+        chat: ChatId,
+        lease: Lease,
+        now: Timestamp,
+        stale_after: Duration,
+    ) -> Result<Acquired, StoreError> {
+        let guard = Guard::Unleased { alive_since: now - stale_after };
+        let change = Change { lease: Some(lease), ..Change::default() };
+        let done = writes::operate(&self.db, chat, Operation::Acquire, guard, change, now).await?;
+        Ok(Acquired { chat: done.chat, lease })
+    }
+
+    async fn heartbeat(&self, worker: WorkerId, now: Timestamp) -> Result<Vec<(ChatId, RunnerId)>, StoreError> {
+        let rows: Vec<HeldRow> = self.db.fetch_all(HEARTBEAT, values![worker.0, now]).await?;
+        Ok(rows.into_iter().map(|HeldRow(chat, runner)| (chat, runner)).collect())
+    }
+
+    async fn abandon(&self, chat: ChatId, runner: RunnerId, now: Timestamp) -> Result<Chat, StoreError> {
+        let guard = Guard::Lease(runner);
+        Ok(writes::operate(&self.db, chat, Operation::Abandon, guard, Change::default(), now).await?.chat)
+    }
+
+    async fn forget_leases(&self) -> Result<(), StoreError> {
+        self.db.execute(FORGET_HEARTBEATS, values![]).await?;
+        Ok(())
+    }
 }
 
 /// True where someone renewed the lease lately.
 pub(super) async fn is_alive(
-    tx: &mut chatmesh_db::Tx,
+    tx: &mut Tx,
     chat: ChatId,
     lease: Lease,
     alive_since: Timestamp,
@@ -49,18 +73,4 @@ pub(super) async fn is_alive(
     let row: Option<HeldRow> =
         tx.fetch_optional(HAS_HEARTBEAT, values![chat.0, lease.runner_id.0, alive_since]).await?;
     Ok(row.is_some())
-}
-
-pub(super) async fn heartbeat(
-    db: &Db,
-    worker: WorkerId,
-    now: Timestamp,
-) -> Result<Vec<(ChatId, RunnerId)>, StoreError> {
-    let rows: Vec<HeldRow> = db.fetch_all(HEARTBEAT, values![worker.0, now]).await?;
-    Ok(rows.into_iter().map(|HeldRow(chat, runner)| (chat, runner)).collect())
-}
-
-pub(super) async fn forget(db: &Db) -> Result<(), StoreError> {
-    db.execute(FORGET_HEARTBEATS, values![]).await?;
-    Ok(())
 }

@@ -1,12 +1,12 @@
 //! What is only read.
 
-use chatmesh_core::{Timestamp, Uuid};
+use chatmesh_core::Timestamp;
 use chatmesh_db::{Db, values};
-use chatmesh_rpc::UserId;
+use chatmesh_proto::common::v1::ToolDefinition;
 
-use super::rows::StepRow;
+use super::rows::{IdRow, StepRow, ToolsRow};
 use super::statements::{
-    GET_CHAT, KEPT_STEP, LIST_CHATS, LIST_MESSAGES_DOWN, LIST_MESSAGES_UP, LIST_QUEUED, MESSAGES_AFTER,
+    EXPIRED_ACTIONS, GET_CHAT, GET_TOOLS, KEPT_STEP, LIST_MESSAGES_DOWN, LIST_MESSAGES_UP, LIST_QUEUED, MESSAGES_AFTER,
     MESSAGES_CHANGED, PROMPT_MESSAGES,
 };
 use crate::domain::{Chat, ChatId, Message, NewMessage};
@@ -14,16 +14,6 @@ use crate::store::{Since, Snapshot, StoreError};
 
 pub(super) async fn get(db: &Db, id: ChatId) -> Result<Option<Chat>, StoreError> {
     Ok(db.fetch_optional(GET_CHAT, values![id.0]).await?)
-}
-
-pub(super) async fn list(
-    db: &Db,
-    owner: UserId,
-    after: Option<(Timestamp, ChatId)>,
-    limit: u32,
-) -> Result<Vec<Chat>, StoreError> {
-    let (time, id) = after.unzip();
-    Ok(db.fetch_all(LIST_CHATS, values![owner.0, time, id.map(Uuid::from), limit]).await?)
 }
 
 pub(super) async fn list_messages(
@@ -69,4 +59,14 @@ pub(super) async fn snapshot(db: &Db, id: ChatId, since: Since) -> Result<Option
     let queue = if queue_changed { Some(tx.fetch_all(LIST_QUEUED, values![id.0]).await?) } else { None };
     tx.commit().await?;
     Ok(Some(Snapshot { chat, messages, queue }))
+}
+
+pub(super) async fn expired_actions(db: &Db, now: Timestamp, limit: u32) -> Result<Vec<ChatId>, StoreError> {
+    let rows: Vec<IdRow> = db.fetch_all(EXPIRED_ACTIONS, values![now, limit]).await?;
+    Ok(rows.into_iter().map(|IdRow(id)| id).collect())
+}
+
+pub(super) async fn dynamic_tools(db: &Db, chat: ChatId) -> Result<Vec<ToolDefinition>, StoreError> {
+    let row: Option<ToolsRow> = db.fetch_optional(GET_TOOLS, values![chat.0]).await?;
+    Ok(row.map(|ToolsRow(tools)| tools).unwrap_or_default())
 }

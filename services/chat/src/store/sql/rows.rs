@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chatmesh_core::Uuid;
 use chatmesh_db::{DbError, FromRow, Row};
 use chatmesh_proto::chat::v1 as pb;
-use chatmesh_proto::common::v1::{FinishReason, Part, Role, Usage};
+use chatmesh_proto::common::v1::{FinishReason, Part, Role, ToolDefinition, Usage};
 use prost::Message as _;
 
 use crate::domain::{Chat, ChatId, Lease, Message, NewMessage, QueuedMessage, RunnerId, Versions, Visibility};
@@ -25,6 +25,9 @@ impl FromRow for Chat {
             workspace_id: row.get("workspace_id")?,
             system_prompt: row.get("system_prompt")?,
             labels: decode_labels(&row.get::<String>("labels")?)?,
+            parent_id: row.id_or_null("parent_chat_id")?,
+            root_id: row.id_or_null("root_chat_id")?,
+            pin_order: row.u32("pin_order")?,
             lease: worker.zip(runner).map(|(worker_id, runner_id)| Lease { worker_id, runner_id }),
             last_error: decode_optional(row, "last_error")?,
             retry_state: decode_optional(row, "retry_state")?,
@@ -35,7 +38,11 @@ impl FromRow for Chat {
                 retry_state: row.u32("retry_state_version")?,
                 generation_attempt: row.u32("generation_attempt")?,
             },
+            action_deadline_at: row.get("requires_action_deadline_at")?,
+            compaction_requested_at: row.get("compaction_requested_at")?,
             last_message_id: row.u32("last_message_id")?,
+            last_assistant_message_id: row.u32("last_assistant_message_id")?,
+            last_read_message_id: row.u32("last_read_message_id")?,
             last_queued_id: row.u32("last_queued_id")?,
             queued_count: row.u32("queued_count")?,
             traceparent: row.get("traceparent")?,
@@ -60,6 +67,9 @@ impl FromRow for Message {
                 .map(|reason| i32::try_from(reason).unwrap_or_default())
                 .map(|reason| FinishReason::try_from(reason).unwrap_or(FinishReason::Other)),
             runtime_ms: row.u32_or_null("runtime_ms")?,
+            cost_micros: row.u32_or_null("total_cost_micros")?,
+            provider_response_id: row.get("provider_response_id")?,
+            compressed: row.get("compressed")?,
             request_id: row.get("request_id")?,
         };
         Ok(Self {
@@ -82,6 +92,7 @@ impl FromRow for QueuedMessage {
             model: row.get("model")?,
             created_by: row.id("created_by")?,
             request_id: row.get("request_id")?,
+            traceparent: row.get("traceparent")?,
             created_at: row.get("created_at")?,
         })
     }
@@ -93,6 +104,15 @@ pub(super) struct IdRow(pub(super) ChatId);
 impl FromRow for IdRow {
     fn from_row(row: &Row) -> Result<Self, DbError> {
         row.id("id").map(Self)
+    }
+}
+
+/// The number of a message alone.
+pub(super) struct NumberRow(pub(super) u32);
+
+impl FromRow for NumberRow {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        row.u32("id").map(Self)
     }
 }
 
@@ -111,42 +131,59 @@ pub(super) struct StepRow(pub(super) NewMessage);
 impl FromRow for StepRow {
     fn from_row(row: &Row) -> Result<Self, DbError> {
         let bytes = row.get::<Vec<u8>>("answer")?;
-        let message = pb::Message::decode(&*bytes).map_err(|error| DbError::inconsistent("answer", error))?;
-        let finish_reason = message.finish_reason();
-        let mut answer = NewMessage::new(Role::Assistant, message.content);
-        answer.model = Some(message.model);
-        answer.usage = message.usage;
-        answer.finish_reason = Some(finish_reason);
-        answer.runtime_ms = Some(message.runtime_ms);
-        answer.context_limit = Some(message.revision).filter(|limit| *limit > 0);
+        let stored = pb::StoredAnswer::decode(&*bytes).map_err(|error| DbError::inconsistent("answer", error))?;
+        let finish_reason = stored.finish_reason.map(|_| stored.finish_reason());
+        let mut answer = NewMessage::new(Role::Assistant, stored.parts);
+        answer.model = stored.model;
+        answer.usage = stored.usage;
+        answer.context_limit = stored.context_limit;
+        answer.finish_reason = finish_reason;
+        answer.runtime_ms = stored.runtime_ms;
+        answer.provider_response_id = stored.provider_response_id;
+        answer.cost_micros = stored.cost_micros;
         Ok(Self(answer))
     }
 }
 
-/// Encodes an answer to keep. The context limit travels in the field `revision`, which an answer
-/// that is not committed does not have.
+/// Encodes an answer to keep.
 pub(super) fn encode_step(answer: &NewMessage) -> Vec<u8> {
-    let message = pb::Message {
-        content: answer.content.clone(),
-        model: answer.model.clone().unwrap_or_default(),
+    let stored = pb::StoredAnswer {
+        parts: answer.content.clone(),
+        model: answer.model.clone(),
         usage: answer.usage,
-        finish_reason: answer.finish_reason.unwrap_or_default().into(),
-        runtime_ms: answer.runtime_ms.unwrap_or_default(),
-        revision: answer.context_limit.unwrap_or_default(),
-        ..pb::Message::default()
+        context_limit: answer.context_limit,
+        finish_reason: answer.finish_reason.map(Into::into),
+        runtime_ms: answer.runtime_ms,
+        provider_response_id: answer.provider_response_id.clone(),
+        cost_micros: answer.cost_micros,
     };
-    message.encode_to_vec()
+    stored.encode_to_vec()
 }
 
-/// Content is kept as the protobuf encoding of a message that has nothing else: exact for any
-/// text, NUL included, on both engines.
+/// The client's tools of a chat.
+pub(super) struct ToolsRow(pub(super) Vec<ToolDefinition>);
+
+impl FromRow for ToolsRow {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        let stored: Option<pb::StoredTools> = decode_optional(row, "dynamic_tools")?;
+        Ok(Self(stored.unwrap_or_default().tools))
+    }
+}
+
+/// Encodes the client's tools; `None` where there are none.
+pub(super) fn encode_tools(tools: &[ToolDefinition]) -> Option<Vec<u8>> {
+    let stored = pb::StoredTools { tools: tools.to_vec() };
+    (!tools.is_empty()).then(|| stored.encode_to_vec())
+}
+
+/// Content is kept as protobuf: exact for any text, NUL included, on both engines.
 pub(super) fn encode_content(content: &[Part]) -> Vec<u8> {
-    pb::QueuedMessage { content: content.to_vec(), ..pb::QueuedMessage::default() }.encode_to_vec()
+    pb::StoredContent { parts: content.to_vec() }.encode_to_vec()
 }
 
 fn decode_content(bytes: &[u8]) -> Result<Vec<Part>, DbError> {
-    let message = pb::QueuedMessage::decode(bytes).map_err(|error| DbError::inconsistent("content", error))?;
-    Ok(message.content)
+    let stored = pb::StoredContent::decode(bytes).map_err(|error| DbError::inconsistent("content", error))?;
+    Ok(stored.parts)
 }
 
 pub(super) fn encode_labels(labels: &BTreeMap<String, String>) -> String {

@@ -5,6 +5,7 @@
 
 mod anthropic;
 mod chat;
+mod responses;
 mod sse;
 
 use anyhow::bail;
@@ -26,7 +27,7 @@ pub struct Reading {
     pub finish: Finish,
     /// The provider's own word for it.
     pub raw_finish: String,
-    /// The signatures of thinking blocks, in order.
+    /// The signatures of thinking blocks and the encrypted contents of reasoning, in order.
     pub signatures: Vec<String>,
 }
 
@@ -108,11 +109,25 @@ pub fn chat(content_type: &str, body: &[u8]) -> anyhow::Result<Reading> {
     chat::read(&chunks)
 }
 
+/// Reads a response of OpenAI Responses, streamed or not.
+///
+/// Fails on an error response and on a stream without an end.
+pub fn responses(content_type: &str, body: &[u8]) -> anyhow::Result<Reading> {
+    let body = std::str::from_utf8(body)?;
+    let answer = if is_event_stream(content_type) {
+        responses::assemble(&sse::events(body))?
+    } else {
+        serde_json::from_str(body)?
+    };
+    responses::read(&answer)
+}
+
 /// Reads a response by the endpoint that gave it.
 pub fn read(path: &str, content_type: &str, body: &[u8]) -> anyhow::Result<Reading> {
     match path.split('?').next().unwrap_or_default() {
         path if path.ends_with("/messages") => anthropic(content_type, body),
         path if path.ends_with("/chat/completions") => chat(content_type, body),
+        path if path.ends_with("/responses") => responses(content_type, body),
         path => bail!("no reading for {path}"),
     }
 }

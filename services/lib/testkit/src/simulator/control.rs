@@ -19,6 +19,10 @@ pub(super) fn answer(shared: &Shared, method: &Method, path: &str, body: &Bytes)
             shared.journal.clear();
             (StatusCode::OK, json!({}))
         }
+        (&Method::DELETE, "responses") => {
+            shared.stored.forget();
+            (StatusCode::OK, json!({}))
+        }
         (&Method::GET, "models") => (StatusCode::OK, json!(shared.library.models())),
         (&Method::POST, "scripts") => match Script::parse(body) {
             Ok(scripts) => {

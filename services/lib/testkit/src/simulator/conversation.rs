@@ -12,7 +12,7 @@ pub(crate) enum Role {
     System,
     User,
     Assistant,
-    /// Tool results in Chat Completions; Anthropic has them in user messages.
+    /// Tool results in the dialects of OpenAI; Anthropic has them in user messages.
     Tool,
 }
 
@@ -45,21 +45,25 @@ pub(crate) struct Conversation {
     pub(crate) answers: usize,
     /// The number of assistant messages since a user last said something.
     pub(crate) answers_in_turn: usize,
+    /// Whether tools are there and none may be called, as where a summary is asked for.
+    pub(crate) tools_are_barred: bool,
 }
 
 impl Conversation {
     /// Reads a request body; what is missing or odd is read as empty.
     pub(crate) fn read(dialect: Dialect, body: &Value) -> Self {
-        let messages = body["messages"].as_array().map_or(&[][..], Vec::as_slice);
+        let said = match dialect {
+            Dialect::Anthropic | Dialect::Chat => read::messages(dialect, &body["messages"]),
+            Dialect::Responses => read::answers(&body["input"]),
+        };
         let mut utterances = Vec::new();
-        let system = read::text_of(&body["system"]);
+        let system = read::text_of(if dialect == Dialect::Responses { &body["instructions"] } else { &body["system"] });
         if !system.is_empty() {
             let (role, calls, results) = (Role::System, Vec::new(), Vec::new());
             utterances.push(Utterance { role, text: system, calls, results });
         }
         let (mut answers, mut answers_in_turn) = (0, 0);
-        for message in messages {
-            let utterance = read::utterance(dialect, message);
+        for utterance in said {
             match utterance.role {
                 Role::Assistant => {
                     answers += 1;
@@ -76,6 +80,7 @@ impl Conversation {
             utterances,
             answers,
             answers_in_turn,
+            tools_are_barred: read::are_tools_barred(body),
         }
     }
 
@@ -107,18 +112,20 @@ impl Conversation {
     }
 }
 
-fn merge(utterances: &mut Vec<Utterance>, mut next: Utterance) {
+fn merge(utterances: &mut Vec<Utterance>, next: Utterance) {
     match utterances.last_mut().filter(|last| last.role == next.role) {
-        Some(last) => {
-            if !last.text.is_empty() && !next.text.is_empty() {
-                last.text.push('\n');
-            }
-            last.text.push_str(&next.text);
-            last.calls.append(&mut next.calls);
-            last.results.append(&mut next.results);
-        }
+        Some(last) => join(last, next),
         None => utterances.push(next),
     }
+}
+
+fn join(last: &mut Utterance, mut next: Utterance) {
+    if !last.text.is_empty() && !next.text.is_empty() {
+        last.text.push('\n');
+    }
+    last.text.push_str(&next.text);
+    last.calls.append(&mut next.calls);
+    last.results.append(&mut next.results);
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ pub(crate) enum Dialect {
     Anthropic,
     /// OpenAI Chat Completions.
     Chat,
+    /// OpenAI Responses.
+    Responses,
 }
 
 impl Dialect {
@@ -20,6 +22,8 @@ impl Dialect {
             Some(Self::Anthropic)
         } else if path.ends_with("/chat/completions") {
             Some(Self::Chat)
+        } else if path.ends_with("/responses") {
+            Some(Self::Responses)
         } else {
             None
         }
@@ -34,9 +38,26 @@ impl Dialect {
                 "error": {"type": kind, "message": message},
                 "request_id": "req_sim_error",
             }),
-            Self::Chat => json!({
+            Self::Chat | Self::Responses => json!({
                 "error": {"message": message, "type": kind, "param": param, "code": code},
             }),
+        }
+    }
+
+    /// The refusal of a prompt that is longer than the model's context.
+    pub(super) fn context_overflow(self) -> Refusal {
+        match self {
+            Self::Anthropic => Refusal::invalid("prompt is too long: 210000 tokens > 200000 maximum"),
+            Self::Chat => {
+                let message = "This model's maximum context length is 200000 tokens. However, your messages \
+                    resulted in 210000 tokens. Please reduce the length of the messages.";
+                Refusal::invalid(message).with_param("messages").with_code("context_length_exceeded")
+            }
+            Self::Responses => {
+                let message = "Your input exceeds the context window of this model. Please adjust your input and \
+                    try again.";
+                Refusal::invalid(message).with_param("input").with_code("context_length_exceeded")
+            }
         }
     }
 
@@ -54,8 +75,8 @@ impl Dialect {
             (_, 429) => "rate_limit_error",
             (_, 400..=499) => "invalid_request_error",
             (Self::Anthropic, _) => "api_error",
-            (Self::Chat, 503) => "service_unavailable_error",
-            (Self::Chat, _) => "server_error",
+            (Self::Chat | Self::Responses, 503) => "service_unavailable_error",
+            (Self::Chat | Self::Responses, _) => "server_error",
         }
     }
 

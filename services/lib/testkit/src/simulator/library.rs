@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -17,6 +18,7 @@ pub(super) struct Library {
     scripts: Mutex<BTreeMap<String, Arc<Script>>>,
     /// By model and messages: a retry is the same request again.
     attempts: Mutex<HashMap<(String, String), u32>>,
+    planned: AtomicUsize,
 }
 
 /// The answer to one request.
@@ -24,7 +26,7 @@ pub(super) struct Library {
 pub(super) struct Planned {
     /// The step, with its placeholders filled.
     pub(super) step: Step,
-    /// The number of answers before this one.
+    /// The number of answers that the simulator planned before this one.
     pub(super) number: usize,
     /// What goes wrong this time.
     pub(super) fault: Option<Fault>,
@@ -49,8 +51,7 @@ impl Library {
     /// The answer to a request, or `None` for a model without a script.
     pub(super) fn plan(&self, conversation: &Conversation) -> Option<Planned> {
         let script = self.scripts.lock().get(&conversation.model).cloned()?;
-        let position = if script.per_turn { conversation.answers_in_turn } else { conversation.answers };
-        let step = script::fill(script.step_at(position), &script.vars, conversation);
+        let step = script::fill(script.answer_to(conversation), &script.vars, conversation);
         let attempt = match step.fail_first {
             Some(_) => self.count_attempt(conversation),
             None => 0,
@@ -58,7 +59,8 @@ impl Library {
         let early_fault = step.fail_first.as_ref().filter(|first| attempt < first.times);
         let fault = early_fault.map(|first| &first.fault).or(step.fault.as_ref()).cloned();
         let usage = step.usage.unwrap_or_else(|| estimate(conversation, &step));
-        Some(Planned { number: conversation.answers, fault, usage, step })
+        let number = self.planned.fetch_add(1, Ordering::Relaxed);
+        Some(Planned { number, fault, usage, step })
     }
 
     /// The number of attempts before this one.

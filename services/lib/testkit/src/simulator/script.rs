@@ -6,12 +6,14 @@
 pub(super) mod builtin;
 mod fault;
 mod placeholders;
+mod selection;
 mod step;
 
 use std::collections::BTreeMap;
 
 pub use fault::{FailFirst, Fault, ResetReason};
 pub(super) use placeholders::fill;
+pub use selection::Case;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 pub use step::{ScriptedCall, Step, StepUsage};
@@ -36,6 +38,13 @@ pub struct Script {
     /// every message of the user starts the script again.
     #[serde(default)]
     pub per_turn: bool,
+    /// Answers to what the user says, which come before the steps; the first case that fits is
+    /// taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cases: Vec<Case>,
+    /// The answer to a request that has tools and forbids to call them, as one for a summary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Step>,
     /// Values for `{{name}}` in texts and in tool arguments.
     ///
     /// Always known: `{{last_user_message}}`, and `{{dir}}`, which is the path in the
@@ -53,6 +62,8 @@ impl Script {
             repeat: false,
             default: None,
             per_turn: false,
+            cases: Vec::new(),
+            summary: None,
             vars: BTreeMap::new(),
         }
     }
@@ -95,16 +106,6 @@ impl Script {
         self
     }
 
-    /// The step that answers after `answers` assistant messages.
-    pub(super) fn step_at(&self, answers: usize) -> Step {
-        let position = match self.steps.len() {
-            0 => 0,
-            count if self.repeat => answers % count,
-            _ => answers,
-        };
-        let step = self.steps.get(position).or(self.default.as_ref());
-        step.cloned().unwrap_or_else(|| Step::text("Nothing more is scripted."))
-    }
 }
 
 #[cfg(test)]
@@ -149,10 +150,18 @@ mod tests {
     }
 
     #[test]
-    fn scripts_loop_or_end() {
-        let two = Script::new("m").step(Step::text("a")).step(Step::text("b"));
-        assert_eq!(two.step_at(2).text.as_deref(), Some("Nothing more is scripted."));
-        assert_eq!(two.clone().with_default(Step::text("z")).step_at(9), Step::text("z"));
-        assert_eq!(two.looped().step_at(3), Step::text("b"));
+    fn cases_and_summaries_survive_the_json_form() {
+        let from_json: Script = serde_json::from_value(json!({
+            "model": "m",
+            "steps": [],
+            "cases": [{"contains": "again", "steps": [{"text": "a"}, {"text": "b", "fault": {"type": "context_overflow"}}]}],
+            "summary": {"text": "short"},
+        }))
+        .unwrap();
+        let overflow = Step::text("b").fault(Fault::ContextOverflow);
+        let built = Script::new("m")
+            .when_contains("again", [Step::text("a"), overflow])
+            .when_summarising(Step::text("short"));
+        assert_eq!(from_json, built);
     }
 }

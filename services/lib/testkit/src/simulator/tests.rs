@@ -1,6 +1,7 @@
 mod faults;
 mod protocols;
 mod recorded;
+mod responses;
 mod sessions;
 mod stats;
 

@@ -2,21 +2,25 @@
 
 mod anthropic;
 mod chat;
+mod responses;
 
 use serde_json::Value;
 
 use super::dialect::Dialect;
 use super::refusal::Refusal;
 use super::script::{Step, StepUsage};
+pub(super) use self::responses::{encrypted_content, is_stored, output, reasoning_of, response_id};
 
 /// An answer and what the provider says about it.
 #[derive(Debug)]
 pub(super) struct Answer<'a> {
     pub(super) model: &'a str,
-    /// The number of answers before this one, which makes ids unique.
+    /// The number of answers that the simulator gave before this one, which makes ids unique.
     pub(super) number: usize,
     pub(super) step: &'a Step,
     pub(super) usage: StepUsage,
+    /// The body of the request.
+    pub(super) request: &'a Value,
     /// Whether Chat Completions sends usage at the end of the stream.
     pub(super) include_usage: bool,
 }
@@ -35,6 +39,7 @@ pub(super) fn stream(dialect: Dialect, answer: &Answer<'_>) -> Vec<WireEvent> {
     match dialect {
         Dialect::Anthropic => anthropic::stream(answer),
         Dialect::Chat => chat::stream(answer),
+        Dialect::Responses => responses::stream(answer),
     }
 }
 
@@ -43,6 +48,7 @@ pub(super) fn unary(dialect: Dialect, answer: &Answer<'_>) -> Value {
     match dialect {
         Dialect::Anthropic => anthropic::unary(answer),
         Dialect::Chat => chat::unary(answer),
+        Dialect::Responses => responses::unary(answer),
     }
 }
 
@@ -58,6 +64,7 @@ pub(super) fn error_event(dialect: Dialect, kind: &str, message: &str) -> String
             format!("event: error\ndata: {body}\n\n")
         }
         Dialect::Chat => format!("data: {body}\n\n"),
+        Dialect::Responses => format!("event: error\ndata: {}\n\n", responses::error_event(kind, message)),
     }
 }
 

@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use super::types::{Block, Content, Message, Role, Source};
 use super::{CITATION, NAMESPACE, RAW, REDACTED_THINKING, SERVER_TOOL, THINKING_SIGNATURE, TOOL_USE};
 use crate::classify::Failure;
-use crate::codec::attachment::{Attachment, Base64, document_title, essence, reference_text};
-use crate::codec::history::{AssistantTurn, Piece, Policy, Turn, arrange};
+use crate::codec::attachment::{Attachment, Base64, document_title, essence};
+use crate::codec::history::{AssistantTurn, Piece, Policy, Turn, arrange, plain_text};
 use crate::codec::json::{empty_object, object_of};
 use crate::codec::metadata;
 use crate::codec::warnings::{ATTACHMENT_DROPPED, INVALID_ARGS, REASONING_DROPPED, SYSTEM_MESSAGE_CONVERTED, warning};
@@ -89,11 +89,8 @@ impl<'a> Encoder<'a, '_> {
 
     fn user_block(&mut self, part: &'a Part) -> Option<Block<'a>> {
         match part.body.as_ref()? {
-            Body::Text(text) if text.trim().is_empty() => None,
-            Body::Text(text) => Some(Block::text(text)),
-            Body::FileReference(reference) => Some(Block::text(reference_text(reference))),
             Body::File(file) => Some(self.file_block(file)),
-            Body::Reasoning(_) | Body::ToolCall(_) | Body::ToolResult(_) | Body::Source(_) => None,
+            _ => plain_text(part).map(Block::text),
         }
     }
 
@@ -132,8 +129,7 @@ impl<'a> Encoder<'a, '_> {
             }
             Body::ToolCall(call) if !call.provider_executed => Some(self.call_block(part, call, piece.call_id)),
             Body::ToolCall(_) | Body::ToolResult(_) => metadata::find(part, NAMESPACE, SERVER_TOOL).map(Block::Raw),
-            Body::FileReference(reference) => Some(Block::text(reference_text(reference))),
-            Body::Source(_) | Body::File(_) => None,
+            _ => plain_text(part).map(Block::text),
         }
     }
 

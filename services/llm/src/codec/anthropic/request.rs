@@ -10,7 +10,7 @@ use super::thinking::Plan;
 use super::types::{Body, OutputConfig, Tool, ToolChoice as WireChoice};
 use crate::classify::Failure;
 use crate::codec::warnings::{SETTING_CHANGED, ignored, warning};
-use crate::codec::{Call, Encoded, schema, stream_headers};
+use crate::codec::{Call, Encoded, Kept, schema, stream_headers};
 
 /// The longest answer where nobody says otherwise, in tokens.
 const DEFAULT_MAX_TOKENS: u32 = 32_000;
@@ -50,7 +50,7 @@ pub(super) fn encode(call: &Call<'_>) -> Result<Encoded, Failure> {
     let body = serde_json::to_vec(&body).map_err(|error| Failure::configuration(error.to_string()))?;
     let mut headers = stream_headers();
     headers.insert(VERSION.0, VERSION.1);
-    Ok(Encoded { path: "messages", headers, body: Bytes::from(body), warnings })
+    Ok(Encoded { path: "messages", headers, body: Bytes::from(body), warnings, kept: Kept::default() })
 }
 
 fn max_tokens(call: &Call<'_>) -> u32 {

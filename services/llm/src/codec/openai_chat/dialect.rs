@@ -1,5 +1,7 @@
 //! In what the servers that speak Chat Completions differ.
 
+use crate::codec::openai_models::Family;
+
 /// One server's way to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dialect {
@@ -73,29 +75,9 @@ pub(super) const VERCEL: Dialect = Dialect {
     takes_pdf: true,
 };
 
-/// What OpenAI's own models are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Family {
-    /// It reasons before it answers and refuses sampling options.
-    pub(super) reasons: bool,
-    /// It takes no system messages at all.
-    pub(super) refuses_system: bool,
-    /// It cannot be told to ask for one tool at a time.
-    pub(super) refuses_parallel: bool,
-}
-
-impl Family {
-    /// What a model of this name is; nothing special where the server is not OpenAI.
-    pub(super) fn of(dialect: &Dialect, model: &str) -> Self {
-        let is = |family: &str| {
-            model.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
-        };
-        let is_o_series = dialect.is_openai && ["o1", "o3", "o4"].into_iter().any(is);
-        // The `chat` variants of GPT-5 answer at once.
-        let is_gpt_5 = dialect.is_openai && is("gpt-5") && !model.contains("-chat");
-        let is_first = is_o_series && (is("o1-mini") || is("o1-preview"));
-        Self { reasons: is_o_series || is_gpt_5, refuses_system: is_first, refuses_parallel: is_o_series }
-    }
+/// What a model of this name is; nothing special where the server is not OpenAI.
+pub(super) fn family(dialect: &Dialect, model: &str) -> Family {
+    if dialect.is_openai { Family::of(model) } else { Family::default() }
 }
 
 #[cfg(test)]
@@ -103,15 +85,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn families_are_told_by_the_name() {
-        for model in ["o1", "o3-mini", "o4-mini-2025-04-16", "gpt-5", "gpt-5-mini", "gpt-5.1-codex"] {
-            assert!(Family::of(&OPENAI, model).reasons, "{model}");
-            assert!(!Family::of(&COMPATIBLE, model).reasons, "{model}");
-        }
-        for model in ["gpt-4o", "gpt-5-chat-latest", "gpt-50", "o10", "omni", "chatgpt-4o-latest"] {
-            assert!(!Family::of(&OPENAI, model).reasons, "{model}");
-        }
-        assert!(Family::of(&OPENAI, "o1-mini-2024-09-12").refuses_system);
-        assert!(!Family::of(&OPENAI, "o1").refuses_system);
+    fn the_rules_of_openai_hold_for_openai_alone() {
+        assert!(family(&OPENAI, "gpt-5").reasons);
+        assert_eq!(family(&COMPATIBLE, "gpt-5"), Family::default());
     }
 }

@@ -6,7 +6,7 @@ use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::{File, Part};
 use chatmesh_proto::llm::v1::{PromptMessage, Warning};
 
-use super::dialect::{Dialect, Family, Replay};
+use super::dialect::{Dialect, Replay};
 use super::stream::details::Details;
 use super::types::{Assistant, Content, ContentPart, FileData, Function, FunctionKind, ImageUrl, Message, ToolCall};
 use super::{REASONING_DETAILS, REFUSAL};
@@ -14,6 +14,7 @@ use crate::classify::Failure;
 use crate::codec::attachment::{Attachment, Base64, inline_text, note};
 use crate::codec::history::{AssistantTurn, Policy, Turn, arrange, plain_text};
 use crate::codec::metadata;
+use crate::codec::openai_models::Family;
 use crate::codec::warnings::{ATTACHMENT_DROPPED, SYSTEM_MESSAGE_CONVERTED, warning};
 
 pub(super) fn encode<'a>(

@@ -4,16 +4,17 @@ use bytes::Bytes;
 use chatmesh_proto::common::v1::ToolDefinition;
 use chatmesh_proto::llm::v1::{ModelOptions, ToolChoice, Warning};
 
-use super::dialect::{Dialect, Effort, Family};
+use super::dialect::{Dialect, Effort, family};
 use super::messages;
 use super::types::{Body, Definition, FunctionKind, ReasoningOptions, StreamOptions, Tool};
 use crate::classify::Failure;
+use crate::codec::openai_models::Family;
 use crate::codec::warnings::ignored;
-use crate::codec::{Call, Encoded, schema, stream_headers};
+use crate::codec::{Call, Encoded, Kept, schema, stream_headers};
 
 pub(super) fn encode(dialect: &Dialect, call: &Call<'_>) -> Result<Encoded, Failure> {
     let Call { request, model, options } = *call;
-    let family = Family::of(dialect, model);
+    let family = family(dialect, model);
     let mut warnings = Vec::new();
     let messages = messages::encode(dialect, family, &request.messages, &mut warnings)?;
     let limit = max_tokens(call);
@@ -38,7 +39,7 @@ pub(super) fn encode(dialect: &Dialect, call: &Call<'_>) -> Result<Encoded, Fail
         stream_options: StreamOptions { include_usage: true },
     };
     let body = serde_json::to_vec(&body).map_err(|error| Failure::configuration(error.to_string()))?;
-    Ok(Encoded { path: "chat/completions", headers: stream_headers(), body: Bytes::from(body), warnings })
+    Ok(Encoded { path: "chat/completions", headers: stream_headers(), body: Bytes::from(body), warnings, kept: Kept::default() })
 }
 
 /// The smaller of what is configured and what the caller wants; the server decides where nobody

@@ -43,11 +43,21 @@ impl Process {
         self.child.wait().expect("waited for");
     }
 
-    /// Asks it to end, and waits until it has.
-    pub(crate) async fn terminate(&mut self, limit: Duration) -> ExitStatus {
+    /// Asks it to end.
+    pub(crate) fn signal_end(&mut self) {
         let pid = Pid::from_raw(self.child.id().cast_signed());
         kill(pid, Signal::SIGTERM).expect("signalled");
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) async fn terminate(&mut self, limit: Duration) -> ExitStatus {
+        self.signal_end();
         self.ended(limit).await
+    }
+
+    /// True where it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
     }
 
     /// Waits until it has ended by itself.

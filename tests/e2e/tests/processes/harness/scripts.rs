@@ -8,6 +8,9 @@ use serde_json::json;
 /// How long a command runs in which something is killed.
 const COMMAND_SECONDS: u32 = 3;
 const STORY_PIECES: usize = 40;
+/// How many commands [`Model::Steps`] runs for each message, and how long each takes at least.
+pub(crate) const STEPS: usize = 5;
+const STEP_SECONDS: &str = "0.1";
 
 /// The models that tests use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,11 +27,14 @@ pub(crate) enum Model {
     Effect,
     /// Runs a command that writes the file `begun` and then never ends by itself.
     Forever,
+    /// Runs commands, one after the other, each of which adds a line to a file. A message like
+    /// `a-7` makes it write `a-7-1`, `a-7-2`, ... to the file `a`.
+    Steps,
 }
 
 impl Model {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Tools, Self::Talk, Self::Story, Self::Endless, Self::Effect, Self::Forever];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Tools, Self::Talk, Self::Story, Self::Endless, Self::Effect, Self::Forever, Self::Steps];
 
     /// The name, for the provider and for chats.
     pub(crate) fn name(self) -> &'static str {
@@ -39,12 +45,18 @@ impl Model {
             Self::Endless => "endless",
             Self::Effect => "effect",
             Self::Forever => "forever",
+            Self::Steps => "steps",
         }
     }
 
     /// What [`Model::Story`] says last.
     pub(crate) fn story() -> String {
         (1..=STORY_PIECES).map(|piece| format!("Sentence {piece:02}.")).collect()
+    }
+
+    /// The lines that [`Model::Steps`] writes for a message.
+    pub(crate) fn lines(said: &str) -> impl Iterator<Item = String> {
+        (1..=STEPS).map(move |step| format!("{said}-{step}"))
     }
 
     fn script(self) -> Option<Script> {
@@ -69,6 +81,13 @@ impl Model {
             Self::Forever => script
                 .step(execute("echo $$ > {{dir}}/begun; exec sleep 1000".to_owned()))
                 .step(Step::text("That took long.")),
+            Self::Steps => (1..=STEPS)
+                .map(|step| {
+                    let line = format!("m={{{{last_user_message}}}}; echo $m-{step} >> {{{{dir}}}}/${{m%%-*}}");
+                    execute(format!("{line}; sleep {STEP_SECONDS}"))
+                })
+                .fold(script, Script::step)
+                .step(Step::text("Done with {{last_user_message}}.")),
         })
     }
 }

@@ -7,7 +7,7 @@ use crate::simulator::dialect::Dialect;
 
 fn sessions(recordings: &Recordings) -> impl Iterator<Item = &Recording> {
     let chat = recordings.openai_chat().chain(recordings.openai_compatible_chat());
-    recordings.anthropic().chain(chat)
+    recordings.anthropic().chain(chat).chain(recordings.openai_responses())
 }
 
 fn read_recorded(interaction: &Interaction) -> Reading {

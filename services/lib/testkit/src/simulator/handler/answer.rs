@@ -9,10 +9,12 @@ use serde_json::{Value, json};
 use crate::recordings::RecordedResponse;
 use crate::simulator::conversation::Conversation;
 use crate::simulator::dialect::Dialect;
-use crate::simulator::library::{Library, Planned};
+use crate::simulator::Shared;
+use crate::simulator::library::Planned;
 use crate::simulator::playback::Beat;
 use crate::simulator::refusal::Refusal;
 use crate::simulator::script::Fault;
+use crate::simulator::stored::input_items;
 use crate::simulator::wire::{self, Answer};
 
 const EVENT_STREAM: &str = "text/event-stream; charset=utf-8";
@@ -59,14 +61,15 @@ impl Reply {
 }
 
 /// The answer of a script, or `None` for a model without one.
-pub(super) fn scripted(library: &Library, dialect: Dialect, body: &Value) -> Option<Reply> {
+pub(super) fn scripted(shared: &Shared, dialect: Dialect, body: &Value) -> Option<Reply> {
     let conversation = Conversation::read(dialect, body);
-    let planned = library.plan(&conversation)?;
+    let planned = shared.library.plan(&conversation)?;
     let answer = Answer {
         model: &conversation.model,
         number: planned.number,
         step: &planned.step,
         usage: planned.usage,
+        request: body,
         include_usage: body["stream_options"]["include_usage"] == true,
     };
     let mut reply = match as_http_error(dialect, conversation.stream, planned.fault.as_ref()) {
@@ -80,6 +83,12 @@ pub(super) fn scripted(library: &Library, dialect: Dialect, body: &Value) -> Opt
             Reply::new(200, JSON, break_off(dialect, events, planned.fault.as_ref()))
         }
     };
+    // A provider keeps what it gave out to its end.
+    if dialect == Dialect::Responses && planned.fault.is_none() && wire::is_stored(body) {
+        let mut items = input_items(&body["input"]);
+        items.extend(wire::output(&answer));
+        shared.stored.keep(wire::response_id(&answer), items);
+    }
     reply.headers.push(request_id(dialect, &planned));
     reply.first_delay = Duration::from_millis(planned.step.first_delay_ms);
     reply.is_dropped = matches!(planned.fault, Some(Fault::Drop));
@@ -89,7 +98,7 @@ pub(super) fn scripted(library: &Library, dialect: Dialect, body: &Value) -> Opt
 fn request_id(dialect: Dialect, planned: &Planned) -> (String, String) {
     let name = match dialect {
         Dialect::Anthropic => "request-id",
-        Dialect::Chat => "x-request-id",
+        Dialect::Chat | Dialect::Responses => "x-request-id",
     };
     (name.to_owned(), format!("req_sim_{}", planned.number))
 }
@@ -105,6 +114,7 @@ fn as_http_error(dialect: Dialect, is_stream: bool, fault: Option<&Fault>) -> Op
             reply.headers.extend(headers.clone());
             Some(reply)
         }
+        Fault::ContextOverflow => Some(Reply::refused(dialect, &dialect.context_overflow())),
         Fault::StreamError { kind, message, .. } if !is_stream => {
             let refusal = Refusal::new(dialect.error_status(kind), kind, message.as_str());
             Some(Reply::refused(dialect, &refusal))
@@ -133,7 +143,7 @@ fn halves(body: &Value) -> Vec<Vec<Beat>> {
 /// Replaces the events after a fault by what the fault does.
 fn break_off(dialect: Dialect, events: Vec<Vec<Beat>>, fault: Option<&Fault>) -> Vec<Beat> {
     let (kept, accident) = match fault {
-        None | Some(Fault::Status { .. } | Fault::Drop) => (events.len(), None),
+        None | Some(Fault::Status { .. } | Fault::ContextOverflow | Fault::Drop) => (events.len(), None),
         Some(Fault::StreamError { after_events, kind, message }) => {
             (*after_events, Some(send(wire::error_event(dialect, kind, message))))
         }

@@ -22,6 +22,8 @@ pub enum Fault {
         #[serde(default)]
         body: Option<Value>,
     },
+    /// The refusal of a prompt that is longer than the model's context, in the provider's own words.
+    ContextOverflow,
     /// An error event, after which the stream ends; a unary call gets an HTTP error.
     StreamError {
         /// The events before the error.

@@ -125,6 +125,11 @@ impl Step {
         self
     }
 
+    /// Claims to have read so much input and written so much output, whatever the request holds.
+    pub fn tokens(self, input: u64, output: u64) -> Self {
+        self.usage(StepUsage { input, output, ..StepUsage::default() })
+    }
+
     /// Sets the accounting.
     pub fn usage(mut self, usage: StepUsage) -> Self {
         self.usage = Some(usage);

@@ -158,3 +158,20 @@ async fn errors_are_worded_as_the_provider_words_them() {
     let body: Value = response.json().await.unwrap();
     assert_eq!((&body["type"], &body["error"]["type"]), (&json!("error"), &json!("overloaded_error")));
 }
+
+#[tokio::test]
+async fn a_prompt_that_is_too_long_is_refused_in_the_providers_words() {
+    let simulator = with_fault(Fault::ContextOverflow).await;
+    let cases = [(MESSAGES, json!(null), "prompt is too long"), (COMPLETIONS, json!("context_length_exceeded"), "maximum")];
+    for (path, code, words) in cases {
+        let response = post(&simulator, Protocol::Http1, path, &ask("m", "hi", true)).send().await.unwrap();
+        assert_eq!(response.status(), 400, "{path}");
+        let error = response.json::<Value>().await.unwrap()["error"].take();
+        assert_eq!((&error["type"], &error["code"]), (&json!("invalid_request_error"), &code));
+        assert!(error["message"].as_str().unwrap().contains(words), "{error}");
+    }
+    let body = json!({"model": "m", "stream": true, "input": "hi"});
+    let response = post(&simulator, Protocol::Http1, "/v1/responses", &body).send().await.unwrap();
+    let error = response.json::<Value>().await.unwrap()["error"].take();
+    assert_eq!((&error["code"], &error["param"]), (&json!("context_length_exceeded"), &json!("input")));
+}

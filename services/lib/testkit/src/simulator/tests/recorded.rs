@@ -76,10 +76,12 @@ async fn other_clients_get_the_same_recordings() {
     let (client, simulator) = (client(Protocol::Http2), start_replay(None).await);
     let mut compared = 0;
     let chat = recordings.openai_chat().chain(recordings.openai_compatible_chat());
-    for interaction in recordings.anthropic().chain(chat).flat_map(|session| &session.interactions) {
+    let all = recordings.anthropic().chain(chat).chain(recordings.openai_responses());
+    for interaction in all.flat_map(|session| &session.interactions) {
         let mut body = interaction.request.json();
         body["metadata"] = json!({"user_id": "someone else"});
-        body["max_tokens"] = json!(8000);
+        let limit = if body["input"].is_null() { "max_tokens" } else { "max_output_tokens" };
+        body[limit] = json!(8000);
         body.as_object_mut().unwrap().remove("tool_choice");
         let received = fetch(&client, &simulator, interaction, body.to_string()).await;
         assert_eq!(received, interaction.response.body, "{}", interaction.request.url);

@@ -1,6 +1,7 @@
 //! The rules of Anthropic Messages.
 
 mod blocks;
+mod cache;
 mod pairing;
 
 use http::HeaderMap;
@@ -39,7 +40,9 @@ pub(super) fn check(body: &Value) -> Result<(), Refusal> {
              with a user message.",
         ));
     }
-    pairing::check(messages)
+    cache::check(body)?;
+    pairing::check(messages)?;
+    blocks::check_thinking(body, messages)
 }
 
 fn check_limits(body: &Value) -> Result<(), Refusal> {

@@ -3,6 +3,8 @@ use serde_json::json;
 
 use super::*;
 
+mod responses;
+
 fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
     let entry =
         |(name, value): &(&'static str, &'static str)| (HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -11,7 +13,8 @@ fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
 
 fn check_with(dialect: Dialect, headers: &HeaderMap, body: &str) -> Result<Value, Refusal> {
     let keys = ["right".to_owned()];
-    let request = Unchecked { dialect, headers, body: body.as_bytes(), keys: &keys };
+    let stored = Stored::default();
+    let request = Unchecked { dialect, headers, body: body.as_bytes(), keys: &keys, stored: &stored };
     check(&request, |model| model == "m")
 }
 
@@ -80,7 +83,9 @@ fn keys_versions_models_and_json_are_checked_in_order() {
 fn any_key_will_do_if_none_is_named() {
     let headers = headers(&[("authorization", "Bearer anything")]);
     let body = request(&json!({})).to_string();
-    let request = Unchecked { dialect: Dialect::Chat, headers: &headers, body: body.as_bytes(), keys: &[] };
+    let stored = Stored::default();
+    let dialect = Dialect::Chat;
+    let request = Unchecked { dialect, headers: &headers, body: body.as_bytes(), keys: &[], stored: &stored };
     check(&request, |_| true).unwrap();
 }
 
@@ -100,6 +105,12 @@ fn anthropic_refuses_what_anthropic_refuses() {
     let hi = user(json!("hi"));
     let text = json!({"type": "text", "text": "x"});
     let thinking = json!({"type": "thinking", "thinking": "x"});
+    let signed = json!({"type": "thinking", "thinking": "x", "signature": "s"});
+    let thinks = |list: &[Value]| json!({"messages": list, "thinking": {"type": "enabled", "budget_tokens": 5}});
+    let marks = |count: usize| {
+        let marked = json!({"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}});
+        json!({"system": vec![marked; count]})
+    };
     let tool = |tool: Value| json!({"tools": [tool]});
     let (call, result) = (anthropic_call, anthropic_result);
     assert_rows(
@@ -111,6 +122,11 @@ fn anthropic_refuses_what_anthropic_refuses() {
             (json!({"model": null}), "model: Field required"),
             (json!({"thinking": {"type": "enabled", "budget_tokens": 10}}), "budget_tokens"),
             (json!({"system": [{"type": "text", "text": ""}]}), "non-empty"),
+            (marks(4), ""),
+            (marks(5), "A maximum of 4 blocks with cache_control may be provided. Found 5."),
+            (thinks(&[hi.clone(), assistant(json!([call("a")])), user(json!([result("a")]))]), "Expected `thinking`"),
+            (thinks(&[hi.clone(), assistant(json!([signed, call("a")])), user(json!([result("a")]))]), ""),
+            (thinks(&[hi.clone(), assistant(json!([text])), hi.clone()]), ""),
             (json!({"messages": null}), "at least one message"),
             (messages(&[]), "at least one message"),
             (messages(&[json!({"role": "system", "content": "x"})]), "Unexpected role"),
@@ -237,12 +253,13 @@ fn chat_refuses_what_openai_refuses() {
 fn recorded_requests_are_not_refused() {
     let Some(recordings) = crate::recordings::or_skip("recorded_requests_are_not_refused") else { return };
     let headers = headers(&[("authorization", "Bearer right"), ("anthropic-version", "2023-06-01")]);
+    let stored = Stored::default();
     let mut checked = 0;
     for session in recordings.sessions() {
         for interaction in &session.interactions {
             let Some(dialect) = Dialect::of_path(interaction.request.path()) else { continue };
             let body = interaction.request.body.as_bytes();
-            let request = Unchecked { dialect, headers: &headers, body, keys: &[] };
+            let request = Unchecked { dialect, headers: &headers, body, keys: &[], stored: &stored };
             check(&request, |_| true).unwrap_or_else(|refusal| panic!("{}: {refusal:?}", session.scenario));
             checked += 1;
         }

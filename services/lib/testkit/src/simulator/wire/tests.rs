@@ -13,14 +13,19 @@ fn rich_step() -> Step {
 
 const USAGE: StepUsage = StepUsage { input: 11, output: 13, reasoning: Some(5), cache_read: 17, cache_write: 19 };
 
+static REQUEST: std::sync::LazyLock<Value> = std::sync::LazyLock::new(|| {
+    json!({"include": ["reasoning.encrypted_content"], "reasoning": {"summary": "auto"}})
+});
+
 fn answer(step: &Step) -> Answer<'_> {
-    Answer { model: "m", number: 4, step, usage: USAGE, include_usage: true }
+    Answer { model: "m", number: 4, step, usage: USAGE, request: &REQUEST, include_usage: true }
 }
 
 fn readings(dialect: Dialect, answer: &Answer<'_>) -> [Reading; 2] {
     let read = match dialect {
         Dialect::Anthropic => oracle::anthropic,
         Dialect::Chat => oracle::chat,
+        Dialect::Responses => oracle::responses,
     };
     let streamed = stream(dialect, answer).into_iter().map(|event| event.bytes);
     let streamed = streamed.collect::<String>();
@@ -29,9 +34,9 @@ fn readings(dialect: Dialect, answer: &Answer<'_>) -> [Reading; 2] {
 }
 
 #[test]
-fn both_dialects_say_what_the_script_says() {
+fn all_dialects_say_what_the_script_says() {
     let step = rich_step();
-    for (dialect, prefix) in [(Dialect::Anthropic, "toolu"), (Dialect::Chat, "call")] {
+    for (dialect, prefix) in [(Dialect::Anthropic, "toolu"), (Dialect::Chat, "call"), (Dialect::Responses, "call")] {
         for reading in readings(dialect, &answer(&step)) {
             assert_eq!(Some(&reading.text), step.text.as_ref());
             assert_eq!(Some(&reading.reasoning), step.reasoning.as_ref());
@@ -50,16 +55,16 @@ fn both_dialects_say_what_the_script_says() {
             assert_eq!((usage.input_uncached, usage.output), (Some(11), Some(13)));
             assert_eq!((usage.cache_read, usage.cache_write), (Some(17), Some(19)));
             assert_eq!((usage.reasoning, reading.finish), (Some(5), Finish::ToolCalls));
-            assert_eq!(reading.signatures.len(), usize::from(dialect == Dialect::Anthropic));
+            assert_eq!(reading.signatures.len(), usize::from(dialect != Dialect::Chat));
         }
     }
 }
 
 #[test]
-fn every_finish_reason_survives_both_dialects() {
+fn every_finish_reason_survives_all_dialects() {
     for finish in [Finish::Stop, Finish::Length, Finish::ContentFilter, Finish::Other] {
         let step = Step::text("x").finish(finish);
-        for dialect in [Dialect::Anthropic, Dialect::Chat] {
+        for dialect in [Dialect::Anthropic, Dialect::Chat, Dialect::Responses] {
             for reading in readings(dialect, &answer(&step)) {
                 assert_eq!(reading.finish, finish, "{dialect:?} {}", reading.raw_finish);
             }
@@ -102,6 +107,34 @@ fn anthropic_events_follow_the_grammar() {
 }
 
 #[test]
+fn responses_events_are_numbered_and_items_end_as_they_are_in_the_answer() {
+    let step = rich_step();
+    let events = stream(Dialect::Responses, &answer(&step));
+    let data: Vec<Value> = events
+        .iter()
+        .map(|event| {
+            let (name, data) = event.bytes.trim_end().split_once('\n').unwrap();
+            let data: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
+            assert_eq!(name, format!("event: {}", data["type"].as_str().unwrap()));
+            data
+        })
+        .collect();
+    for (number, event) in data.iter().enumerate() {
+        assert_eq!(event["sequence_number"], number);
+    }
+    let items = |kind: &str| -> Vec<Value> {
+        let kind = format!("response.output_item.{kind}");
+        data.iter().filter(|event| event["type"] == kind).map(|event| event["item"].clone()).collect()
+    };
+    let (begun, ended) = (items("added"), items("done"));
+    assert_eq!(data.last().unwrap()["response"]["output"], json!(ended));
+    let ids = |items: &[Value]| -> Vec<Value> { items.iter().map(|item| item["id"].clone()).collect() };
+    assert_eq!(ids(&begun), ids(&ended));
+    assert_eq!(ids(&ended), ["rs_sim_4", "msg_simr_4", "fc_simr_4_0", "fc_simr_4_1"]);
+    assert_ne!(begun[0]["encrypted_content"], ended[0]["encrypted_content"]);
+}
+
+#[test]
 fn chat_sends_usage_only_where_it_is_asked_for() {
     let step = Step::text("x");
     let with = stream(Dialect::Chat, &answer(&step));
@@ -122,4 +155,6 @@ fn errors_in_streams_have_the_providers_form() {
     assert_eq!(data, json!({"type": "error", "error": error}));
     let chat = error_event(Dialect::Chat, "server_error", "no");
     assert!(oracle::chat("text/event-stream", chat.as_bytes()).is_err());
+    let responses = error_event(Dialect::Responses, "server_error", "no");
+    assert!(oracle::responses("text/event-stream", responses.as_bytes()).is_err());
 }

@@ -16,7 +16,7 @@ use crate::codec::assembly::Assembly;
 use crate::codec::json::{Text, text};
 use crate::codec::metadata::metadata;
 use crate::codec::warnings::ODD_STREAM;
-use crate::codec::{Event, ResponseContext};
+use crate::codec::{Event, ResponseContext, context_limit};
 
 /// Where a message stands.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(in crate::codec::anthropic) struct Machine {
     counts: Counts,
     stop_reason: String,
     metadata: Vec<ProviderMetadata>,
+    /// The largest context limit that the provider named.
+    context_limit: u32,
 }
 
 #[derive(Default, Deserialize)]
@@ -59,6 +61,7 @@ impl Machine {
             counts: Counts::default(),
             stop_reason: String::new(),
             metadata: Vec::new(),
+            context_limit: 0,
         }
     }
 
@@ -102,6 +105,7 @@ impl Machine {
     }
 
     fn merge_usage(&mut self, json: &str) {
+        self.context_limit = self.context_limit.max(context_limit::find(json));
         let usage = serde_json::from_str::<WithUsage<'_>>(json).ok().and_then(|outer| outer.usage);
         if let Some(usage) = usage {
             self.counts.merge(Counts::parse(usage.get()));
@@ -156,6 +160,8 @@ impl Machine {
             raw_reason: std::mem::take(&mut self.stop_reason),
             usage: self.counts.usage(),
             provider_metadata: std::mem::take(&mut self.metadata),
+            context_limit: self.context_limit,
+            ..Finish::default()
         };
         self.assembly.finish(finish, out);
     }

@@ -15,7 +15,7 @@ use crate::codec::metadata::metadata;
 use crate::codec::openai_chat::dialect::{Dialect, Replay};
 use crate::codec::openai_chat::{REASONING_DETAILS, REFUSAL, errors, usage};
 use crate::codec::warnings::ODD_STREAM;
-use crate::codec::{Event, ResponseContext};
+use crate::codec::{Event, ResponseContext, context_limit};
 
 /// Where an answer stands.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub(in crate::codec::openai_chat) struct Machine {
     sources_given: usize,
     finish_reason: Option<String>,
     usage: Option<Usage>,
+    /// The largest context limit that the server named.
+    context_limit: u32,
     warned: Warned,
 }
 
@@ -58,6 +60,7 @@ impl Machine {
             sources_given: 0,
             finish_reason: None,
             usage: None,
+            context_limit: 0,
             warned: Warned::default(),
         }
     }
@@ -123,6 +126,7 @@ impl Machine {
         }
         if let Some(usage) = chunk.usage().and_then(|raw| usage::parse(raw.get())) {
             self.usage = Some(usage);
+            self.context_limit = self.context_limit.max(context_limit::find(data));
         }
         let choices = chunk.choices.as_deref().unwrap_or_default();
         if !self.assembly.is_started() {
@@ -291,7 +295,13 @@ impl Machine {
             stated => stated,
         };
         let usage = self.usage.take();
-        let finish = Finish { reason: reason.into(), raw_reason, usage, provider_metadata: Vec::new() };
+        let finish = Finish {
+            reason: reason.into(),
+            raw_reason,
+            usage,
+            context_limit: self.context_limit,
+            ..Finish::default()
+        };
         self.assembly.finish(finish, out);
     }
 }

@@ -40,6 +40,23 @@ pub(super) fn check_message(index: usize, message: &Value) -> Result<(), Refusal
         .try_for_each(|(block_index, block)| check_block(&format!("messages.{index}.content.{block_index}"), block))
 }
 
+/// Refuses calls in progress that the model made without thinking, where it is to think.
+pub(super) fn check_thinking(body: &Value, messages: &[Value]) -> Result<(), Refusal> {
+    let is_asked = body["thinking"]["type"] == "enabled";
+    let last = messages.iter().rposition(|message| message["role"] == "assistant").filter(|_| is_asked);
+    let Some(index) = last else { return Ok(()) };
+    let blocks = messages[index]["content"].as_array().map_or(&[][..], Vec::as_slice);
+    let is_in_progress = blocks.iter().any(|block| block["type"] == "tool_use");
+    let first = blocks.first().and_then(|block| block["type"].as_str()).unwrap_or_default();
+    if is_in_progress && !matches!(first, "thinking" | "redacted_thinking") {
+        return Err(Refusal::invalid(format!(
+            "messages.{index}.content.0.type: Expected `thinking` or `redacted_thinking`, but found `{first}`. When \
+             `thinking` is enabled, a final `assistant` message must start with a thinking block."
+        )));
+    }
+    Ok(())
+}
+
 fn check_block(place: &str, block: &Value) -> Result<(), Refusal> {
     match block["type"].as_str().unwrap_or_default() {
         "" => Err(Refusal::invalid(format!("{place}.type: Field required"))),

@@ -2,17 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::MODEL;
+use super::{COMMAND, MODEL, STEPS};
 
-const STEPS: usize = 10;
-
-/// Makes the eleven calls and starts the ten commands.
-pub(crate) async fn turn(base_url: &str) -> anyhow::Result<Duration> {
-    let client = reqwest::Client::builder().tcp_nodelay(true).build()?;
+/// Makes the calls of the model and runs the commands between them.
+pub(super) async fn turn(client: &reqwest::Client, base_url: &str) -> anyhow::Result<Duration> {
     let mut messages = vec![json!({"role": "user", "content": "go"})];
     let began = Instant::now();
     for step in 0..=STEPS {
@@ -24,21 +21,21 @@ pub(crate) async fn turn(base_url: &str) -> anyhow::Result<Duration> {
         if step == STEPS {
             break;
         }
-        let call = tool_call(&text);
-        ensure!(Command::new("sh").args(["-c", "true"]).status().await?.success(), "the command failed");
+        let call = tool_call(&text).with_context(|| format!("no tool call in {text}"))?;
+        let output = Command::new("sh").args(["-c", COMMAND]).output().await?;
+        ensure!(output.status.success(), "the command failed");
         messages.push(json!({"role": "assistant", "content": [
-            {"type": "tool_use", "id": call, "name": "execute", "input": {"command": "true"}}
+            {"type": "tool_use", "id": call, "name": "execute", "input": {"command": COMMAND}}
         ]}));
         messages.push(json!({"role": "user", "content": [
-            {"type": "tool_result", "tool_use_id": call, "content": "{\"success\":true}"}
+            {"type": "tool_result", "tool_use_id": call, "content": String::from_utf8_lossy(&output.stdout)}
         ]}));
     }
     Ok(began.elapsed())
 }
 
-fn tool_call(events: &str) -> String {
+fn tool_call(events: &str) -> Option<String> {
     let data = events.lines().filter_map(|line| line.strip_prefix("data:"));
-    let blocks = data.filter_map(|data| serde_json::from_str::<Value>(data).ok());
-    let mut ids = blocks.filter_map(|event| event["content_block"]["id"].as_str().map(str::to_owned));
-    ids.next().unwrap_or_default()
+    let mut blocks = data.filter_map(|data| serde_json::from_str::<Value>(data).ok());
+    blocks.find_map(|event| event["content_block"]["id"].as_str().map(str::to_owned))
 }

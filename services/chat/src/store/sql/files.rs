@@ -1,0 +1,116 @@
+//! The files of users and chats.
+
+use async_trait::async_trait;
+use chatmesh_core::Timestamp;
+use chatmesh_db::{DbError, FromRow, Row, Sql, values};
+
+use super::SqlChatStore;
+use crate::domain::ChatId;
+use crate::files::{FileId, NewFile, StoredFile};
+use crate::store::{FileStore, StoreError};
+
+macro_rules! file_columns {
+    () => {
+        "id, owner_id, chat_id, name, media_type, size_bytes, data IS NULL AS evicted, created_at"
+    };
+}
+
+pub(super) const INSERT_FILE: Sql = Sql::portable(
+    "INSERT INTO chat_files (id, owner_id, name, media_type, size_bytes, request_id, created_at, data) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+);
+pub(super) const FIND_FILE: Sql =
+    Sql::portable(concat!("SELECT ", file_columns!(), " FROM chat_files WHERE id = $1"));
+pub(super) const FIND_FILE_BY_REQUEST: Sql =
+    Sql::portable(concat!("SELECT ", file_columns!(), " FROM chat_files WHERE owner_id = $1 AND request_id = $2"));
+pub(super) const LOCK_FILE: Sql = Sql::split(
+    concat!("SELECT ", file_columns!(), " FROM chat_files WHERE id = $1 FOR UPDATE"),
+    concat!("SELECT ", file_columns!(), " FROM chat_files WHERE id = $1"),
+);
+pub(super) const FILES_OF_CHAT: Sql =
+    Sql::portable(concat!("SELECT ", file_columns!(), " FROM chat_files WHERE chat_id = $1 ORDER BY position, id"));
+pub(super) const READ_FILE: Sql = Sql::portable("SELECT data FROM chat_files WHERE id = $1");
+pub(super) const LAST_POSITION: Sql =
+    Sql::portable("SELECT COALESCE(MAX(position), 0) AS position FROM chat_files WHERE chat_id = $1");
+pub(super) const GIVE_FILE: Sql = Sql::portable("UPDATE chat_files SET chat_id = $2, position = $3 WHERE id = $1");
+/// Takes the content of all but the newest files of a chat. A message adds no more than a chat keeps.
+pub(super) const EVICT_FILES: Sql = Sql::portable(
+    "UPDATE chat_files SET data = NULL WHERE id IN (SELECT id FROM chat_files WHERE chat_id = $1 AND data IS NOT NULL \
+     ORDER BY position DESC, id DESC LIMIT $2 OFFSET $2)",
+);
+/// The condition stands twice: a file that is given to a chat meanwhile is not deleted.
+pub(super) const DELETE_UNUSED_FILES: Sql = Sql::portable(
+    "DELETE FROM chat_files WHERE chat_id IS NULL AND id IN \
+     (SELECT id FROM chat_files WHERE chat_id IS NULL AND created_at < $1 ORDER BY created_at LIMIT $2)",
+);
+
+impl FromRow for StoredFile {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.id("id")?,
+            owner_id: row.id("owner_id")?,
+            chat_id: row.id_or_null("chat_id")?,
+            name: row.get("name")?,
+            media_type: row.get("media_type")?,
+            size_bytes: row.u32("size_bytes")?,
+            evicted: row.get("evicted")?,
+            created_at: row.get("created_at")?,
+        })
+    }
+}
+
+struct Content(Option<Vec<u8>>);
+
+impl FromRow for Content {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        row.get("data").map(Self)
+    }
+}
+
+#[async_trait]
+impl FileStore for SqlChatStore {
+    async fn insert(&self, file: NewFile) -> Result<StoredFile, StoreError> {
+        let stored = StoredFile {
+            id: file.id,
+            owner_id: file.owner_id,
+            chat_id: None,
+            name: file.name,
+            media_type: file.media_type.to_owned(),
+            size_bytes: u32::try_from(file.data.len()).unwrap_or(u32::MAX),
+            evicted: false,
+            created_at: file.created_at,
+        };
+        let row = values![
+            stored.id.0,
+            stored.owner_id.0,
+            stored.name.as_str(),
+            stored.media_type.as_str(),
+            stored.size_bytes,
+            file.request_id,
+            stored.created_at,
+            file.data
+        ];
+        if self.db.execute(INSERT_FILE, row).await? > 0 {
+            return Ok(stored);
+        }
+        let earlier = self.db.fetch_optional(FIND_FILE_BY_REQUEST, values![stored.owner_id.0, file.request_id]).await?;
+        earlier.ok_or(StoreError::FileNotFound(stored.id))
+    }
+
+    async fn find(&self, id: FileId) -> Result<Option<StoredFile>, StoreError> {
+        Ok(self.db.fetch_optional(FIND_FILE, values![id.0]).await?)
+    }
+
+    async fn read(&self, id: FileId) -> Result<Option<Vec<u8>>, StoreError> {
+        let content: Option<Content> = self.db.fetch_optional(READ_FILE, values![id.0]).await?;
+        Ok(content.and_then(|Content(data)| data))
+    }
+
+    async fn of_chat(&self, chat: ChatId) -> Result<Vec<StoredFile>, StoreError> {
+        Ok(self.db.fetch_all(FILES_OF_CHAT, values![chat.0]).await?)
+    }
+
+    async fn delete_unused(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        Ok(self.db.execute(DELETE_UNUSED_FILES, values![before, limit]).await?)
+    }
+}
