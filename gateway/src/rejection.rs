@@ -33,6 +33,9 @@ pub(crate) fn explain(said: &str, query: Option<&str>, body: &[u8]) -> Rejection
     if detail.contains("percent encoding") {
         return general(format!("the address is not valid: {detail}"));
     }
+    if let Some((value, why)) = detail.strip_prefix("path variable value \"").and_then(|rest| rest.split_once("\" did not parse: ")) {
+        return general(format!("invalid request: `{value}` in the path {}", describe(why)));
+    }
     let description = describe(detail);
     match (position, query.filter(|query| !query.is_empty())) {
         (Some(found), _) => match field_at(body, found) {
@@ -155,6 +158,13 @@ mod tests {
         let rejection = explain(&said, None, br#"{"is_default":"yes"}"#);
         let expected = ("is_default".to_owned(), "must be a boolean, not string \"yes\"".to_owned());
         assert_eq!(rejection.violation, Some(expected));
+    }
+
+    #[test]
+    fn what_does_not_belong_into_the_path_is_repeated() {
+        let said = format!("{MISMATCH}path variable value \"last\" did not parse: invalid digit found in string");
+        let expected = "invalid request: `last` in the path must be a whole number in the range of the field";
+        assert_eq!(explain(&said, Some("page_size=5"), b"{}").message, expected);
     }
 
     #[test]

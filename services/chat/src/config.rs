@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+/// Less would leave no room for what tells that something was cut out.
+const MIN_TOOL_RESULT_BYTES: u32 = 1024;
+
 /// The settings of the service.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -33,6 +36,20 @@ pub struct Config {
     pub max_steps: u32,
     /// How many failed calls in a row end a turn.
     pub max_attempts: u32,
+    /// How long a provider may take until the first part of its answer.
+    #[serde(with = "humantime_serde")]
+    pub start_timeout: Duration,
+    /// How long a provider may be silent after that.
+    #[serde(with = "humantime_serde")]
+    pub silence_timeout: Duration,
+    /// How long a summary of a conversation may take, with all that is tried for it.
+    #[serde(with = "humantime_serde")]
+    pub compaction_timeout: Duration,
+    /// How long a client's tools may take.
+    #[serde(with = "humantime_serde")]
+    pub action_timeout: Duration,
+    /// The most bytes of a tool's result that are kept; of longer ones the beginning and the end.
+    pub max_tool_result_bytes: u32,
     /// True for the only process on its database: leases of earlier processes are void at the start.
     pub exclusive: bool,
 }
@@ -49,6 +66,11 @@ impl Default for Config {
             max_turn_duration: Duration::from_secs(24 * 3600),
             max_steps: 1200,
             max_attempts: 25,
+            start_timeout: Duration::from_secs(60),
+            silence_timeout: Duration::from_secs(600),
+            compaction_timeout: Duration::from_secs(300),
+            action_timeout: Duration::from_secs(300),
+            max_tool_result_bytes: 256 * 1024,
             exclusive: false,
         }
     }
@@ -75,6 +97,15 @@ impl Config {
         }
         if self.max_steps == 0 || self.max_attempts == 0 {
             return Err("chat.max_steps and chat.max_attempts must be at least 1".to_owned());
+        }
+        let waits = [self.start_timeout, self.silence_timeout, self.compaction_timeout, self.action_timeout];
+        if waits.iter().any(Duration::is_zero) {
+            return Err("chat.start_timeout, chat.silence_timeout, chat.compaction_timeout and chat.action_timeout must \
+                        be more than 0"
+                .to_owned());
+        }
+        if self.max_tool_result_bytes < MIN_TOOL_RESULT_BYTES {
+            return Err(format!("chat.max_tool_result_bytes must be at least {MIN_TOOL_RESULT_BYTES}"));
         }
         Ok(())
     }
@@ -118,6 +149,11 @@ mod tests {
             Config { max_turn_duration: none, ..Config::default() },
             Config { max_steps: 0, ..Config::default() },
             Config { max_attempts: 0, ..Config::default() },
+            Config { start_timeout: none, ..Config::default() },
+            Config { silence_timeout: none, ..Config::default() },
+            Config { compaction_timeout: none, ..Config::default() },
+            Config { action_timeout: none, ..Config::default() },
+            Config { max_tool_result_bytes: 100, ..Config::default() },
         ] {
             assert!(wrong.validate().is_err(), "{wrong:?}");
         }

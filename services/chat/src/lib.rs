@@ -27,6 +27,8 @@ mod service;
 mod state;
 mod store;
 mod stream;
+#[cfg(test)]
+mod testing;
 mod turn;
 mod watch;
 mod worker;

@@ -85,8 +85,12 @@ impl Episodes {
         let episode = Arc::new(Episode::new(key, self.dropped.clone()));
         let mut episodes = self.by_chat.entry(chat).or_default();
         for earlier in episodes.iter() {
-            // A runner that lost its lease may come here late: what it says is not shown.
-            if earlier.key() < key { earlier.close() } else { episode.close() }
+            if earlier.key() <= key {
+                earlier.close();
+            } else if earlier.ended_at().is_none() {
+                // A runner that lost its lease comes late: what it says is not shown.
+                episode.close();
+            }
         }
         episodes.push(Arc::clone(&episode));
         drop(episodes);
@@ -104,11 +108,17 @@ impl Episodes {
         self.by_chat.get(&key.chat)?.iter().rfind(|episode| episode.key() == key).cloned()
     }
 
+    /// Finds an episode that has not ended. Attempts are counted anew with each turn, and a turn that leaves no
+    /// message behind leaves the version of the history: the same name may have belonged to an earlier call.
+    pub(crate) fn current(&self, key: EpisodeKey) -> Option<Arc<Episode>> {
+        self.get(key).filter(|episode| episode.ended_at().is_none())
+    }
+
     /// Waits until an episode is opened. Safe to use in `select!`.
     pub(crate) async fn opened(&self, key: EpisodeKey) -> Arc<Episode> {
         let mut opened = self.opened.subscribe();
         loop {
-            if let Some(episode) = self.get(key) {
+            if let Some(episode) = self.current(key) {
                 return episode;
             }
             // The sender lives as long as `self`.

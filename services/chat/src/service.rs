@@ -80,6 +80,16 @@ impl Service {
     }
 }
 
+#[cfg(test)]
+impl Service {
+    /// The state, with another way to the other replicas.
+    pub(crate) fn into_state_with(self, replicas: Replicas) -> Arc<State> {
+        let mut state = Arc::into_inner(self.state).expect("nobody uses it yet");
+        state.relay = Relay::new(replicas, Arc::clone(&state.workers), state.tasks.clone());
+        Arc::new(state)
+    }
+}
+
 impl chatmesh_host::Service for Service {
     fn name(&self) -> &'static str {
         "chat"

@@ -4,88 +4,117 @@
 //! commits the answer and the results in one transaction. The answer is kept while the tools
 //! run: a worker that takes the chat over in that time runs the tools again under the same
 //! idempotency keys, which yields the first outcomes, and does not ask the model twice.
+//!
+//! A conversation that becomes too long is summarised between two steps, at the end, or where the model
+//! refuses it; the turn then goes on from the summary. Where the model asks for tools of the client, the turn
+//! ends with what there is, and another one goes on when the client has answered.
 
 mod answer;
+mod attempt;
+mod chain;
+mod compaction;
 mod generate;
+mod listen;
 mod markers;
 mod partial;
+mod phase;
+mod prepare;
 mod prompt;
 mod retry;
+mod rows;
+#[cfg(test)]
+mod tests;
 mod tools;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use chatmesh_proto::chat::v1::WatchKind;
-use chatmesh_proto::common::v1::{ErrorKind, FinishReason, GenerationError, Role, ToolDefinition};
+use chatmesh_proto::common::v1::{ErrorKind, FinishReason, GenerationError, Role};
+use tokio::time::Instant;
 use tracing::{Instrument as _, info, info_span};
 
 pub(crate) use answer::Answer;
 pub(crate) use markers::cleared_context;
 pub(crate) use partial::{Partial, StopReason};
 
-use crate::domain::{Chat, NewMessage, RunnerId};
+use crate::domain::{Chat, Message, NewMessage, RunnerId};
 use crate::machine::Status;
+use crate::metrics::{ModelLabels, StageLabels};
+use crate::parts::Episode;
 use crate::state::State;
 use crate::store::{Fence, StoreError};
+use compaction::{Measure, Verdict, judge};
 use generate::Generated;
-use prompt::Prompt;
+use markers::{Occasion, Source};
+use phase::Phase;
+use prepare::Work;
+use tools::Bench;
+
+/// How often a turn goes on after its end because a summary took the place of what was said.
+const MAX_RE_ENTRIES: u32 = 3;
 
 /// A turn of one chat under one lease.
 pub(crate) struct Turn {
     state: Arc<State>,
     chat: Chat,
     runner: RunnerId,
+    phase: Phase,
+    /// How many calls since the messages last changed were no failures of the model.
+    forgiven: u32,
 }
 
 /// What a step leads to.
 enum Next {
-    /// Ask the model again.
-    Continue,
+    /// It was committed; whether the model is to be asked again.
+    Committed { goes_on: bool },
+    /// The conversation is longer than the model's context.
+    Overflow(GenerationError),
     /// The turn is over, and the chat is as the last transaction left it.
     Over(Box<Chat>),
 }
 
 impl Turn {
     pub(crate) fn new(state: Arc<State>, chat: Chat, runner: RunnerId) -> Self {
-        Self { state, chat, runner }
+        let phase = Phase::begin(&state.metrics.turn);
+        Self { state, chat, runner, phase, forgiven: 0 }
     }
 
     /// Runs the turn to its end, or to the end of what may be done in one turn. What was not
     /// committed when the future is dropped is in `partial`.
     pub(crate) async fn run(mut self, partial: &mut Partial) -> Result<Chat, StoreError> {
-        let offered = match tools::list(&self.state, &self.chat).await {
-            Ok(offered) => offered,
+        let began = Instant::now();
+        let prepared = prepare::prepare(&self).instrument(info_span!("chat.prepare")).await?;
+        self.state.metrics.turn.stage(&StageLabels::PREPARE, began.elapsed());
+        let mut work = match prepared {
+            Ok(work) => work,
             Err(error) => return self.fail(error, partial).await,
         };
-        let history = self.state.store.prompt_messages(self.chat.id).await?;
-        let mut prompt = Prompt::new(&self.chat, &offered.workspace_context, history);
+        if self.chat.compaction_requested_at.is_some() {
+            return self.summarise_as_wanted(&mut work, partial).await;
+        }
+        if work.is_over {
+            return self.finish().await;
+        }
         for step in 1..=self.state.config.max_steps {
             let span = info_span!("chat.step", chat.step = step);
-            match self.step(&mut prompt, &offered.tools, partial).instrument(span).await? {
-                Next::Continue => {}
-                Next::Over(chat) => return Ok(*chat),
+            let next = self.step(&mut work, partial).instrument(span).await?;
+            if let Some(chat) = self.after(next, &mut work, partial).await? {
+                return Ok(chat);
             }
         }
         info!(chat = %self.chat.id, "the most steps of a turn are done");
         self.finish().await
     }
 
-    async fn step(
-        &mut self,
-        prompt: &mut Prompt,
-        tools: &[ToolDefinition],
-        partial: &mut Partial,
-    ) -> Result<Next, StoreError> {
-        let kept = self.state.store.kept_step(self.chat.id, self.chat.versions.history).await?;
-        let answer = match kept {
-            Some(message) => {
-                let answer = Answer::from_message(message);
-                partial.resume(self.chat.versions.history, &answer);
-                answer
-            }
-            None => match generate::generate(&mut *self, prompt, tools, partial).await? {
+    async fn step(&mut self, work: &mut Work, partial: &mut Partial) -> Result<Next, StoreError> {
+        if let Err(error) = prepare::refresh_tools(self, work).await {
+            return self.fail(error, partial).await.map(over);
+        }
+        let answer = match work.kept.take() {
+            Some(message) => self.take_up(message, partial).await?,
+            None => match generate::generate(self, work, partial).await? {
                 Generated::Answer(answer) => self.keep(answer).await?,
+                Generated::Overflow(error) => return Ok(Next::Overflow(error)),
                 Generated::Failed(error) => return self.fail(error, partial).await.map(over),
             },
         };
@@ -95,13 +124,92 @@ impl Turn {
                 _ => self.finish().await.map(over),
             };
         }
-        let calls = answer.local_calls();
-        let results = tools::run(&self.state, &self.chat, &calls, answer.finish_reason, partial).await;
+        let began = Instant::now();
+        let bench =
+            Bench { state: &self.state, chat: &self.chat, toolbox: &work.toolbox, provider: &work.provider };
+        let done = bench.run(&answer, partial).await;
+        if !done.results.is_empty() {
+            self.state.metrics.turn.stage(&StageLabels::TOOLS, began.elapsed());
+        }
         let goes_on = answer.goes_on();
-        let messages = answer.into_messages(results);
-        self.commit(messages, prompt).await?;
+        let messages = answer.into_messages(done.results);
+        if done.waits_for_client {
+            let chat = self.hand_over(messages, work).await?;
+            *partial = Partial::default();
+            return Ok(over(chat));
+        }
+        self.commit(messages, work).await?;
         *partial = Partial::default();
-        if goes_on { Ok(Next::Continue) } else { self.finish().await.map(over) }
+        work.was_too_long = false;
+        Ok(Next::Committed { goes_on })
+    }
+
+    /// Decides what comes after a step. Returns the chat where that is nothing.
+    async fn after(&mut self, next: Next, work: &mut Work, partial: &mut Partial) -> Result<Option<Chat>, StoreError> {
+        let goes_on = match next {
+            Next::Over(chat) => return Ok(Some(*chat)),
+            // One summary, and one more call: what does not fit then will not fit at all.
+            Next::Overflow(error) => {
+                let may_help = !std::mem::replace(&mut work.was_too_long, true);
+                if may_help && self.summarise(work, last_measure(work)).await? {
+                    return Ok(None);
+                }
+                return self.fail(error, partial).await.map(Some);
+            }
+            Next::Committed { goes_on } => goes_on,
+        };
+        match judge(work.prompt.rows(), work.threshold_percent) {
+            // What the model wanted to say is said: only who has to go on cannot.
+            Verdict::StillTooLong if goes_on => self.fail(compaction::still_too_long(), partial).await.map(Some),
+            Verdict::TooLong(measure) if goes_on => {
+                // Without a summary it goes on as long as it fits.
+                self.summarise(work, measure).await?;
+                Ok(None)
+            }
+            Verdict::TooLong(measure) if work.re_entries < MAX_RE_ENTRIES && self.summarise(work, measure).await? => {
+                work.re_entries += 1;
+                Ok(None)
+            }
+            _ if goes_on => Ok(None),
+            _ => self.finish().await.map(Some),
+        }
+    }
+
+    /// Begins a call of the model: it has a number from here on, and people can watch it.
+    async fn begin_attempt(&mut self) -> Result<Arc<Episode>, StoreError> {
+        self.chat = self.state.store.record_attempt(self.fence(), self.state.clock.now()).await?;
+        let versions = self.chat.versions;
+        let episode = self.state.episodes.open(self.chat.id, versions.history, versions.generation_attempt);
+        self.state.hints.changed(&self.chat).await;
+        Ok(episode)
+    }
+
+    /// The call that was begun last is no failure of the model, whatever comes of it.
+    fn forgive_attempt(&mut self) {
+        self.forgiven += 1;
+    }
+
+    /// How many calls in a row failed, those of earlier workers included.
+    fn failures(&self) -> u32 {
+        self.chat.versions.generation_attempt.saturating_sub(self.forgiven)
+    }
+
+    /// Where people watch the call that was begun last.
+    fn episode(&self) -> Option<Arc<Episode>> {
+        let versions = self.chat.versions;
+        self.state.episodes.find(self.chat.id, versions.history, versions.generation_attempt)
+    }
+
+    /// Takes up an answer whose tools another worker was running, and shows it again to those who watch.
+    async fn take_up(&mut self, message: NewMessage, partial: &mut Partial) -> Result<Answer, StoreError> {
+        let answer = Answer::from_message(message);
+        partial.resume(self.chat.versions.history, &answer);
+        let episode = self.begin_attempt().await?;
+        self.forgive_attempt();
+        for (index, part) in (0..).zip(&answer.message.content) {
+            episode.push(Role::Assistant, index, part.clone());
+        }
+        Ok(answer)
     }
 
     /// Keeps an answer that asks for tools before they run.
@@ -113,18 +221,88 @@ impl Turn {
         Ok(answer)
     }
 
-    async fn commit(&mut self, messages: Vec<NewMessage>, prompt: &mut Prompt) -> Result<(), StoreError> {
+    async fn commit(&mut self, messages: Vec<NewMessage>, work: &mut Work) -> Result<(), StoreError> {
         let began = Instant::now();
-        let span = info_span!("chat.persist");
-        let fence = self.fence();
-        let now = self.state.clock.now();
-        let (chat, committed) = self.state.store.commit_step(fence, messages, now).instrument(span).await?;
-        self.chat = chat;
-        prompt.extend(committed);
-        self.state.metrics.steps.inc();
-        self.state.hints.changed(&self.chat).await;
-        tracing::debug!(took = ?began.elapsed(), "step committed");
+        let (fence, now) = (self.fence(), self.state.clock.now());
+        let labels = labels(&messages, work);
+        let commit = self.state.store.commit_step(fence, messages, now).instrument(info_span!("chat.persist"));
+        let (chat, committed) = commit.await?;
+        let committed = self.committed(chat, committed, began).await;
+        work.prompt.extend(committed);
+        self.state.metrics.turn.steps.get_or_create(&labels).inc();
         Ok(())
+    }
+
+    /// Commits a step and waits for the client's tools. Where the conversation has become too long, a summary of
+    /// what was before the step is committed with it: the step itself must stay, because it waits for results.
+    async fn hand_over(&mut self, messages: Vec<NewMessage>, work: &Work) -> Result<Chat, StoreError> {
+        let mut rows = self.summary_before(&messages, work).await?;
+        let labels = labels(&messages, work);
+        rows.extend(messages);
+        let began = Instant::now();
+        let (fence, now) = (self.fence(), self.state.clock.now());
+        let deadline = now + self.state.config.action_timeout;
+        let enter = self.state.store.enter_requires_action(fence, rows, deadline, now);
+        let (chat, committed) = enter.instrument(info_span!("chat.persist")).await?;
+        self.committed(chat, committed, began).await;
+        for kind in [WatchKind::StatusChange, WatchKind::ActionRequired] {
+            self.state.hints.listed(&self.chat, kind).await;
+        }
+        self.state.metrics.turn.steps.get_or_create(&labels).inc();
+        Ok(self.chat.clone())
+    }
+
+    async fn summary_before(&mut self, messages: &[NewMessage], work: &Work) -> Result<Vec<NewMessage>, StoreError> {
+        let mut rows = work.prompt.rows().to_vec();
+        rows.extend(messages.iter().map(|message| rows::Row::uncommitted(message, self.chat.versions.snapshot + 1)));
+        match judge(&rows, work.threshold_percent) {
+            Verdict::TooLong(measure) => {
+                let occasion = self.occasion(Source::Automatic, measure);
+                Ok(compaction::summarise(self, work, occasion).await?.unwrap_or_default())
+            }
+            Verdict::Fits | Verdict::StillTooLong => Ok(Vec::new()),
+        }
+    }
+
+    /// Lets a summary take the place of the history. Returns whether there is one.
+    async fn summarise(&mut self, work: &mut Work, measure: Measure) -> Result<bool, StoreError> {
+        let occasion = self.occasion(Source::Automatic, measure);
+        match compaction::summarise(self, work, occasion).await? {
+            Ok(rows) => self.commit_summary(rows, work).await.map(|()| true),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// The owner wants a summary, and nothing else.
+    async fn summarise_as_wanted(&mut self, work: &mut Work, partial: &mut Partial) -> Result<Chat, StoreError> {
+        let occasion = self.occasion(Source::Manual, last_measure(work));
+        match compaction::summarise(self, work, occasion).await? {
+            Ok(rows) => self.commit_summary(rows, work).await?,
+            Err(error) => return self.fail(error, partial).await,
+        }
+        self.finish().await
+    }
+
+    async fn commit_summary(&mut self, rows: Vec<NewMessage>, work: &mut Work) -> Result<(), StoreError> {
+        let began = Instant::now();
+        let (fence, now) = (self.fence(), self.state.clock.now());
+        let commit = self.state.store.commit_compaction(fence, rows, now).instrument(info_span!("chat.persist"));
+        let (chat, committed) = commit.await?;
+        self.committed(chat, committed, began).await;
+        prepare::reread(self, work).await
+    }
+
+    fn occasion(&self, source: Source, measure: Measure) -> Occasion {
+        Occasion { id: self.state.ids.next(), source, measure }
+    }
+
+    /// The history went on: tells everyone who follows the chat.
+    async fn committed(&mut self, chat: Chat, committed: Vec<Message>, began: Instant) -> Vec<Message> {
+        self.chat = chat;
+        self.forgiven = 0;
+        self.state.metrics.turn.stage(&StageLabels::PERSIST, began.elapsed());
+        self.state.hints.changed(&self.chat).await;
+        committed
     }
 
     async fn finish(&mut self) -> Result<Chat, StoreError> {
@@ -156,6 +334,18 @@ impl Turn {
 
 fn over(chat: Chat) -> Next {
     Next::Over(Box::new(chat))
+}
+
+/// How long the conversation was when the model last answered, as far as that is known.
+fn last_measure(work: &Work) -> Measure {
+    let said = work.prompt.rows().iter().rev().find_map(rows::Row::said);
+    said.map(|said| Measure::of(said, work.threshold_percent)).unwrap_or_default()
+}
+
+/// Who made a step, for the metrics.
+fn labels(messages: &[NewMessage], work: &Work) -> ModelLabels {
+    let model = messages.first().and_then(|message| message.model.clone()).unwrap_or_default();
+    ModelLabels { provider: work.provider.clone(), model }
 }
 
 fn content_filtered() -> GenerationError {

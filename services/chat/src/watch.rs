@@ -1,5 +1,8 @@
 //! The live list of a user's chats.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use chatmesh_bus::{Hint, Subscription};

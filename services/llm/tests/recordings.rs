@@ -2,10 +2,10 @@
 //! the recorded response, however its bytes are cut.
 
 use chatmesh_llm::codec::fold::{Folded, Outcome};
-use chatmesh_llm::codec::{Codec, ResponseContext, for_provider};
+use chatmesh_llm::codec::{Call, Codec, ResponseContext, for_provider};
 use chatmesh_proto::common::v1::part::Body;
-use chatmesh_proto::common::v1::{FinishReason, Part, Usage};
-use chatmesh_proto::llm::v1::ProviderType;
+use chatmesh_proto::common::v1::{FinishReason, Part, Role, ToolResult, Usage};
+use chatmesh_proto::llm::v1::{GenerateRequest, ModelOptions, PromptMessage, ProviderType};
 use chatmesh_testkit::recordings::oracle::{Finish, Reading, ToolCallReading, UsageReading};
 use chatmesh_testkit::recordings::{Interaction, Recording, or_skip, oracle};
 use serde_json::Value;
@@ -35,6 +35,65 @@ fn every_openai_compatible_session_replays() {
 fn every_openai_responses_session_replays() {
     let Some(recordings) = or_skip("every_openai_responses_session_replays") else { return };
     replay_all("openai-responses", recordings.openai_responses(), ProviderType::Openai);
+}
+
+/// What a model asked for and what came of it return as the recorded client sent them. That
+/// client sends neither reasoning nor identifiers of items, so those are left aside.
+#[test]
+fn the_next_request_holds_the_calls_of_the_last_response() {
+    let Some(recordings) = or_skip("the_next_request_holds_the_calls_of_the_last_response") else { return };
+    let codec = for_provider(ProviderType::Openai).expect("a codec");
+    let mut compared = 0;
+    for session in recordings.openai_responses() {
+        for pair in session.interactions.windows(2) {
+            let next = pair[1].request.json();
+            let recorded = essentials(&next["input"]);
+            let request = GenerateRequest { messages: conversation(codec, &pair[0], &recorded), ..Default::default() };
+            let model = next["model"].as_str().expect("a model");
+            let options = ModelOptions::default();
+            let encoded = codec.encode(&Call { request: &request, model, options: &options }).expect("encoded");
+            let body: Value = serde_json::from_slice(&encoded.body).expect("JSON");
+            assert_eq!(essentials(&body["input"]), recorded, "{}", session.file);
+            compared += 1;
+        }
+    }
+    assert!(compared > 10, "{compared}");
+}
+
+/// Calls and outputs, with the fields that decide.
+fn essentials(input: &Value) -> Vec<Value> {
+    let items = input.as_array().into_iter().flatten();
+    let fields = ["type", "call_id", "name", "arguments", "output"];
+    items
+        .filter(|item| item["call_id"].is_string())
+        .map(|item| fields.iter().filter_map(|field| Some((*field, item.get(field)?.clone()))).collect())
+        .collect()
+}
+
+/// A question, the recorded answer to it, and the recorded results of its calls.
+fn conversation(codec: &dyn Codec, answered: &Interaction, items: &[Value]) -> Vec<PromptMessage> {
+    let response = &answered.response;
+    let mut events = Vec::new();
+    if response.content_type().contains("event-stream") {
+        codec.decoder(ResponseContext::default()).push(&response.body, &mut events);
+    } else {
+        codec.decode_unary(ResponseContext::default(), &response.body, &mut events);
+    }
+    let answer = Folded::of(events).expect("an answer");
+    assert!(answer.warnings.is_empty(), "{:?}", answer.warnings);
+    let outputs = items.iter().filter(|item| item["type"] == "function_call_output");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let results = outputs.map(|item| {
+        let result =
+            ToolResult { call_id: text(&item["call_id"]), result: text(&item["output"]), ..Default::default() };
+        Part { body: Some(Body::ToolResult(result)), ..Default::default() }
+    });
+    let question = Part { body: Some(Body::Text("go".to_owned())), ..Default::default() };
+    vec![
+        PromptMessage { role: Role::User.into(), parts: vec![question] },
+        PromptMessage { role: Role::Assistant.into(), parts: answer.parts },
+        PromptMessage { role: Role::Tool.into(), parts: results.collect() },
+    ]
 }
 
 fn replay_all<'a>(provider: &str, sessions: impl Iterator<Item = &'a Recording>, provider_type: ProviderType) {

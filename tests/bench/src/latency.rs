@@ -51,13 +51,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     warm_up(mesh.api()).await?;
 
     let one = readers::direct(&provider, 1).await?;
-    let one = print("the provider, 1 reader", one, args.pieces)?;
+    let one = print("directly, 1 reader", one, args.pieces)?;
     for count in args.subscribers {
-        title(format_args!("{count} subscribers"));
+        title(format_args!("Subscribers: {count}"));
         let through = readers::subscribed(mesh.api(), &provider, count).await?;
-        let through = print("the mesh", through, args.pieces * count)?;
+        let through = print("through the mesh", through, args.pieces * count)?;
         let direct = readers::direct(&provider, count).await?;
-        let direct = print(&format!("the provider, {count} readers"), direct, args.pieces * count)?;
+        let direct = print("directly, as many readers", direct, args.pieces * count)?;
         compare("ratio to 1 direct reader", &through, &one);
         compare("ratio to as many direct readers", &through, &direct);
         let pause = through.percentile(99).as_secs_f64() / args.interval.as_secs_f64();
@@ -86,6 +86,6 @@ fn print(name: &str, heard: Heard, expected: usize) -> anyhow::Result<Spread> {
 
 fn compare(name: &str, one: &Spread, other: &Spread) {
     let [half, most] = [50, 99].map(|percent| ratio(one.percentile(percent), other.percentile(percent)));
-    let more = millis(one.median().saturating_sub(other.median()));
-    line(name, format_args!("p50 {half:.2}, p99 {most:.2}; p50 {more:.2} ms more"));
+    let more = millis(one.median()) - millis(other.median());
+    line(name, format_args!("p50 {half:.2}, p99 {most:.2}; p50 {more:+.2} ms"));
 }

@@ -82,6 +82,8 @@ impl Process {
         // It may have ended before.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // Its number may be another's from here on.
+        self.asked = true;
     }
 
     fn alive(&mut self) -> anyhow::Result<()> {

@@ -11,6 +11,10 @@ const READ: Sql = Sql::portable(
      JOIN pg_database ON pg_database.oid = dbid WHERE datname = $1 AND queryid IS NOT NULL",
 );
 
+/// How many characters of a statement are shown.
+const BEGINNING: usize = 40;
+const END: usize = 45;
+
 /// A server's counts.
 #[derive(Debug)]
 pub(crate) struct Statements {
@@ -83,9 +87,14 @@ impl Statement {
         (run.calls > 0).then_some(run)
     }
 
-    /// Its first words.
-    pub(crate) fn beginning(&self) -> String {
+    /// How it begins and how it ends.
+    pub(crate) fn outline(&self) -> String {
         let words: Vec<&str> = self.text.split_whitespace().collect();
-        words.join(" ").chars().take(70).collect()
+        let text: Vec<char> = words.join(" ").chars().collect();
+        if text.len() <= BEGINNING + END {
+            return text.into_iter().collect();
+        }
+        let (beginning, end) = (&text[..BEGINNING], &text[text.len() - END..]);
+        format!("{} … {}", beginning.iter().collect::<String>(), end.iter().collect::<String>())
     }
 }

@@ -125,7 +125,7 @@ impl Episode {
     }
 
     /// When the episode ended, where it has.
-    pub(super) fn ended_at(&self) -> Option<Instant> {
+    pub(crate) fn ended_at(&self) -> Option<Instant> {
         self.parts.read().ended_at
     }
 

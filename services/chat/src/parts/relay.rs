@@ -82,7 +82,9 @@ impl Relay {
     pub(crate) fn mirror(&self, key: EpisodeKey, worker: WorkerId) -> Arc<Mirror> {
         let source = Source { key, worker };
         let mut mirrors = self.0.mirrors.lock();
-        if let Some(mirror) = mirrors.get(&source).and_then(Weak::upgrade) {
+        let known = mirrors.get(&source).and_then(Weak::upgrade);
+        // One that has ended may be of an earlier call of the same name.
+        if let Some(mirror) = known.filter(|mirror| mirror.episode.ended_at().is_none()) {
             return mirror;
         }
         let (read, unread) = oneshot::channel();

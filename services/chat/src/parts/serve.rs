@@ -13,6 +13,7 @@ use tonic::{Request, Response, Status};
 
 use super::{Cursor, Episode, EpisodeKey, News};
 use crate::Error;
+use crate::domain::Chat;
 use crate::machine::Status as ChatStatus;
 use crate::state::State;
 use crate::stream::outbox::{self, End, Outbox};
@@ -106,20 +107,22 @@ async fn send(cursor: &mut Cursor, outbox: &Outbox<StreamPartsResponse>) -> Resu
 
 /// Finds an episode of this process, or waits for it where this process runs the chat and is about to begin it.
 async fn find(state: &State, key: EpisodeKey) -> Result<Arc<Episode>, Status> {
-    if let Some(episode) = state.episodes.get(key) {
+    if let Some(episode) = state.episodes.current(key) {
         return Ok(episode);
     }
     let away = |_| Status::unavailable("the database is not available");
     let chat = state.store.get(key.chat).await.map_err(away)?;
-    let runs = chat.is_some_and(|chat| {
-        let current = (chat.versions.history, chat.versions.generation_attempt);
-        chat.lease.is_some_and(|lease| lease.worker_id == state.worker_id)
-            && matches!(chat.status, ChatStatus::Running | ChatStatus::Interrupting)
-            && current <= (key.history_version, key.generation_attempt)
-    });
     let missing = || Status::not_found("this process does not have the live parts: look who runs the chat");
-    if !runs {
-        return Err(missing());
+    if chat.is_some_and(|chat| is_about_to_say(state, &chat, key)) {
+        return tokio::time::timeout(OPEN_TIMEOUT, state.episodes.opened(key)).await.map_err(|_| missing());
     }
-    tokio::time::timeout(OPEN_TIMEOUT, state.episodes.opened(key)).await.map_err(|_| missing())
+    // What has just ended can be read to its end.
+    state.episodes.get(key).ok_or_else(missing)
+}
+
+fn is_about_to_say(state: &State, chat: &Chat, key: EpisodeKey) -> bool {
+    let now = (chat.versions.history, chat.versions.generation_attempt);
+    chat.lease.is_some_and(|lease| lease.worker_id == state.worker_id)
+        && matches!(chat.status, ChatStatus::Running | ChatStatus::Interrupting)
+        && now <= (key.history_version, key.generation_attempt)
 }

@@ -2,6 +2,9 @@
 //! each can take. An entry is a hint like any other: a process that is gone may still be listed,
 //! and one that just came may not be listed yet.
 
+#[cfg(test)]
+mod tests;
+
 use async_trait::async_trait;
 use chatmesh_core::Timestamp;
 

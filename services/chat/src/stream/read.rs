@@ -22,14 +22,18 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// How many messages are read at once where the calls of the last step are looked for.
 const PAGE: u32 = 50;
 
-/// The first look: what came after the message `after`, or all there is where the subscriber holds
+/// The first look: what came after the message `after`, or all there is where the subscriber may hold
 /// messages that an edit removed.
 pub(super) async fn first(state: &State, chat: ChatId, after: u32) -> Result<Look, Error> {
     let look = look(state, chat, Since::Message(after), &View::default()).await;
     let look = look.map_err(|error| Error::on(chat, error))?.ok_or(Error::NotFound(chat))?;
-    // Asked after the snapshot: a message that is there now was there then. An edit removes a message with
-    // all that follow it, so the last one speaks for those before.
-    if after == 0 || is_there(state, chat, after).await.map_err(|error| Error::on(chat, error))? {
+    // The next message is missing: the subscriber may have those after it, and they may be gone by now.
+    let has_gap = look.snapshot.chat.last_message_id > after
+        && look.snapshot.messages.first().is_none_or(|message| message.id != after + 1);
+    // An edit removes a message with all that follow it, so the last one speaks for those before. It is asked
+    // for after the snapshot: a message that is there now was there then.
+    let holds = async || is_there(state, chat, after).await.map_err(|error| Error::on(chat, error));
+    if !has_gap && (after == 0 || holds().await?) {
         return Ok(look);
     }
     let whole = self::look(state, chat, Since::Message(0), &View::default()).await;

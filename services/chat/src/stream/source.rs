@@ -79,12 +79,12 @@ impl Source {
     }
 
     fn feed(&self, key: EpisodeKey, worker: Option<WorkerId>) -> Feed {
-        if let Some(episode) = self.state.episodes.get(key) {
-            return Feed::Here(Cursor::new(episode, 0));
-        }
         match worker {
             None => Feed::Nowhere,
-            Some(worker) if worker == self.state.worker_id => Feed::Opening,
+            Some(worker) if worker == self.state.worker_id => match self.state.episodes.current(key) {
+                Some(episode) => Feed::Here(Cursor::new(episode, 0)),
+                None => Feed::Opening,
+            },
             Some(worker) => {
                 let mirror = self.state.relay.mirror(key, worker);
                 let cursor = Cursor::new(Arc::clone(mirror.episode()), 0);

@@ -26,20 +26,14 @@ impl Answer {
         self.message.content.is_empty()
     }
 
-    /// The calls that the mesh has to run, in the order of the answer.
+    /// The calls that the mesh or the client has to run, in the order of the answer.
     pub(super) fn local_calls(&self) -> Vec<ToolCall> {
-        let calls = self.message.content.iter().filter_map(|part| match &part.body {
-            Some(Body::ToolCall(call)) if !call.provider_executed => Some(call.clone()),
-            _ => None,
-        });
-        calls.collect()
+        local_calls(&self.message.content).cloned().collect()
     }
 
     /// True where the model wants to go on with the results, or has to be told that a limit cut its calls.
     pub(super) fn goes_on(&self) -> bool {
-        let asked = !self.local_calls().is_empty();
-        let pause = self.finish_reason == FinishReason::Pause;
-        (asked && matches!(self.finish_reason, FinishReason::ToolCalls | FinishReason::Length)) || pause
+        goes_on(&self.message)
     }
 
     /// The answer and the results as messages, one per result, in the order of the calls.
@@ -47,5 +41,56 @@ impl Answer {
         let mut messages = vec![self.message];
         messages.extend(results.into_iter().map(tool_message));
         messages
+    }
+}
+
+/// The calls of a message that no provider runs, in their order.
+pub(super) fn local_calls(content: &[Part]) -> impl Iterator<Item = &ToolCall> {
+    content.iter().filter_map(|part| match &part.body {
+        Some(Body::ToolCall(call)) if !call.provider_executed => Some(call),
+        _ => None,
+    })
+}
+
+/// Whether the model is to be called again after this message and the results of its calls.
+pub(super) fn goes_on(message: &NewMessage) -> bool {
+    match message.finish_reason.unwrap_or_default() {
+        FinishReason::ToolCalls | FinishReason::Length => local_calls(&message.content).next().is_some(),
+        // The provider takes its own message back as it is.
+        FinishReason::Pause => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatmesh_proto::common::v1::Role;
+
+    use super::*;
+
+    fn message(finish_reason: FinishReason, calls: usize) -> NewMessage {
+        let call = |n| ToolCall { call_id: format!("{n}"), name: "execute".to_owned(), ..ToolCall::default() };
+        let parts = (0..calls).map(|n| Part { body: Some(Body::ToolCall(call(n))), ..Part::default() });
+        NewMessage { finish_reason: Some(finish_reason), ..NewMessage::new(Role::Assistant, parts.collect()) }
+    }
+
+    /// A model that says that it is done is not called again because of calls that it left lying about.
+    #[test]
+    fn only_calls_that_the_model_waits_for_make_the_turn_go_on() {
+        let table = [
+            (FinishReason::ToolCalls, 1, true),
+            (FinishReason::ToolCalls, 0, false),
+            (FinishReason::Length, 1, true),
+            (FinishReason::Length, 0, false),
+            (FinishReason::Stop, 1, false),
+            (FinishReason::Stop, 0, false),
+            (FinishReason::Pause, 0, true),
+            (FinishReason::ContentFilter, 1, false),
+            (FinishReason::Other, 1, false),
+            (FinishReason::Unspecified, 1, false),
+        ];
+        for (reason, calls, expected) in table {
+            assert_eq!(goes_on(&message(reason, calls)), expected, "{reason:?} with {calls} calls");
+        }
     }
 }

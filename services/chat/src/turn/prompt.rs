@@ -1,11 +1,17 @@
 //! What the model is told: instructions, then the history. Built from committed messages only,
 //! so that a prompt is the same whether it was extended step by step or read anew.
+//!
+//! Results without a call, calls without a result and identifiers that a provider would refuse are the business of
+//! the service that calls the model: it puts every conversation in order, whoever sends it.
 
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::{Part, Role};
-use chatmesh_proto::llm::v1::PromptMessage;
+use chatmesh_proto::llm::v1::{PromptMessage, ResponseChain};
+use prost::Message as _;
 
-use crate::domain::{Chat, Message};
+use super::chain::{self, Circumstances};
+use super::rows::{Row, unanswered};
+use crate::domain::{Chat, Message, NewMessage, Visibility};
 
 /// The instructions of the mesh itself.
 const INSTRUCTIONS: &str = "You are an agent that works for its user through tools. Use them to find out and to act \
@@ -14,31 +20,118 @@ you did and what came out. When a tool fails, read its error and decide: try ano
 in the way.";
 
 /// A prompt that grows with the turn.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Prompt {
+    instructions: Vec<PromptMessage>,
     messages: Vec<PromptMessage>,
+    /// What each message is.
+    rows: Vec<Row>,
+    /// What people said at the end and nobody answered, as it is stored.
+    unanswered: Vec<NewMessage>,
+    /// The size of the messages on the wire.
+    bytes: usize,
 }
 
 impl Prompt {
-    pub(super) fn new(chat: &Chat, workspace_context: &str, history: Vec<Message>) -> Self {
-        let texts = [INSTRUCTIONS, chat.system_prompt.as_str(), workspace_context];
-        let system = texts.into_iter().filter(|text| !text.trim().is_empty()).map(|text| PromptMessage {
-            role: Role::System.into(),
-            parts: vec![Part { body: Some(Body::Text(text.to_owned())), ..Part::default() }],
-        });
-        let mut prompt = Self { messages: system.collect() };
-        prompt.extend(history);
+    /// The prompt of a history. `unanswered` is its end as it is stored.
+    pub(super) fn new(chat: &Chat, workspace_context: &str, history: Vec<Message>, unanswered: Vec<NewMessage>) -> Self {
+        let mut prompt = Self::default();
+        prompt.instruct(chat, workspace_context);
+        prompt.read(history, unanswered);
         prompt
     }
 
-    pub(super) fn extend(&mut self, committed: Vec<Message>) {
-        let messages = committed
-            .into_iter()
-            .map(|message| PromptMessage { role: message.body.role.into(), parts: message.body.content });
-        self.messages.extend(messages);
+    /// Takes other instructions.
+    pub(super) fn instruct(&mut self, chat: &Chat, workspace_context: &str) {
+        let texts = [INSTRUCTIONS, chat.system_prompt.as_str(), workspace_context];
+        let texts = texts.into_iter().filter(|text| !text.trim().is_empty());
+        let message = |text: &str| PromptMessage {
+            role: Role::System.into(),
+            parts: vec![Part { body: Some(Body::Text(text.to_owned())), ..Part::default() }],
+        };
+        self.instructions = texts.map(message).collect();
     }
 
-    pub(super) fn messages(&self) -> Vec<PromptMessage> {
-        self.messages.clone()
+    /// Takes another history.
+    pub(super) fn read(&mut self, history: Vec<Message>, unanswered: Vec<NewMessage>) {
+        self.messages.clear();
+        self.rows.clear();
+        self.bytes = 0;
+        for message in history {
+            self.push(message);
+        }
+        self.unanswered = unanswered;
     }
+
+    /// Goes on with what was committed.
+    pub(super) fn extend(&mut self, committed: Vec<Message>) {
+        for message in committed {
+            let body = &message.body;
+            if body.visibility != Visibility::User && !body.compressed {
+                self.push(message);
+                self.unanswered.clear();
+            }
+        }
+    }
+
+    fn push(&mut self, message: Message) {
+        self.rows.push(Row::of(&message));
+        let message = PromptMessage { role: message.body.role.into(), parts: message.body.content };
+        self.bytes += message.encoded_len();
+        self.messages.push(message);
+    }
+
+    /// What the messages are.
+    pub(super) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Everything, instructions first.
+    pub(super) fn messages(&self) -> Vec<PromptMessage> {
+        self.instructions.iter().chain(&self.messages).cloned().collect()
+    }
+
+    pub(super) fn instructions(&self) -> &[PromptMessage] {
+        &self.instructions
+    }
+
+    /// What was said, without what nobody answered at the end.
+    pub(super) fn answered(&self) -> &[PromptMessage] {
+        let end = self.messages.len() - unanswered(&self.rows);
+        &self.messages[..end]
+    }
+
+    /// What people said at the end and nobody answered.
+    pub(super) fn unanswered(&self) -> &[NewMessage] {
+        &self.unanswered
+    }
+
+    /// Whether the model said anything that a summary could tell of.
+    pub(super) fn has_answers(&self) -> bool {
+        self.rows.iter().any(|row| row.said().is_some())
+    }
+
+    /// The answer to continue, where the next call may.
+    pub(super) fn chain(&self, model: &str, circumstances: Circumstances) -> Option<ResponseChain> {
+        chain::decide(&self.rows, self.instructions.len(), model, circumstances)
+    }
+
+    /// How many messages it has, and how many bytes.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let instructions = self.instructions.iter().map(PromptMessage::encoded_len).sum::<usize>();
+        (self.instructions.len() + self.messages.len(), instructions + self.bytes)
+    }
+}
+
+/// What people said at the end of a history and nobody answered, to be kept behind a summary. People have seen
+/// it where it was said first.
+pub(super) fn unanswered_of(history: &[Message]) -> Vec<NewMessage> {
+    let rows: Vec<Row> = history.iter().map(Row::of).collect();
+    let from = history.len() - unanswered(&rows);
+    let again = |message: &Message| NewMessage {
+        visibility: Visibility::Model,
+        request_id: None,
+        ..message.body.clone()
+    };
+    history.iter().skip(from).map(again).collect()
 }

@@ -30,8 +30,18 @@ pub(super) fn state(failures: u32, delay: Duration, error: &GenerationError, now
     }
 }
 
+/// What is left of a pause at `now`. Clocks of machines differ: it is never longer than the whole.
+pub(super) fn remaining(retry: &Retry, now: Timestamp) -> Duration {
+    let whole = Duration::from_millis(retry.delay_ms.into());
+    let Some(retrying_at) = &retry.retrying_at else { return Duration::ZERO };
+    let at = Timestamp::from_timestamp(retrying_at.seconds, retrying_at.nanos.unsigned_abs()).unwrap_or(now);
+    (at - now).to_std().unwrap_or_default().min(whole)
+}
+
 #[cfg(test)]
 mod tests {
+    use chatmesh_core::{Clock as _, SystemClock};
+
     use super::*;
 
     #[test]
@@ -42,5 +52,17 @@ mod tests {
         assert_eq!(delay(1000, &none), LONGEST);
         let wish = GenerationError { retry_after_ms: Some(90_000), ..none };
         assert_eq!(delay(1, &wish), Duration::from_secs(90));
+    }
+
+    #[test]
+    fn whoever_comes_into_a_pause_waits_for_the_rest_of_it() {
+        let now = SystemClock.now();
+        let delay = Duration::from_secs(30);
+        let retry = state(5, delay, &GenerationError::default(), now);
+        assert_eq!(remaining(&retry, now), delay);
+        assert_eq!(remaining(&retry, now + Duration::from_secs(10)), Duration::from_secs(20));
+        assert_eq!(remaining(&retry, now + Duration::from_secs(31)), Duration::ZERO);
+        assert_eq!(remaining(&retry, now - Duration::from_secs(3600)), delay, "a clock that is an hour behind");
+        assert_eq!(remaining(&Retry::default(), now), Duration::ZERO);
     }
 }

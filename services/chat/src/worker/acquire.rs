@@ -28,9 +28,9 @@ const MAX_LISTED: u32 = 1024;
 /// How many leases are asked for at the same time.
 const LEASES_AT_ONCE: usize = 4;
 /// How long a chat is left to each worker that comes first, and to each that has to be leased before it.
-const PATIENCE: Duration = Duration::from_millis(5);
+pub(super) const PATIENCE: Duration = Duration::from_millis(5);
 /// The longest that a chat is left to others before it is anybody's.
-const MAX_PATIENCE: u32 = 10;
+pub(super) const MAX_PATIENCE: u32 = 10;
 /// How long a chat is passed over that could not be leased.
 const AVOIDED_FOR: Duration = Duration::from_secs(30);
 
@@ -131,7 +131,7 @@ impl Acquisition {
         others.retain(|other| other.worker_id != state.worker_id);
         // What is hinted at from here on may not be in the list.
         self.hints.drain();
-        let limit = listed(free, &others);
+        let limit = self.listed(free, &others);
         let waiting = within(state.leases.runnable(limit, now, alive_for)).await?;
 
         let (mut chosen, mut last_rank) = (Vec::new(), 0);
@@ -155,11 +155,12 @@ impl Acquisition {
             last_rank = last_rank.max(rank(mine, &others));
         }
         self.plan(wake, last_rank);
-        let tried = !chosen.is_empty();
+        let tried = chosen.len();
         let batch = self.lease(chosen).await;
-        if tried && batch.leased == 0 {
-            // Trying at once again would be no better: the poll will.
+        if batch.leased < tried {
+            // Others were faster, and there is room still. Looking at once would be no better.
             self.crowded = Room::default();
+            self.look_again_in(PATIENCE * MAX_PATIENCE);
         }
         let until = Instant::now() + AVOIDED_FOR;
         self.avoided.extend(batch.failed.into_iter().map(|chat| (chat, until)));
@@ -173,15 +174,35 @@ impl Acquisition {
         list
     }
 
+    /// As many chats as all workers together can take, because each takes its part from the same
+    /// list, and those that are passed over; at least one, because the list says how many there are.
+    fn listed(&self, free: Room, others: &[LiveWorker]) -> Room {
+        let passed_over = u32::try_from(self.avoided.len()).unwrap_or(u32::MAX);
+        let mut limit = free;
+        for other in others {
+            limit.roots = limit.roots.saturating_add(other.free_roots);
+            limit.subagents = limit.subagents.saturating_add(other.free_subagents);
+        }
+        let bounded = |number: u32| number.saturating_add(passed_over).clamp(1, MAX_LISTED);
+        Room { roots: bounded(limit.roots), subagents: bounded(limit.subagents) }
+    }
+
     /// Decides when to look at what was left over. A hint does not put that off.
     fn plan(&mut self, wake: Wake, rank: u32) {
-        let left_to_others = self.left.total().saturating_sub(self.crowded.total());
-        let planned = self.again_at.take().filter(|_| wake == Wake::Hint);
-        if left_to_others > 0 {
-            let patience = PATIENCE * left_to_others.saturating_add(rank).min(MAX_PATIENCE);
-            let again_at = Instant::now() + patience;
-            self.again_at = Some(planned.map_or(again_at, |planned| planned.min(again_at)));
+        if wake != Wake::Hint {
+            self.again_at = None;
         }
+        let left_to_others = self.left.total().saturating_sub(self.crowded.total());
+        if left_to_others == 0 {
+            self.again_at = None;
+        } else {
+            self.look_again_in(PATIENCE * left_to_others.saturating_add(rank).min(MAX_PATIENCE));
+        }
+    }
+
+    fn look_again_in(&mut self, pause: Duration) {
+        let again_at = Instant::now() + pause;
+        self.again_at = Some(self.again_at.map_or(again_at, |planned| planned.min(again_at)));
     }
 
     /// Leases chats and runs them. That is done by a task of its own, which nobody drops: a lease
@@ -271,17 +292,6 @@ async fn has_room(free: &mut watch::Receiver<Room>, crowded: Room) {
 fn offer(worker: &LiveWorker, pool: Pool) -> Offer {
     let free = Room { roots: worker.free_roots, subagents: worker.free_subagents };
     Offer { worker: worker.worker_id, free: free.of(pool) }
-}
-
-/// As many chats as all workers together can take, because each takes its part from the same list;
-/// and at least one, because the list says how many there are.
-fn listed(free: Room, others: &[LiveWorker]) -> Room {
-    let mut limit = free;
-    for other in others {
-        limit.roots = limit.roots.saturating_add(other.free_roots);
-        limit.subagents = limit.subagents.saturating_add(other.free_subagents);
-    }
-    Room { roots: limit.roots.clamp(1, MAX_LISTED), subagents: limit.subagents.clamp(1, MAX_LISTED) }
 }
 
 /// A part of a list, as far as there is room for it.

@@ -27,8 +27,18 @@ struct Held {
     chat: ChatId,
     pool: Pool,
     cancel: Cancel,
-    /// When the lease was last known to be renewed; `None` while there is none yet.
+    /// The answer to the lease has come.
+    is_leased: bool,
+    /// When the lease was last known to be alive.
     renewed_at: Option<Instant>,
+}
+
+impl Held {
+    /// When the lease is `lifetime` old; `None` where nothing runs under it any more, or yet.
+    fn expiry(&self, lifetime: Duration) -> Option<Instant> {
+        let renewed_at = self.renewed_at.filter(|_| self.is_leased && !self.cancel.is_cancelled());
+        renewed_at.map(|renewed_at| renewed_at + lifetime)
+    }
 }
 
 impl Slots {
@@ -61,7 +71,7 @@ impl Slots {
         if is_leasing(&held, chat) || self.free().of(pool) == 0 {
             return None;
         }
-        held.insert(runner, Held { chat, pool, cancel: cancel.clone(), renewed_at: None });
+        held.insert(runner, Held { chat, pool, cancel: cancel.clone(), is_leased: false, renewed_at: None });
         self.count(&held);
         Some(Place { slots: Arc::clone(self), chat, runner, cancel })
     }
@@ -74,7 +84,7 @@ impl Slots {
     /// The leases that this worker believes to hold.
     pub(super) fn leases(&self) -> HashSet<(ChatId, RunnerId)> {
         let held = self.held.lock();
-        let leased = held.iter().filter(|(_, held)| held.renewed_at.is_some());
+        let leased = held.iter().filter(|(_, held)| held.is_leased);
         leased.map(|(runner, held)| (held.chat, *runner)).collect()
     }
 
@@ -91,11 +101,13 @@ impl Slots {
         at: Instant,
     ) {
         let mut held = self.held.lock();
-        for lease in asked {
-            let Some(held) = held.get_mut(&lease.1) else { continue };
-            if alive.contains(lease) {
+        for (_, runner) in alive {
+            if let Some(held) = held.get_mut(runner) {
                 held.renewed_at = Some(at);
-            } else {
+            }
+        }
+        for (_, runner) in asked.difference(alive) {
+            if let Some(held) = held.get(runner) {
                 held.cancel.cancel(Cause::OwnershipLost);
             }
         }
@@ -103,16 +115,13 @@ impl Slots {
 
     /// When the first lease is `lifetime` old and nobody renewed it.
     pub(super) fn first_expiry(&self, lifetime: Duration) -> Option<Instant> {
-        let held = self.held.lock();
-        let running = held.values().filter(|held| !held.cancel.is_cancelled());
-        running.filter_map(|held| held.renewed_at).min().map(|renewed_at| renewed_at + lifetime)
+        self.held.lock().values().filter_map(|held| held.expiry(lifetime)).min()
     }
 
     /// Stops the turns whose leases nobody renewed for `lifetime`. Returns how many.
     pub(super) fn stop_expired(&self, lifetime: Duration, now: Instant) -> usize {
         let held = self.held.lock();
-        let is_expired = |held: &&Held| held.renewed_at.is_some_and(|at| at + lifetime <= now);
-        let expired = held.values().filter(|held| !held.cancel.is_cancelled()).filter(is_expired);
+        let expired = held.values().filter(|held| held.expiry(lifetime).is_some_and(|expiry| expiry <= now));
         expired.map(|held| held.cancel.cancel(Cause::OwnershipLost)).count()
     }
 
@@ -128,7 +137,7 @@ impl Slots {
     fn leave(&self, place: &Place) {
         let mut held = self.held.lock();
         let Some(left) = held.remove(&place.runner) else { return };
-        if left.renewed_at.is_some() {
+        if left.is_leased {
             self.state.metrics.running.dec();
         }
         // A later lease of the same chat may be at work already.
@@ -140,7 +149,7 @@ impl Slots {
 }
 
 fn is_leasing(held: &HashMap<RunnerId, Held>, chat: ChatId) -> bool {
-    held.values().any(|held| held.chat == chat && held.renewed_at.is_none())
+    held.values().any(|held| held.chat == chat && !held.is_leased)
 }
 
 /// A place for one lease. Dropping it makes it free.
@@ -156,7 +165,8 @@ impl Place {
     /// The lease is there; the statement that made it was sent at `at`.
     pub(super) fn leased(&self, at: Instant) {
         if let Some(held) = self.slots.held.lock().get_mut(&self.runner) {
-            held.renewed_at = Some(at);
+            held.is_leased = true;
+            held.renewed_at = held.renewed_at.max(Some(at));
             self.slots.state.metrics.running.inc();
         }
     }

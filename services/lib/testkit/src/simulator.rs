@@ -15,6 +15,7 @@ pub(crate) mod dialect;
 mod handler;
 mod journal;
 mod library;
+pub mod offline;
 mod playback;
 mod refusal;
 mod replay;

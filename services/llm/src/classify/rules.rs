@@ -57,6 +57,10 @@ const USAGE_LIMIT_CODES: &[&str] = &[
     "billing_error",
     "billing_not_active",
     "billing_hard_limit_reached",
+    "credit_balance_exhausted",
+    "organization_spend_limit_exceeded",
+    "project_spend_limit_exceeded",
+    "organization_usage_limit_exceeded",
     "enforced_spend_limit_reached",
     "contract_spend_limit_reached",
     "linked_organization_spend_limit_reached",
@@ -89,7 +93,13 @@ const RATE_LIMIT_CODES: &[&str] = &[
 
 const UNAVAILABLE_CODES: &[&str] = &["timeout_error", "unavailable", "serviceunavailable", "modelstreamerrorexception"];
 
-const BLOCKED_CODES: &[&str] = &["content_filter", "content_policy_violation", "responsibleaipolicyviolation"];
+const BLOCKED_CODES: &[&str] = &[
+    "content_filter",
+    "content_policy_violation",
+    "responsibleaipolicyviolation",
+    "bio_policy",
+    "misalignment_policy_violation",
+];
 
 const CONFIG_CODES: &[&str] = &[
     "invalid_request_error",

@@ -15,6 +15,9 @@ const OVERFLOW: &[&str] = &[
     "input too long",
     "exceeds the maximum number of tokens",
     "reduce the length of the messages",
+    "exceed the configured limit of",
+    "exceeded model token limit",
+    "context window exceeds limit",
 ];
 
 /// A model that cannot be used, whatever the status says.

@@ -8,7 +8,9 @@ use crate::codec::fold::{Folded, Outcome};
 use crate::codec::testing::{message, text};
 
 mod http2;
+mod kept;
 mod server;
+mod simulator;
 
 const ANSWER: &str = "data: {\"id\":\"r1\",\"model\":\"m-1\",\"choices\":[{\"delta\":{\"content\":\"Hello\"}}]}\n\n\
     data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";

@@ -79,13 +79,7 @@ pub(super) fn arrange<'a>(
     policy: Policy,
     warnings: &mut Vec<Warning>,
 ) -> Vec<Turn<'a>> {
-    let mut arranger = Arranger {
-        policy,
-        turns: Vec::new(),
-        open: HashMap::new(),
-        ids: CallIds::default(),
-        warnings,
-    };
+    let mut arranger = Arranger { policy, turns: Vec::new(), open: HashMap::new(), ids: CallIds::default(), warnings };
     for message in messages {
         arranger.take(message);
     }

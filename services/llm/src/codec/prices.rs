@@ -82,7 +82,11 @@ mod tests {
     fn what_has_no_price_is_not_cheap_but_unknown() {
         assert_eq!(PRICES.cost(&usage(1, 1, None, Some(1))), None, "a cache write has no price");
         assert_eq!(Prices::default().cost(&usage(1, 0, None, None)), None);
-        assert_eq!(PRICES.cost(&Usage { output_tokens: Some(1), ..Usage::default() }), None, "nobody counted the prompt");
+        assert_eq!(
+            PRICES.cost(&Usage { output_tokens: Some(1), ..Usage::default() }),
+            None,
+            "nobody counted the prompt"
+        );
     }
 
     #[test]

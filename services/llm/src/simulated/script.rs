@@ -32,6 +32,10 @@ pub(super) struct Call {
 
 /// The next act of the script for a conversation.
 pub(super) fn next(request: &GenerateRequest) -> Act {
+    if request.tool_choice() == ToolChoice::None && !request.tools.is_empty() {
+        let text = format!("This is a simulated summary of {} messages.", request.messages.len());
+        return Act { text, calls: Vec::new() };
+    }
     let directory = directory(&request.messages);
     let done = steps_done(&request.messages);
     // A step whose tools are not offered is left out.
@@ -72,7 +76,7 @@ fn quoted(path: &str) -> String {
 }
 
 fn offers(request: &GenerateRequest, name: &str) -> bool {
-    request.tool_choice() != ToolChoice::None && request.tools.iter().any(|tool| tool.name == name)
+    request.tools.iter().any(|tool| tool.name == name)
 }
 
 /// How many times the model asked for tools since the user last said something.

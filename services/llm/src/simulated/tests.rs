@@ -76,7 +76,9 @@ async fn only_tools_that_are_offered_are_called() {
     assert_eq!((without.lines().len(), without.reason()), (1, FinishReason::Stop));
     assert!(without.lines()[0].contains("simulated model"));
     let forbidden = GenerateRequest { tool_choice: ToolChoice::None.into(), ..request(&["execute"]) };
-    assert_eq!(answer(&forbidden).await.reason(), FinishReason::Stop);
+    let summary = answer(&forbidden).await;
+    assert_eq!(summary.lines(), ["text This is a simulated summary of 2 messages."]);
+    assert_eq!(summary.reason(), FinishReason::Stop);
 }
 
 #[tokio::test(start_paused = true)]

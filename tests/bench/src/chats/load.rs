@@ -60,7 +60,10 @@ impl<'a> Load<'a> {
         tokio::time::sleep(SETTLE).await;
         let load = Self { cluster, simulator, idle: load_usage(cluster)? };
         let bytes = load.idle.map(|usage| mebibytes(usage.resident_bytes));
-        line("memory", format_args!("chat worker {:.1} MiB, provider proxy {:.1} MiB with one chat", bytes[0], bytes[1]));
+        line(
+            "memory",
+            format_args!("chat worker {:.1} MiB, provider proxy {:.1} MiB with one chat", bytes[0], bytes[1]),
+        );
 
         let began = Instant::now();
         create(cluster, args.chats - 1).await?;

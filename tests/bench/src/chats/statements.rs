@@ -90,7 +90,7 @@ impl Run {
             ),
         );
         for one in run.iter().take(SHOWN) {
-            line("", format_args!("{:>7.1}/s  {}", one.calls as f64 / seconds, one.beginning()));
+            line("", format_args!("{:>7.1}/s  {}", one.calls as f64 / seconds, one.outline()));
         }
     }
 }

@@ -153,7 +153,7 @@ impl Counted {
         let took = per_turn(run.iter().map(|one| one.millis).sum());
         line("statements per turn", format_args!("{calls:.0}, in which the server computes {took:.2} ms"));
         for one in run.iter().take(5) {
-            line("", format_args!("{:>5.1}  {}", per_turn(one.calls as f64), one.beginning()));
+            line("", format_args!("{:>5.1}  {}", per_turn(one.calls as f64), one.outline()));
         }
         Ok(())
     }

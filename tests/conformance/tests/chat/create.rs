@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use chatmesh_chat::machine::Status;
+use chatmesh_chat::machine::{Rejected, Status};
 use chatmesh_chat::{ChatId, ChatStore as _, MIGRATIONS, NewChat, STATEMENTS, Since, StoreError, Versions};
 use chatmesh_core::{IdSource as _, SystemIds};
+use chatmesh_proto::common::v1::ToolDefinition;
 use chatmesh_rpc::UserId;
 use futures::future::join_all;
 
@@ -87,8 +88,40 @@ async fn what_is_not_there_is_not_found() {
         assert!(matches!(sent, Err(StoreError::NotFound)), "{}: {sent:?}", world.engine);
         let interrupted = world.store.interrupt(id, world.now).await;
         assert!(matches!(interrupted, Err(StoreError::NotFound)), "{}: {interrupted:?}", world.engine);
-        let NewChat { chat, message, .. } = world.new_chat("hello", None);
-        let (first, _) = world.store.create(NewChat { chat, message, request_id: None }).await.expect("created");
-        assert_ne!(first.id, id);
+        assert_eq!(world.store.dynamic_tools(id).await.expect("asked"), [], "{}", world.engine);
+        assert!(!world.store.mark_read(id).await.expect("asked"), "{}", world.engine);
+    }
+}
+
+#[tokio::test]
+async fn a_chat_is_not_created_over_another() {
+    for world in worlds().await {
+        let first = world.create("hello").await;
+        for request in [None, Some(SystemIds.next())] {
+            let mut new = world.new_chat("other words", request);
+            new.chat.id = first.id;
+            let again = world.store.create(new).await;
+            assert!(matches!(again, Err(StoreError::Rejected(Rejected::Exists))), "{}: {again:?}", world.engine);
+        }
+        assert_eq!(world.get(first.id).await, first, "{}", world.engine);
+        assert_eq!(world.history(first.id).await, ["hello"], "{}", world.engine);
+    }
+}
+
+#[tokio::test]
+async fn the_tools_of_the_client_come_back_as_they_were_declared() {
+    let tool = |name: &str| ToolDefinition {
+        name: name.to_owned(),
+        description: "ask – 問".to_owned(),
+        input_schema: r#"{"type": "object"}"#.to_owned(),
+    };
+    for world in worlds().await {
+        for names in [&[][..], &["b"], &["b", "a", "c"]] {
+            let dynamic_tools: Vec<_> = names.iter().map(|name| tool(name)).collect();
+            let new = NewChat { dynamic_tools: dynamic_tools.clone(), ..world.new_chat("hello", None) };
+            let chat = world.insert(new).await;
+            let kept = world.store.dynamic_tools(chat.id).await.expect("asked");
+            assert_eq!(kept, dynamic_tools, "{}: in the client's order", world.engine);
+        }
     }
 }

@@ -1,39 +1,29 @@
 //! A runner that lost its lease, or that has not seen the whole history, changes nothing.
 
-use chatmesh_chat::machine::Operation;
-use chatmesh_chat::{Chat, ChatStore as _, Fence, RunnerId};
+use chatmesh_chat::{Chat, ChatStore as _, Fence, LeaseStore as _, RunnerId};
 use chatmesh_core::{IdSource as _, SystemIds};
 
-use crate::world::{STALE, World, answer, fence, is_lost, new_worker, worlds};
-
-/// What runners do.
-const FENCED: [Operation; 7] = [
-    Operation::RecordGenerationAttempt,
-    Operation::RecordRetryState,
-    Operation::RecordStep,
-    Operation::CommitStep,
-    Operation::FinishTurn,
-    Operation::FinishError,
-    Operation::FinishInterruption,
-];
+use crate::content::{answer, failure, retry};
+use crate::expected::FENCED;
+use crate::world::{STALE, World, fence, is_lost, new_worker, worlds};
 
 impl World {
     /// Checks that under `fence` all that runners do is refused, and nothing of it done.
-    async fn is_fenced(&self, fence: Fence, why: &str) {
-        let before = self.everything(fence.chat_id).await;
+    pub(crate) async fn is_fenced(&self, fence: Fence, why: &str) {
+        let before = self.dump().await;
         for operation in FENCED {
-            let result = self.perform(operation, fence).await;
+            let result = self.work(operation, fence, vec![answer("late")]).await;
             assert!(is_lost(&result), "{}: {why}: {operation:?}: {result:?}", self.engine);
-            assert_eq!(self.everything(fence.chat_id).await, before, "{}: {why}: {operation:?}", self.engine);
+            assert_eq!(self.dump().await, before, "{}: {why}: {operation:?}", self.engine);
         }
     }
 
-    async fn is_fenced_without_lease(&self, fence: Fence, why: &str) {
+    pub(crate) async fn is_fenced_without_lease(&self, fence: Fence, why: &str) {
         self.is_fenced(fence, why).await;
-        let before = self.everything(fence.chat_id).await;
-        let result = self.perform(Operation::Abandon, fence).await;
+        let before = self.dump().await;
+        let result = self.store.abandon(fence.chat_id, fence.runner_id, self.now).await;
         assert!(is_lost(&result), "{}: {why}: {result:?}", self.engine);
-        assert_eq!(self.everything(fence.chat_id).await, before, "{}: {why}", self.engine);
+        assert_eq!(self.dump().await, before, "{}: {why}", self.engine);
     }
 
     /// A running chat with an attempt, a retry state, a kept step and a queue: much to change.
@@ -41,7 +31,7 @@ impl World {
         let chat = self.running("first").await;
         self.send(chat.id, "second").await;
         self.store.record_attempt(fence(&chat), self.now).await.expect("recorded");
-        self.store.record_retry(fence(&chat), crate::world::retry(1), self.now).await.expect("recorded");
+        self.store.record_retry(fence(&chat), retry(1), self.now).await.expect("recorded");
         self.store.record_step(fence(&chat), &answer("so far"), self.now).await.expect("recorded")
     }
 }
@@ -52,7 +42,7 @@ async fn a_runner_that_never_had_the_lease_changes_nothing() {
         let chat = world.busy().await;
         let foreign = Fence { runner_id: RunnerId(SystemIds.next()), ..fence(&chat) };
         world.is_fenced_without_lease(foreign, "running").await;
-        let stopped = world.store.interrupt(chat.id, world.now).await.expect("stopped");
+        let stopped = world.interrupt(chat.id).await;
         world.is_fenced_without_lease(Fence { runner_id: foreign.runner_id, ..fence(&stopped) }, "stopped").await;
     }
 }
@@ -64,7 +54,7 @@ async fn a_runner_whose_lease_was_taken_over_changes_nothing() {
         world.now += STALE;
         let taken = world.acquire(new_worker(), 1).await.pop().expect("taken over");
         world.is_fenced_without_lease(fence(&chat), "taken over").await;
-        world.store.interrupt(chat.id, world.now).await.expect("stopped");
+        world.interrupt(chat.id).await;
         world.is_fenced_without_lease(fence(&chat), "taken over and stopped").await;
         world.store.finish_interruption(fence(&taken.chat), Vec::new(), world.now).await.expect("ended");
         world.is_fenced_without_lease(fence(&chat), "and gone on").await;
@@ -81,7 +71,7 @@ async fn a_runner_that_gave_its_lease_back_changes_nothing() {
 
         let again = world.acquire(new_worker(), 1).await.pop().expect("a chat").chat;
         world.send(chat.id, "third").await;
-        let failed = world.store.finish_error(fence(&again), Vec::new(), crate::world::failure(), world.now).await;
+        let failed = world.store.finish_error(fence(&again), Vec::new(), failure(), world.now).await;
         world.is_fenced_without_lease(fence(&again), "failed").await;
         assert_eq!(failed.expect("failed").queued_count, 2, "{}", world.engine);
     }
@@ -100,7 +90,7 @@ async fn a_runner_that_has_not_seen_the_whole_history_changes_nothing() {
         let next = world.store.finish_turn(fence(&moved), world.now).await.expect("finished");
         assert_eq!(next.lease, chat.lease, "{}: the lease is the same, the turn is not", world.engine);
         world.is_fenced(fence(&moved), "the turn before").await;
-        world.store.interrupt(chat.id, world.now).await.expect("stopped");
+        world.interrupt(chat.id).await;
         world.is_fenced(fence(&moved), "the turn before, stopped").await;
     }
 }

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use chatmesh_chat::machine::Status;
-use chatmesh_chat::{Chat, ChatId, ChatStore as _, Lease, RunnerId};
+use chatmesh_chat::{Chat, ChatId, ChatStore as _, Lease, LeaseStore as _, RunnerId, StoreError};
 use chatmesh_core::{IdSource as _, SystemIds};
 use futures::future::{join, join_all};
 
-use crate::world::{STALE, answer, failure, fence, is_lost, new_worker, worlds};
+use crate::content::{answer, failure};
+use crate::world::{STALE, fence, is_lost, new_worker, worlds};
 
 #[tokio::test]
 async fn no_chat_is_leased_twice_however_many_workers_race() {
@@ -28,7 +29,7 @@ async fn no_chat_is_leased_twice_however_many_workers_race() {
         for (chat, lease) in leased {
             assert_eq!(world.get(chat).await.lease, Some(lease), "{}", world.engine);
         }
-        assert_eq!(world.acquire(new_worker(), CHATS).await, [], "{}", world.engine);
+        assert_eq!(world.acquire(new_worker(), 100).await, [], "{}", world.engine);
     }
 }
 
@@ -40,9 +41,9 @@ async fn stopped_chats_are_leased_first_then_the_oldest() {
             chats.push(world.create(text).await.id);
             world.tick();
         }
-        world.store.interrupt(chats[3], world.now).await.expect("stopped");
+        world.interrupt(chats[3]).await;
         world.tick();
-        world.store.interrupt(chats[2], world.now).await.expect("stopped");
+        world.interrupt(chats[2]).await;
         world.tick();
         world.send(chats[0], "a2").await;
         let expected = [chats[3], chats[2], chats[1], chats[0]];
@@ -141,7 +142,7 @@ async fn a_heartbeat_returns_exactly_the_leases_that_are_still_held() {
         world.store.abandon(mine[2].chat.id, mine[2].lease.runner_id, world.now).await.expect("abandoned");
         world.store.finish_error(fence(&mine[3].chat), Vec::new(), failure(), world.now).await.expect("failed");
         assert_eq!(held(world.now).await, leases(&[0, 4]), "{}: three gave theirs back", world.engine);
-        let stopped = world.store.interrupt(mine[4].chat.id, world.now).await.expect("stopped");
+        let stopped = world.interrupt(mine[4].chat.id).await;
         assert_eq!(held(world.now).await, leases(&[0, 4]), "{}: a stopped turn is still held", world.engine);
         world.store.finish_interruption(fence(&stopped), vec![answer("half")], world.now).await.expect("ended");
         assert_eq!(held(world.now).await, leases(&[0]), "{}", world.engine);
@@ -182,7 +183,7 @@ async fn an_abandoned_chat_is_leased_again_at_once() {
         for stopped in [false, true] {
             let chat = world.running("first").await;
             if stopped {
-                world.store.interrupt(chat.id, world.now).await.expect("stopped");
+                world.interrupt(chat.id).await;
             }
             let runner = chat.lease.expect("leased").runner_id;
             let foreign = world.store.abandon(chat.id, RunnerId(SystemIds.next()), world.now).await;

@@ -5,7 +5,8 @@ use chatmesh_chat::{ChatStore as _, MAX_QUEUED, Outgoing, StoreError};
 use chatmesh_core::{IdSource as _, SystemIds};
 use futures::future::join_all;
 
-use crate::world::{answer, fence, text_of, worlds};
+use crate::content::{answer, text_of};
+use crate::world::{fence, worlds};
 
 #[tokio::test]
 async fn the_queue_is_bounded_and_one_more_changes_nothing() {

@@ -1,56 +1,10 @@
-//! Reading: lists, pages and snapshots.
+//! Reading: pages and snapshots.
 
-use chatmesh_chat::{Chat, ChatId, ChatStore as _, Message, NewMessage, Since, Snapshot, Visibility};
-use chatmesh_core::{IdSource as _, SystemIds};
-use chatmesh_db::{Sql, values};
+use chatmesh_chat::{ChatId, ChatStore as _, Message, NewMessage, Since, Snapshot, Visibility};
 use chatmesh_proto::common::v1::Role;
-use chatmesh_rpc::UserId;
 
-use crate::world::{World, answer, failure, fence, new_worker, parts, retry, worlds};
-
-#[tokio::test]
-async fn chats_are_listed_the_last_changed_first_and_page_by_page() {
-    for mut world in worlds().await {
-        let mut chats = Vec::new();
-        for number in 0..9 {
-            chats.push(world.create(&number.to_string()).await.id);
-            // Three of them change at the same moment each.
-            if number % 3 == 2 {
-                world.tick();
-            }
-        }
-        world.send(chats[1], "changed").await;
-        let expected = [1, 8, 7, 6, 5, 4, 3, 2, 0].map(|number: usize| chats[number]);
-        let ids = |list: &[Chat]| list.iter().map(|chat| chat.id).collect::<Vec<_>>();
-        let list = async |after, limit| world.store.list(world.owner, after, limit).await.expect("listed");
-        assert_eq!(ids(&list(None, 100).await), expected, "{}", world.engine);
-
-        for size in 1..=4 {
-            let (mut found, mut after) = (Vec::new(), None);
-            loop {
-                let page = list(after, size).await;
-                let Some(last) = page.last() else { break };
-                after = Some((last.updated_at, last.id));
-                found.extend(ids(&page));
-            }
-            assert_eq!(found, expected, "{}: pages of {size}", world.engine);
-        }
-        let stranger = UserId(SystemIds.next());
-        assert_eq!(world.store.list(stranger, None, 100).await.expect("listed"), [], "{}", world.engine);
-    }
-}
-
-#[tokio::test]
-async fn archived_chats_are_not_listed() {
-    const ARCHIVE: Sql = Sql::portable("UPDATE chats SET archived = TRUE WHERE id = $1");
-    for world in worlds().await {
-        let chat = world.running("first").await;
-        world.store.finish_turn(fence(&chat), world.now).await.expect("finished");
-        world.database.db.execute(ARCHIVE, values![chat.id.0]).await.expect("archived");
-        assert_eq!(world.store.list(world.owner, None, 100).await.expect("listed"), [], "{}", world.engine);
-        assert!(world.get(chat.id).await.archived, "{}: but it is there", world.engine);
-    }
-}
+use crate::content::{answer, failure, parts, retry};
+use crate::world::{World, fence, worlds};
 
 /// A chat with messages for people, for the model and for both, in turns.
 async fn mixed(world: &World) -> (ChatId, Vec<Message>) {
@@ -104,7 +58,7 @@ async fn a_snapshot_has_exactly_what_changed_since() {
         world.send(id, "third").await;
         world.store.finish_error(fence(&chat), vec![answer("c")], failure(), world.now).await.expect("failed");
         world.send(id, "fourth").await;
-        chat = world.acquire(new_worker(), 1).await.pop().expect("a chat").chat;
+        chat = world.run(id).await;
         world.store.record_attempt(fence(&chat), world.now).await.expect("recorded");
 
         let now = world.snapshot(id, Since::Message(0)).await;
@@ -137,26 +91,5 @@ async fn an_emptied_queue_is_news() {
         let since = Since::Versions { history: seen.history, queue: seen.queue };
         let news = world.snapshot(chat.id, since).await;
         assert_eq!((news.messages.len(), news.queue), (1, Some(Vec::new())), "{}", world.engine);
-    }
-}
-
-#[tokio::test]
-async fn a_removed_message_is_news_for_subscribers_and_nothing_for_readers() {
-    const REMOVE: Sql =
-        Sql::portable("UPDATE chat_messages SET deleted = TRUE, revision = $2 WHERE chat_id = $1 AND id = 1");
-    const RAISE: Sql = Sql::portable("UPDATE chats SET snapshot_version = $2, history_version = $2 WHERE id = $1");
-    for world in worlds().await {
-        let chat = world.create("first").await;
-        for statement in [REMOVE, RAISE] {
-            world.database.db.execute(statement, values![chat.id.0, 2_u32]).await.expect("removed");
-        }
-        let news = world.snapshot(chat.id, Since::Versions { history: 1, queue: 0 }).await.messages;
-        assert!(matches!(&news[..], [Message { id: 1, deleted: true, revision: 2, .. }]), "{}", world.engine);
-        assert_eq!(world.history(chat.id).await, Vec::<String>::new(), "{}", world.engine);
-        assert_eq!(world.store.prompt_messages(chat.id).await.expect("listed"), [], "{}", world.engine);
-        for descending in [false, true] {
-            let listed = world.store.list_messages(chat.id, None, descending, 10).await.expect("listed");
-            assert_eq!(listed, [], "{}", world.engine);
-        }
     }
 }

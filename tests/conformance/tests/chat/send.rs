@@ -5,7 +5,8 @@ use chatmesh_chat::{ChatStore as _, Outgoing, Since, StoreError};
 use chatmesh_core::{IdSource as _, SystemIds};
 use futures::future::join_all;
 
-use crate::world::{failure, fence, parts, text_of, worlds};
+use crate::content::{failure, parts, text_of};
+use crate::world::{fence, worlds};
 
 #[tokio::test]
 async fn a_message_to_an_idle_chat_begins_a_turn() {
@@ -122,7 +123,7 @@ async fn a_turn_is_stopped_only_while_it_runs() {
     for mut world in worlds().await {
         let chat = world.running("first").await;
         world.tick();
-        let stopped = world.store.interrupt(chat.id, world.now).await.expect("stopped");
+        let stopped = world.interrupt(chat.id).await;
         assert_eq!((stopped.status, stopped.lease), (Status::Interrupting, chat.lease), "{}", world.engine);
         assert_eq!(stopped.versions.snapshot, chat.versions.snapshot + 1, "{}", world.engine);
         let again = world.store.interrupt(chat.id, world.now).await;

@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chatmesh_chat::machine::Status;
-use chatmesh_chat::{Chat, ChatId, ChatStore as _, Outgoing, RunnerId, StoreError, WorkerId};
+use chatmesh_chat::{
+    Chat, ChatId, ChatStore as _, Lease, LeaseStore as _, Outgoing, Room, RunnerId, StoreError, WorkerId,
+};
 use chatmesh_core::{IdSource as _, SystemIds};
 use futures::future::{join, join_all};
 use tokio::time::timeout;
 
-use crate::world::{STALE, World, answer, fence, new_worker, worlds};
+use crate::content::answer;
+use crate::world::{STALE, World, fence, new_worker, worlds};
 
 const CHATS: usize = 4;
 const WORKERS: usize = 4;
@@ -40,24 +43,27 @@ async fn run(world: &World, mut chat: Chat) -> Result<(), StoreError> {
     }
 }
 
-async fn work(world: &World, worker: WorkerId, is_over: &Cell<bool>) {
+async fn work(world: &World, worker_id: WorkerId, is_over: &Cell<bool>) {
     for round in 0.. {
         let stale_after = if round % THEFT == 0 { Duration::ZERO } else { STALE };
-        let runners = [RunnerId(SystemIds.next()), RunnerId(SystemIds.next())];
-        let acquired = world.store.acquire(worker, &runners, world.now, stale_after).await.expect("asked");
-        if acquired.is_empty() && is_over.get() {
+        let found = world.store.runnable(Room::of_each(2), world.now, stale_after).await.expect("asked");
+        if found.is_empty() && is_over.get() {
             return;
         }
-        for one in acquired {
-            let (lease, id) = (one.lease, one.chat.id);
-            if let Err(error) = run(world, one.chat).await {
+        for one in found {
+            let (lease, id) = (Lease { worker_id, runner_id: RunnerId(SystemIds.next()) }, one.chat_id);
+            let ran = match world.store.acquire(id, lease, world.now, stale_after).await {
+                Ok(acquired) => run(world, acquired.chat).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = ran {
                 assert!(is_weather(&error), "{}: {error:?}", world.engine);
                 // Stopped meanwhile, perhaps: whoever comes next sees to it.
                 let left = world.store.abandon(id, lease.runner_id, world.now).await;
                 assert!(left.as_ref().err().is_none_or(is_weather), "{}: {left:?}", world.engine);
             }
         }
-        world.store.heartbeat(worker, world.now).await.expect("renewed");
+        world.store.heartbeat(worker_id, world.now).await.expect("renewed");
     }
 }
 

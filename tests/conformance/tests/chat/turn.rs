@@ -1,36 +1,12 @@
 //! What a runner records of its turn.
 
-use chatmesh_chat::machine::Status;
-use chatmesh_chat::{Chat, ChatStore as _, NewMessage, Since, Versions, Visibility};
+use chatmesh_chat::machine::{Operation, Status};
+use chatmesh_chat::{Chat, ChatStore as _, LeaseStore as _, NewMessage, Since, Versions, Visibility};
 use chatmesh_core::{IdSource as _, SystemIds};
-use chatmesh_proto::common::v1::part::Body;
-use chatmesh_proto::common::v1::{FinishReason, Part, ProviderMetadata, Reasoning, Role, ToolCall, ToolResult, Usage};
+use chatmesh_proto::common::v1::{FinishReason, Role, Usage};
 
-use crate::world::{answer, failure, fence, parts, retry, worlds};
-
-/// An answer that uses every field that an answer has.
-fn full_answer() -> NewMessage {
-    let metadata =
-        ProviderMetadata { namespace: "n".to_owned(), kind: "k".to_owned(), json: vec![b'"', 0, 255, b'"'].into() };
-    let reasoning = Reasoning { text: "hm\0m".to_owned(), redacted: false };
-    let call =
-        ToolCall { call_id: "c1".to_owned(), name: "execute".to_owned(), args: "{}".to_owned(), ..Default::default() };
-    let content = [Body::Reasoning(reasoning), Body::Text("I look".to_owned()), Body::ToolCall(call)];
-    let part = |body| Part { body: Some(body), provider_metadata: vec![metadata.clone()], ..Part::default() };
-    NewMessage {
-        model: Some("house".to_owned()),
-        usage: Some(Usage { input_tokens: Some(u32::MAX), output_tokens: Some(0), ..Usage::default() }),
-        context_limit: Some(200_000),
-        finish_reason: Some(FinishReason::ToolCalls),
-        runtime_ms: Some(1234),
-        ..NewMessage::new(Role::Assistant, content.map(part).to_vec())
-    }
-}
-
-fn result() -> NewMessage {
-    let result = ToolResult { call_id: "c1".to_owned(), result: "{\"ok\":1}".to_owned(), ..Default::default() };
-    NewMessage::new(Role::Tool, vec![Part { body: Some(Body::ToolResult(result)), ..Part::default() }])
-}
+use crate::content::{answer, failure, full_answer, parts, result, retry};
+use crate::world::{fence, worlds};
 
 #[tokio::test]
 async fn a_step_is_committed_in_order_and_all_at_once() {
@@ -42,7 +18,8 @@ async fn a_step_is_committed_in_order_and_all_at_once() {
             world.store.commit_step(fence(&chat), messages.clone(), world.now).await.expect("committed");
         let snapshot = chat.versions.snapshot + 1;
         let versions = Versions { snapshot, history: snapshot, ..chat.versions };
-        let expected = Chat { versions, last_message_id: 4, updated_at: world.now, ..chat.clone() };
+        let numbers = Chat { last_message_id: 4, last_assistant_message_id: 4, ..chat.clone() };
+        let expected = Chat { versions, updated_at: world.now, ..numbers };
         assert_eq!(after, expected, "{}", world.engine);
         let numbers: Vec<_> = committed.iter().map(|message| (message.id, message.revision)).collect();
         assert_eq!(numbers, [(2, snapshot), (3, snapshot), (4, snapshot)], "{}", world.engine);
@@ -98,9 +75,9 @@ async fn the_answer_is_kept_for_its_history_until_it_is_committed() {
         // It outlives the runner.
         let runner = fence(&chat).runner_id;
         world.store.abandon(chat.id, runner, world.now).await.expect("abandoned");
-        let again = world.acquire(crate::world::new_worker(), 1).await.pop().expect("a chat").chat;
+        let again = world.run(chat.id).await;
         assert_eq!(kept(history).await, Some(full_answer()), "{}", world.engine);
-        let messages = vec![full_answer(), result()];
+        let messages = vec![full_answer(), result("c1")];
         let (after, _) = world.store.commit_step(fence(&again), messages, world.now).await.expect("committed");
         for version in 0..=after.versions.snapshot {
             assert_eq!(kept(version).await, None, "{}: {version}", world.engine);
@@ -111,20 +88,16 @@ async fn the_answer_is_kept_for_its_history_until_it_is_committed() {
 #[tokio::test]
 async fn a_turn_that_ends_forgets_the_kept_answer() {
     for world in worlds().await {
-        for operation in [
-            chatmesh_chat::machine::Operation::FinishTurn,
-            chatmesh_chat::machine::Operation::FinishError,
-            chatmesh_chat::machine::Operation::FinishInterruption,
-        ] {
+        for operation in [Operation::FinishTurn, Operation::FinishError, Operation::FinishInterruption] {
             let chat = world.running("first").await;
             let fence = fence(&chat);
             world.store.record_attempt(fence, world.now).await.expect("recorded");
             world.store.record_retry(fence, retry(1), world.now).await.expect("recorded");
             world.store.record_step(fence, &answer("kept"), world.now).await.expect("recorded");
-            if operation == chatmesh_chat::machine::Operation::FinishInterruption {
-                world.store.interrupt(chat.id, world.now).await.expect("stopped");
+            if operation == Operation::FinishInterruption {
+                world.interrupt(chat.id).await;
             }
-            let ended = world.perform(operation, fence).await.expect("ended");
+            let ended = world.work(operation, fence, vec![answer("more")]).await.expect("ended").chat;
             assert_eq!((ended.lease, &ended.retry_state), (None, &None), "{}: {operation:?}", world.engine);
             assert_eq!(ended.versions.generation_attempt, 0, "{}: {operation:?}", world.engine);
             let kept = world.store.kept_step(chat.id, fence.history_version).await.expect("asked");
@@ -139,7 +112,7 @@ async fn a_failed_turn_keeps_what_was_said_and_why_it_failed() {
         let chat = world.running("first").await;
         world.send(chat.id, "second").await;
         world.tick();
-        let partial = vec![full_answer(), result()];
+        let partial = vec![full_answer(), result("c1")];
         let failed =
             world.store.finish_error(fence(&chat), partial.clone(), failure(), world.now).await.expect("failed");
         assert_eq!((failed.status, failed.lease), (Status::Error, None), "{}", world.engine);
@@ -166,8 +139,8 @@ async fn an_error_without_words_is_still_an_error() {
 async fn a_stopped_turn_keeps_what_was_said() {
     for world in worlds().await {
         let chat = world.running("first").await;
-        let stopped = world.store.interrupt(chat.id, world.now).await.expect("stopped");
-        let partial = vec![full_answer(), result()];
+        let stopped = world.interrupt(chat.id).await;
+        let partial = vec![full_answer(), result("c1")];
         let idle = world.store.finish_interruption(fence(&stopped), partial, world.now).await.expect("ended");
         assert_eq!((idle.status, idle.lease, &idle.last_error), (Status::Waiting, None, &None), "{}", world.engine);
         assert_eq!((idle.last_message_id, idle.versions.history), (3, idle.versions.snapshot), "{}", world.engine);

@@ -3,21 +3,23 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chatmesh_chat::machine::{Operation, Status};
+use chatmesh_chat::machine::Status;
 use chatmesh_chat::{
-    Acquired, Chat, ChatId, ChatStore as _, Fence, MIGRATIONS, NewChat, NewMessage, Outgoing, RunnerId, Sent, Since,
-    Snapshot, SqlChatStore, StoreError, Versions, WorkerId,
+    Acquired, Chat, ChatId, ChatStore as _, Edit, Edited, Fence, Lease, LeaseStore as _, MIGRATIONS, Message,
+    NewChat, NewMessage, Outgoing, Room, RunnerId, Sent, Since, Snapshot, SqlChatStore, StoreError, Update, Versions, WorkerId,
 };
 use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds, Timestamp, Uuid};
-use chatmesh_db::{DbError, FromRow, Row, Sql};
-use chatmesh_proto::chat::v1::Retry;
-use chatmesh_proto::common::v1::part::Body;
-use chatmesh_proto::common::v1::{GenerationError, Part, Role};
+use chatmesh_db::{DbError, FromRow, Row, Sql, values};
 use chatmesh_rpc::UserId;
 use chatmesh_testkit::{TestDb, databases};
 
+use crate::content::{answer, asking, failure, parts, text_of};
+use crate::line::Line;
+
 /// How long a lease lives without a heartbeat here.
 pub(crate) const STALE: Duration = Duration::from_secs(30);
+/// How long the client's tools may take here.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A store without chats, and a time that stands still unless it is moved.
 #[derive(Debug)]
@@ -30,22 +32,14 @@ pub(crate) struct World {
 }
 
 pub(crate) async fn worlds() -> Vec<World> {
-    let databases = databases(MIGRATIONS).await.into_iter();
-    let world = |database: TestDb| World {
-        engine: database.engine,
-        store: SqlChatStore::new(database.db.clone()),
-        owner: UserId(SystemIds.next()),
-        now: SystemClock.now(),
-        database,
-    };
-    databases.map(world).collect()
+    databases(MIGRATIONS).await.into_iter().map(World::new).collect()
 }
 
 /// All that the store keeps of a chat.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Everything {
     pub(crate) seen: Snapshot,
-    prompt: Vec<chatmesh_chat::Message>,
+    messages: Vec<Message>,
     pub(crate) kept: Option<NewMessage>,
     heartbeats: Vec<Heartbeat>,
 }
@@ -60,6 +54,16 @@ impl FromRow for Heartbeat {
 }
 
 impl World {
+    pub(crate) fn new(database: TestDb) -> Self {
+        Self {
+            engine: database.engine,
+            store: SqlChatStore::new(database.db.clone()),
+            owner: UserId(SystemIds.next()),
+            now: SystemClock.now(),
+            database,
+        }
+    }
+
     pub(crate) fn tick(&mut self) {
         self.now += Duration::from_secs(1);
     }
@@ -75,24 +79,43 @@ impl World {
             workspace_id: Some(SystemIds.next()),
             system_prompt: "be brief".to_owned(),
             labels: BTreeMap::from([("team".to_owned(), "söze".to_owned())]),
+            parent_id: None,
+            root_id: None,
+            pin_order: 0,
             lease: None,
             last_error: None,
             retry_state: None,
             versions: Versions::default(),
+            action_deadline_at: None,
+            compaction_requested_at: None,
             last_message_id: 0,
+            last_assistant_message_id: 0,
+            last_read_message_id: 0,
             last_queued_id: 0,
             queued_count: 0,
             traceparent: Some("00-trace".to_owned()),
             created_at: self.now,
             updated_at: self.now,
         };
-        NewChat { chat, message: NewMessage::from_user(self.owner, parts(text), request_id), request_id }
+        let message = NewMessage::from_user(self.owner, parts(text), request_id);
+        NewChat { chat, message, dynamic_tools: Vec::new(), request_id }
+    }
+
+    pub(crate) async fn insert(&self, new: NewChat) -> Chat {
+        let (chat, created) = self.store.create(new).await.expect("created");
+        assert!(created, "{}", self.engine);
+        chat
     }
 
     pub(crate) async fn create(&self, text: &str) -> Chat {
-        let (chat, created) = self.store.create(self.new_chat(text, None)).await.expect("created");
-        assert!(created, "{}", self.engine);
-        chat
+        self.insert(self.new_chat(text, None)).await
+    }
+
+    /// A chat that `parent` started.
+    pub(crate) async fn child(&self, parent: &Chat, text: &str) -> Chat {
+        let mut new = self.new_chat(text, None);
+        (new.chat.parent_id, new.chat.root_id) = (Some(parent.id), Some(parent.family()));
+        self.insert(new).await
     }
 
     pub(crate) fn outgoing(&self, text: &str) -> Outgoing {
@@ -117,18 +140,56 @@ impl World {
         self.try_send(chat, Outgoing { interrupt: true, ..self.outgoing(text) }).await.expect("sent")
     }
 
-    /// Leases at most `limit` chats for `worker`.
-    pub(crate) async fn acquire(&self, worker: WorkerId, limit: usize) -> Vec<Acquired> {
-        let runners: Vec<_> = (0..limit).map(|_| RunnerId(SystemIds.next())).collect();
-        self.store.acquire(worker, &runners, self.now, STALE).await.expect("asked")
+    pub(crate) async fn interrupt(&self, chat: ChatId) -> Chat {
+        self.store.interrupt(chat, self.now).await.expect("stopped").0
+    }
+
+    pub(crate) async fn try_edit(&self, chat: ChatId, message_id: u32, text: &str) -> Result<Edited, StoreError> {
+        let Outgoing { message, model, traceparent, .. } = self.outgoing(text);
+        self.store.edit(chat, Edit { message_id, message, model, traceparent }, self.now).await
+    }
+
+    pub(crate) async fn update(&self, chat: ChatId, update: Update) -> Chat {
+        self.store.update(chat, update, self.now).await.expect("updated").chat
+    }
+
+    /// Leases at most `limit` chats that users started for `worker`, in the order in which they are to be taken.
+    pub(crate) async fn acquire(&self, worker: WorkerId, limit: u32) -> Vec<Acquired> {
+        let room = Room { roots: limit, subagents: 0 };
+        let mut acquired = Vec::new();
+        for found in self.store.runnable(room, self.now, STALE).await.expect("listed") {
+            match self.lease(found.chat_id, worker).await {
+                Ok(one) => acquired.push(one),
+                // Somebody else was there in between.
+                Err(StoreError::LeaseLost | StoreError::Rejected(_)) => {}
+                Err(error) => panic!("{}: {error:?}", self.engine),
+            }
+        }
+        acquired
+    }
+
+    pub(crate) async fn lease(&self, chat: ChatId, worker_id: WorkerId) -> Result<Acquired, StoreError> {
+        let lease = Lease { worker_id, runner_id: RunnerId(SystemIds.next()) };
+        self.store.acquire(chat, lease, self.now, STALE).await
+    }
+
+    /// The chat with a runner of its own.
+    pub(crate) async fn run(&self, chat: ChatId) -> Chat {
+        self.lease(chat, new_worker()).await.expect("leased").chat
     }
 
     /// A chat that a runner has.
     pub(crate) async fn running(&self, text: &str) -> Chat {
         let chat = self.create(text).await;
-        let acquired = self.acquire(new_worker(), 1).await.pop().expect("a chat");
-        assert_eq!(acquired.chat.id, chat.id, "{}: the only runnable one", self.engine);
-        acquired.chat
+        self.run(chat.id).await
+    }
+
+    /// A chat that nobody works on, in which the model said something.
+    pub(crate) async fn idle(&self, text: &str) -> Chat {
+        let chat = self.running(text).await;
+        let said = vec![answer("said")];
+        let chat = self.store.commit_step(fence(&chat), said, self.now).await.expect("said").0;
+        self.store.finish_turn(fence(&chat), self.now).await.expect("finished")
     }
 
     /// A chat whose turn failed, with `queued` waiting.
@@ -140,6 +201,19 @@ impl World {
         self.store.finish_error(fence(&chat), Vec::new(), failure(), self.now).await.expect("failed")
     }
 
+    /// A chat that waits for the results of these calls, with `queued` waiting.
+    pub(crate) async fn asking(&self, calls: &[&str], queued: &[&str]) -> Chat {
+        let chat = self.running("first").await;
+        let calls: Vec<String> = calls.iter().map(|id| (*id).to_owned()).collect();
+        let (deadline, messages) = (self.now + PATIENCE, vec![asking("look", &calls)]);
+        let entered = self.store.enter_requires_action(fence(&chat), messages, deadline, self.now).await;
+        let mut chat = entered.expect("entered").0;
+        for text in queued {
+            chat = self.send(chat.id, text).await.chat;
+        }
+        chat
+    }
+
     pub(crate) async fn get(&self, id: ChatId) -> Chat {
         self.store.get(id).await.expect("asked").expect("there")
     }
@@ -148,7 +222,7 @@ impl World {
         self.store.snapshot(id, since).await.expect("asked").expect("there")
     }
 
-    /// What is in the history, in order.
+    /// What people see of the history, in order.
     pub(crate) async fn history(&self, id: ChatId) -> Vec<String> {
         let messages = self.snapshot(id, Since::Message(0)).await.messages;
         messages.iter().map(|message| text_of(&message.body.content)).collect()
@@ -160,42 +234,39 @@ impl World {
         queue.iter().map(|message| text_of(&message.content)).collect()
     }
 
+    /// Every message, also what was deleted and what people do not see, in order.
+    pub(crate) async fn messages(&self, id: ChatId) -> Vec<Message> {
+        const ALL: Sql = Sql::portable("SELECT * FROM chat_messages WHERE chat_id = $1 ORDER BY id");
+        self.database.db.fetch_all(ALL, values![id.0]).await.expect("listed")
+    }
+
+    /// What the model sees, in order.
+    pub(crate) async fn prompt(&self, id: ChatId) -> Vec<Line> {
+        Line::all(&self.store.prompt_messages(id).await.expect("listed"))
+    }
+
     pub(crate) async fn everything(&self, id: ChatId) -> Everything {
         const HEARTBEATS: Sql = Sql::portable(
             "SELECT runner_id, worker_id, heartbeat_at FROM chat_heartbeats WHERE chat_id = $1 ORDER BY runner_id",
         );
         let seen = self.snapshot(id, Since::Message(0)).await;
         Everything {
-            prompt: self.store.prompt_messages(id).await.expect("listed"),
+            messages: self.messages(id).await,
             kept: self.store.kept_step(id, seen.chat.versions.history).await.expect("asked"),
-            heartbeats: self.database.db.fetch_all(HEARTBEATS, chatmesh_db::values![id.0]).await.expect("listed"),
+            heartbeats: self.database.db.fetch_all(HEARTBEATS, values![id.0]).await.expect("listed"),
             seen,
         }
     }
 
-    /// Carries `operation` out as the runner that `fence` names, where it takes one. Where there
-    /// is nothing to acquire, that is [`StoreError::NotFound`].
-    pub(crate) async fn perform(&self, operation: Operation, fence: Fence) -> Result<Chat, StoreError> {
-        let (id, now, store) = (fence.chat_id, self.now, &self.store);
-        match operation {
-            Operation::SendMessage => Ok(self.try_send(id, self.outgoing("sent")).await?.chat),
-            Operation::SendMessageInterrupting => {
-                Ok(self.try_send(id, Outgoing { interrupt: true, ..self.outgoing("sent") }).await?.chat)
-            }
-            Operation::Interrupt => store.interrupt(id, now).await,
-            Operation::Acquire => {
-                let found = self.acquire(new_worker(), 100).await.into_iter().find(|acquired| acquired.chat.id == id);
-                found.map(|acquired| acquired.chat).ok_or(StoreError::NotFound)
-            }
-            Operation::Abandon => store.abandon(id, fence.runner_id, now).await,
-            Operation::RecordGenerationAttempt => store.record_attempt(fence, now).await,
-            Operation::RecordRetryState => store.record_retry(fence, retry(1), now).await,
-            Operation::RecordStep => store.record_step(fence, &answer("kept"), now).await,
-            Operation::CommitStep => Ok(store.commit_step(fence, vec![answer("said")], now).await?.0),
-            Operation::FinishTurn => store.finish_turn(fence, now).await,
-            Operation::FinishError => store.finish_error(fence, vec![answer("partial")], failure(), now).await,
-            Operation::FinishInterruption => store.finish_interruption(fence, vec![answer("partial")], now).await,
-        }
+    /// Every row of every table.
+    pub(crate) async fn dump(&self) -> Vec<String> {
+        self.database.db.dump().await.expect("dumped")
+    }
+
+    /// What only a hand or a defect could do to the database.
+    pub(crate) async fn force(&self, statement: Sql, chat: ChatId) {
+        let changed = self.database.db.execute(statement, values![chat.0]).await.expect("forced");
+        assert_eq!(changed, 1, "{}: {statement:?}", self.engine);
     }
 }
 
@@ -207,30 +278,6 @@ pub(crate) fn new_worker() -> WorkerId {
 pub(crate) fn fence(chat: &Chat) -> Fence {
     let lease = chat.lease.expect("somebody runs it");
     Fence { chat_id: chat.id, runner_id: lease.runner_id, history_version: chat.versions.history }
-}
-
-pub(crate) fn parts(text: &str) -> Vec<Part> {
-    vec![Part { body: Some(Body::Text(text.to_owned())), ..Part::default() }]
-}
-
-pub(crate) fn text_of(parts: &[Part]) -> String {
-    let texts = parts.iter().filter_map(|part| match &part.body {
-        Some(Body::Text(text)) => Some(text.as_str()),
-        _ => None,
-    });
-    texts.collect()
-}
-
-pub(crate) fn answer(text: &str) -> NewMessage {
-    NewMessage::new(Role::Assistant, parts(text))
-}
-
-pub(crate) fn failure() -> GenerationError {
-    GenerationError { message: "the provider is overloaded".to_owned(), retryable: true, ..GenerationError::default() }
-}
-
-pub(crate) fn retry(attempt: u32) -> Retry {
-    Retry { attempt, delay_ms: 500, error: "try again".to_owned(), ..Retry::default() }
 }
 
 pub(crate) fn is_lost<T>(result: &Result<T, StoreError>) -> bool {

@@ -31,7 +31,7 @@ pub(crate) use follower::Follower;
 pub(crate) use history::History;
 pub(crate) use patient::{Patient, Tally};
 pub(crate) use plan::{CHAT_REPLICAS, Databases, Layout, SERVICES};
-pub(crate) use scripts::{Model, STEPS, simulator};
+pub(crate) use scripts::{Model, STEPS, simulator, simulator_of};
 pub(crate) use servers::{Nats, Postgres, Servers, open};
 pub(crate) use stored::Stored;
 pub(crate) use up::Up;
@@ -50,4 +50,10 @@ impl Mesh {
     pub(crate) fn home(&self, workspace: &str) -> PathBuf {
         self.workspaces.join(workspace).join("home")
     }
+}
+
+/// What the test run is told through the environment.
+#[expect(clippy::disallowed_methods, reason = "a test run has no other configuration")]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }

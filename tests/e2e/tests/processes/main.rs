@@ -9,5 +9,8 @@ mod command_line;
 mod conversation;
 mod crashes;
 mod harness;
+mod leases;
+mod rolling;
 mod shutdown;
 mod storms;
+mod turns;

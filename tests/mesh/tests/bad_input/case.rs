@@ -12,7 +12,7 @@ pub(crate) struct Case {
     method: &'static str,
     target: String,
     headers: Vec<String>,
-    body: Option<Vec<u8>>,
+    body: Option<(&'static str, Vec<u8>)>,
     status: u16,
     code: Code,
     message: String,
@@ -61,9 +61,19 @@ impl Case {
         self.header(format!("Authorization: Bearer {token}"))
     }
 
+    /// A `PATCH` with JSON.
+    pub(crate) fn patch(name: &'static str, target: impl Into<String>, body: &Value) -> Self {
+        Self::new(name, "PATCH", target).body(body.to_string())
+    }
+
     /// Sends these bytes as JSON.
-    pub(crate) fn body(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.body = Some(bytes.into());
+    pub(crate) fn body(self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.typed_body("application/json", bytes)
+    }
+
+    /// Sends these bytes as what they are said to be; as nothing in particular where that is empty.
+    pub(crate) fn typed_body(mut self, content_type: &'static str, bytes: impl Into<Vec<u8>>) -> Self {
+        self.body = Some((content_type, bytes.into()));
         self
     }
 
@@ -87,11 +97,13 @@ impl Case {
             head.push_str(header);
             head.push_str("\r\n");
         }
-        let body = self.body.as_deref().unwrap_or_default();
-        if self.body.is_some() {
-            head.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
+        let Some((content_type, body)) = &self.body else {
+            return format!("{head}\r\n").into_bytes();
+        };
+        if !content_type.is_empty() {
+            head.push_str(&format!("Content-Type: {content_type}\r\n"));
         }
-        head.push_str("\r\n");
+        head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
         [head.as_bytes(), body].concat()
     }
 

@@ -2,10 +2,14 @@
 
 mod administration;
 mod callers;
+mod changes;
 mod chats;
+mod files;
 mod identifiers;
 mod json_bodies;
+mod lists;
 mod pages;
+mod queue;
 mod routes;
 mod workspaces;
 
@@ -20,6 +24,10 @@ pub(crate) fn all(world: &World) -> Vec<Case> {
     [
         callers::all(world),
         chats::all(world),
+        changes::all(world),
+        queue::all(world),
+        files::all(world),
+        lists::all(world),
         identifiers::all(world),
         json_bodies::all(world),
         pages::all(world),

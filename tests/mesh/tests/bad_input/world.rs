@@ -7,6 +7,8 @@ use chatmesh_mesh_tests::{Client, Mesh, eventually};
 use chatmesh_testkit::simulator::{Fault, Script, Step};
 use serde_json::json;
 
+use crate::raw;
+
 /// How many messages wait at most.
 const MAX_QUEUED: usize = 20;
 
@@ -21,6 +23,14 @@ pub(crate) struct World {
     pub(crate) idle_chat: String,
     /// A chat of the member's whose model never answers, with a full queue.
     pub(crate) busy_chat: String,
+    /// A chat of the member's whose turn failed before the model said anything.
+    pub(crate) failed_chat: String,
+    /// A chat of the member's that was put away.
+    pub(crate) archived_chat: String,
+    /// A file of the member's that no message refers to, one that belongs to the idle chat, and one of another user's.
+    pub(crate) free_file: String,
+    pub(crate) used_file: String,
+    pub(crate) others_file: String,
     /// A running workspace of the member's.
     pub(crate) workspace: String,
     pub(crate) others_chat: String,
@@ -32,7 +42,11 @@ pub(crate) struct World {
 /// One model that answers, and one that never does.
 pub(crate) fn scripts() -> Vec<Script> {
     let silent = Step::text("I begin to answer and then fall silent for good.").fault(Fault::stall(5));
-    vec![Script::new("quick").step(Step::text("Yes.")).looped(), Script::new("silent").step(silent).looped()]
+    vec![
+        Script::new("quick").step(Step::text("Yes.")).looped(),
+        Script::new("silent").step(silent).looped(),
+        Script::new("broken").step(Step::text("Never said.").fault(Fault::status(401))).looped(),
+    ]
 }
 
 impl World {
@@ -40,6 +54,10 @@ impl World {
         let (member, other) = (mesh.member("member").await, mesh.member("other").await);
         let expired = expired_token(&member).await;
         let idle_chat = quiet_chat(&member).await;
+        let used_file = upload(mesh, &member).await;
+        let content = json!({"content": [{"file": {"file_id": used_file}}]});
+        member.post(&format!("/api/v1/chats/{idle_chat}/messages"), &content).await.ok();
+        member.settled(&idle_chat, "CHAT_STATUS_WAITING").await;
         let _second = quiet_chat(&member).await;
         let page = member.get("/api/v1/chats?page_size=1").await.ok();
         Self {
@@ -47,6 +65,11 @@ impl World {
             revoked: revoked_token(&member).await,
             expired,
             busy_chat: busy_chat(&member).await,
+            failed_chat: failed_chat(&member).await,
+            archived_chat: archived_chat(&member).await,
+            free_file: upload(mesh, &member).await,
+            used_file,
+            others_file: upload(mesh, &other).await,
             workspace: member.workspace("demo").await,
             others_chat: quiet_chat(&other).await,
             others_workspace: other.workspace("theirs").await,
@@ -61,6 +84,28 @@ async fn quiet_chat(client: &Client) -> String {
     let chat = client.chat("quick", "Are you there?").await;
     client.settled(&chat, "CHAT_STATUS_WAITING").await;
     chat
+}
+
+async fn failed_chat(client: &Client) -> String {
+    let chat = client.chat("broken", "Are you there?").await;
+    client.settled(&chat, "CHAT_STATUS_ERROR").await;
+    chat
+}
+
+async fn archived_chat(client: &Client) -> String {
+    let chat = quiet_chat(client).await;
+    client.patch(&format!("/api/v1/chats/{chat}"), &json!({"archived": true})).await.ok();
+    chat
+}
+
+async fn upload(mesh: &Mesh, client: &Client) -> String {
+    let head = format!(
+        "POST /api/v1/files?name=a.txt HTTP/1.1\r\nHost: mesh\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\
+         Content-Length: 5\r\n\r\nhello",
+        client.token()
+    );
+    let answer = raw::send(mesh.url(), head.as_bytes()).await;
+    answer.body["id"].as_str().unwrap_or_else(|| panic!("no file: {answer:?}")).to_owned()
 }
 
 async fn busy_chat(client: &Client) -> String {

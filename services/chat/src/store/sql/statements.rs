@@ -95,7 +95,7 @@ pub(super) const MARK_READ: Sql = Sql::portable(
 );
 /// Chats whose client did not answer in time.
 pub(super) const EXPIRED_ACTIONS: Sql = Sql::portable(
-    "SELECT id FROM chats WHERE status = 'requires_action' AND requires_action_deadline_at <= $1 \
+    "SELECT id FROM chats WHERE status = 'requires_action' AND requires_action_deadline_at <= $1 AND NOT archived \
      ORDER BY requires_action_deadline_at LIMIT $2",
 );
 

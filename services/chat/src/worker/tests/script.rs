@@ -62,12 +62,17 @@ pub(super) struct Begun {
 /// What the turns of all workers do, and did.
 #[derive(Debug, Default)]
 pub(super) struct Script {
-    pub(super) otherwise: Plan,
-    pub(super) plans: Mutex<HashMap<ChatId, Plan>>,
+    otherwise: Plan,
+    plans: Mutex<HashMap<ChatId, Plan>>,
     begun: Mutex<Vec<Begun>>,
 }
 
 impl Script {
+    /// What turns do that have no plan of their own.
+    pub(super) fn new(otherwise: Plan) -> Self {
+        Self { otherwise, ..Self::default() }
+    }
+
     pub(super) fn plan(&self, chat: ChatId, plan: Plan) {
         self.plans.lock().insert(chat, plan);
     }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chatmesh_bus::Bus;
-use chatmesh_core::{Clock, IdSource as _, SystemIds};
+use chatmesh_core::{Clock, IdSource as _, SystemIds, Timestamp};
+use chatmesh_db::{Sql, values};
 use chatmesh_host::Deps;
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::{Part, Role};
@@ -18,11 +20,12 @@ use tonic::service::Routes;
 
 use super::faults::FaultyLeases;
 use super::script::{Begun, Fate, Plan, Script, ScriptedTurns};
-use super::time::{PausedClock, Standstill, eventually};
+use super::time::{PausedClock, eventually};
 use crate::domain::{Chat, ChatId, NewMessage, Versions};
 use crate::hints::Hints;
 use crate::machine::Status;
 use crate::state::State;
+use crate::testing::Standstill;
 use crate::store::{ChatStore as _, NewChat, Outgoing, SqlChatStore, WorkerDirectory as _};
 use crate::worker::Worker;
 use crate::{ChatMetrics, Config, MIGRATIONS, Neighbours, Service};
@@ -76,7 +79,7 @@ impl World {
         let bus = Bus::memory();
         Self {
             store: SqlChatStore::new(database.db.clone()),
-            script: Arc::new(Script { otherwise, ..Script::default() }),
+            script: Arc::new(Script::new(otherwise)),
             hints: Hints::new(bus.clone()),
             owner: UserId(SystemIds.next()),
             clock: Arc::new(PausedClock::new()),
@@ -86,16 +89,16 @@ impl World {
         }
     }
 
-    /// A worker that runs.
+    /// A worker that runs, is listed, and has looked for chats once.
     pub(super) async fn start(&self, config: Config) -> Replica {
         let replica = self.replica(config).await;
         replica.worker.start();
-        let id = replica.state.worker_id;
-        eventually("the worker is listed", async || self.live().await.iter().any(|live| live.worker_id == id)).await;
+        eventually("the worker is listed", async || replica.announced(self).await.is_some()).await;
+        eventually("it has looked", async || replica.looks() > 0).await;
         replica
     }
 
-    async fn live(&self) -> Vec<crate::store::LiveWorker> {
+    pub(super) async fn live(&self) -> Vec<crate::store::LiveWorker> {
         self.store.live(self.clock.now() - Duration::from_secs(6)).await.expect("listed")
     }
 
@@ -132,38 +135,7 @@ impl World {
     }
 
     pub(super) async fn chat_of(&self, owner: UserId, parent: Option<ChatId>) -> ChatId {
-        let now = self.clock.now();
-        let chat = Chat {
-            id: ChatId(SystemIds.next()),
-            owner_id: owner,
-            title: "a chat".to_owned(),
-            status: Status::Running,
-            archived: false,
-            model: "house".to_owned(),
-            workspace_id: None,
-            system_prompt: String::new(),
-            labels: BTreeMap::new(),
-            parent_id: parent,
-            root_id: parent,
-            pin_order: 0,
-            lease: None,
-            last_error: None,
-            retry_state: None,
-            versions: Versions::default(),
-            action_deadline_at: None,
-            compaction_requested_at: None,
-            last_message_id: 0,
-            last_assistant_message_id: 0,
-            last_read_message_id: 0,
-            last_queued_id: 0,
-            queued_count: 0,
-            traceparent: None,
-            created_at: now,
-            updated_at: now,
-        };
-        let message = NewMessage::from_user(owner, said("begin"), None);
-        let new = NewChat { chat, message, dynamic_tools: Vec::new(), request_id: None };
-        self.store.create(new).await.expect("created").0.id
+        self.store.create(new_chat(owner, parent, self.clock.now())).await.expect("created").0.id
     }
 
     /// Chats that need a worker. Nobody is told.
@@ -211,6 +183,12 @@ impl World {
         messages.into_iter().map(text).collect()
     }
 
+    /// Lets the row of a chat hold what it may not.
+    pub(super) async fn spoil(&self, chat: ChatId) {
+        const SPOIL: Sql = Sql::portable("UPDATE chats SET labels = 'spoilt' WHERE id = $1");
+        self.database.db.execute(SPOIL, values![chat.0]).await.expect("spoilt");
+    }
+
     /// Waits until the turn of a chat with this number, from 1, has begun.
     pub(super) async fn begun(&self, chat: ChatId, number: usize) -> Begun {
         eventually("the turn has begun", async || self.script.of(chat).len() >= number).await;
@@ -234,16 +212,25 @@ impl World {
     /// Lets some seconds pass, one by one; in each, every worker that runs renews its leases.
     pub(super) async fn pass(&self, seconds: usize, replicas: &[&Replica]) {
         for _ in 0..seconds {
-            let before: Vec<u64> = replicas.iter().map(|replica| replica.heartbeats()).collect();
+            let before: Vec<usize> = replicas.iter().map(|replica| replica.renewals()).collect();
             tokio::time::advance(Duration::from_secs(1)).await;
             for (replica, before) in replicas.iter().zip(before) {
-                eventually("the leases were renewed", async || replica.heartbeats() > before).await;
+                eventually("the leases were renewed", async || replica.renewals() > before).await;
             }
         }
     }
 }
 
 impl Replica {
+    /// How often it has looked for chats.
+    pub(super) fn looks(&self) -> usize {
+        self.leases.looks.load(Ordering::SeqCst)
+    }
+
+    fn renewals(&self) -> usize {
+        self.leases.renewals.load(Ordering::SeqCst)
+    }
+
     pub(super) fn heartbeats(&self) -> u64 {
         self.state.metrics.heartbeats.get()
     }
@@ -260,6 +247,40 @@ impl Replica {
         let mine = live.into_iter().find(|live| live.worker_id == self.state.worker_id)?;
         Some((mine.free_roots, mine.free_subagents))
     }
+}
+
+/// A chat that needs a worker.
+pub(super) fn new_chat(owner: UserId, parent: Option<ChatId>, now: Timestamp) -> NewChat {
+    let chat = Chat {
+        id: ChatId(SystemIds.next()),
+        owner_id: owner,
+        title: "a chat".to_owned(),
+        status: Status::Running,
+        archived: false,
+        model: "house".to_owned(),
+        workspace_id: None,
+        system_prompt: String::new(),
+        labels: BTreeMap::new(),
+        parent_id: parent,
+        root_id: parent,
+        pin_order: 0,
+        lease: None,
+        last_error: None,
+        retry_state: None,
+        versions: Versions::default(),
+        action_deadline_at: None,
+        compaction_requested_at: None,
+        last_message_id: 0,
+        last_assistant_message_id: 0,
+        last_read_message_id: 0,
+        last_queued_id: 0,
+        queued_count: 0,
+        traceparent: None,
+        created_at: now,
+        updated_at: now,
+    };
+    let message = NewMessage::from_user(owner, said("begin"), None);
+    NewChat { chat, message, dynamic_tools: Vec::new(), request_id: None }
 }
 
 pub(super) fn said(text: &str) -> Vec<Part> {

@@ -51,7 +51,8 @@ fn reply(shared: &Shared, head: &Parts, body: &Bytes) -> Reply {
     let path = head.uri.path();
     match Dialect::of_path(path) {
         Some(dialect) if head.method == Method::POST => {
-            let request = Unchecked { dialect, headers: &head.headers, body, keys: &shared.api_keys, stored: &shared.stored };
+            let request =
+                Unchecked { dialect, headers: &head.headers, body, keys: &shared.api_keys, stored: &shared.stored };
             let is_known = |model: &str| shared.library.has(model) || shared.replay.has_model(model);
             match validate::check(&request, is_known) {
                 Ok(body) => model_call(shared, dialect, head, &body),

@@ -38,8 +38,8 @@ pub struct Script {
     /// every message of the user starts the script again.
     #[serde(default)]
     pub per_turn: bool,
-    /// Answers to what the user says, which come before the steps; the first case that fits is
-    /// taken.
+    /// Answers to what the user says, which come before the steps; of several cases that fit, the
+    /// one is taken whose text stands last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cases: Vec<Case>,
     /// The answer to a request that has tools and forbids to call them, as one for a summary.
@@ -105,7 +105,6 @@ impl Script {
         self.vars.insert(name.into(), value.into());
         self
     }
-
 }
 
 #[cfg(test)]
@@ -159,9 +158,8 @@ mod tests {
         }))
         .unwrap();
         let overflow = Step::text("b").fault(Fault::ContextOverflow);
-        let built = Script::new("m")
-            .when_contains("again", [Step::text("a"), overflow])
-            .when_summarising(Step::text("short"));
+        let built =
+            Script::new("m").when_contains("again", [Step::text("a"), overflow]).when_summarising(Step::text("short"));
         assert_eq!(from_json, built);
     }
 }

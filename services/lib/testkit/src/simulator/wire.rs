@@ -6,10 +6,10 @@ mod responses;
 
 use serde_json::Value;
 
+pub(super) use self::responses::{encrypted_content, is_stored, output, reasoning_of, response_id};
 use super::dialect::Dialect;
 use super::refusal::Refusal;
 use super::script::{Step, StepUsage};
-pub(super) use self::responses::{encrypted_content, is_stored, output, reasoning_of, response_id};
 
 /// An answer and what the provider says about it.
 #[derive(Debug)]

@@ -69,6 +69,50 @@ async fn silence_counts_from_the_last_sign_of_life() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn timer_does_not_fire_on_a_healthy_stream() {
+    // Hours altogether, though nobody is ever silent for long.
+    let mut pieces = vec![(9, PART)];
+    pieces.extend([(29, PART), (29, COMMENT), (29, ROLE)].repeat(200));
+    pieces.extend([(29, FINISH), (1, "data: [DONE]\n\n")]);
+    let (folded, took) = answer(&pieces, true).await;
+    assert!(matches!(folded.outcome, Some(Outcome::Finished(_))), "{:?}", folded.outcome);
+    assert_eq!(took, SECOND * (9 + 600 * 29 + 29 + 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn timer_does_not_fire_on_a_part_that_came_with_it() {
+    let body = || stream::iter([PART, FINISH].map(|piece| Ok(Bytes::from_static(piece.as_bytes()))));
+    let now = Instant::now();
+    for start in [now, now - SECOND] {
+        let limits = Limits { start, silence: Duration::ZERO };
+        let events: Vec<_> = drive(body(), COMPATIBLE.decoder(context()), limits).collect().await;
+        let folded = Folded::of(events).unwrap();
+        assert!(matches!(folded.outcome, Some(Outcome::Finished(_))), "{:?}", folded.outcome);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn timer_does_not_fire_while_the_reader_takes_its_time() {
+    let pieces = [PART, PART, PART, FINISH].map(|piece| Ok(Bytes::from_static(piece.as_bytes())));
+    let mut events = std::pin::pin!(drive(stream::iter(pieces), COMPATIBLE.decoder(context()), limits()));
+    let mut read = Vec::new();
+    while let Some(event) = events.next().await {
+        read.push(event);
+        tokio::time::sleep(SECOND * 3600).await;
+    }
+    let folded = Folded::of(read).unwrap();
+    assert!(matches!(folded.outcome, Some(Outcome::Finished(_))), "{:?}", folded.outcome);
+    assert_eq!(folded.lines(), ["text aaa"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn timer_does_not_fire_on_the_end_of_a_complete_answer() {
+    // The answer is complete, and what ends it comes when the silence would have been too long.
+    let (folded, _) = answer(&[(9, PART), (29, FINISH), (4, ""), (1, "data: [DONE]\n\n")], true).await;
+    assert!(matches!(folded.outcome, Some(Outcome::Finished(_))), "{:?}", folded.outcome);
+}
+
+#[tokio::test(start_paused = true)]
 async fn bytes_that_are_no_event_yet_are_no_sign_of_life() {
     let (head, tail) = PART.split_at(9);
     let (folded, took) = answer(&[(1, PART), (20, head), (20, tail)], true).await;

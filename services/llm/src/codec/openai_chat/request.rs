@@ -39,7 +39,13 @@ pub(super) fn encode(dialect: &Dialect, call: &Call<'_>) -> Result<Encoded, Fail
         stream_options: StreamOptions { include_usage: true },
     };
     let body = serde_json::to_vec(&body).map_err(|error| Failure::configuration(error.to_string()))?;
-    Ok(Encoded { path: "chat/completions", headers: stream_headers(), body: Bytes::from(body), warnings, kept: Kept::default() })
+    Ok(Encoded {
+        path: "chat/completions",
+        headers: stream_headers(),
+        body: Bytes::from(body),
+        warnings,
+        kept: Kept::default(),
+    })
 }
 
 /// The smaller of what is configured and what the caller wants; the server decides where nobody

@@ -31,11 +31,7 @@ impl<'a> Sent<'a> {
         let (known, rest) = messages.split_at_checked(first)?;
         let instructions = known.iter().take_while(|message| message.role() == Role::System).count();
         let is_possible = !previous.is_empty() && !asks_for_tools(known) && says_something(rest);
-        is_possible.then_some(Self {
-            previous: Some(previous),
-            instructions: &known[..instructions],
-            rest,
-        })
+        is_possible.then_some(Self { previous: Some(previous), instructions: &known[..instructions], rest })
     }
 
     pub(super) fn messages(&self) -> impl Iterator<Item = &'a PromptMessage> + use<'a> {

@@ -88,24 +88,11 @@ pub(super) enum Role {
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Content<'a> {
-    InputText {
-        text: Cow<'a, str>,
-    },
-    InputImage {
-        image_url: Base64<'a>,
-        detail: &'static str,
-    },
-    InputFile {
-        filename: &'a str,
-        file_data: Base64<'a>,
-    },
-    OutputText {
-        text: Cow<'a, str>,
-        annotations: Cow<'a, RawValue>,
-    },
-    Refusal {
-        refusal: Cow<'a, str>,
-    },
+    InputText { text: Cow<'a, str> },
+    InputImage { image_url: Base64<'a>, detail: &'static str },
+    InputFile { filename: &'a str, file_data: Base64<'a> },
+    OutputText { text: Cow<'a, str>, annotations: Cow<'a, RawValue> },
+    Refusal { refusal: Cow<'a, str> },
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]

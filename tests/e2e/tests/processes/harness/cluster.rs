@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use super::binaries::command;
 use super::deadline::LONG;
 use super::plan::{ADMIN_TOKEN, Layout, Plan, service_of};
@@ -40,7 +42,17 @@ impl Cluster {
 
     /// Asks a process to end, and does not wait for it.
     pub(crate) fn signal_end(&mut self, name: &str) {
-        self.process(name).signal_end();
+        self.process(name).signal(Signal::SIGTERM);
+    }
+
+    /// Takes the processor away from a process.
+    pub(crate) fn freeze(&mut self, name: &str) {
+        self.process(name).signal(Signal::SIGSTOP);
+    }
+
+    /// Gives it back.
+    pub(crate) fn thaw(&mut self, name: &str) {
+        self.process(name).signal(Signal::SIGCONT);
     }
 
     /// Waits until a process has ended.

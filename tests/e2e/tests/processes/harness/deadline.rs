@@ -20,12 +20,33 @@ pub(crate) async fn eventually<T, Seen: Debug>(
     limit: Duration,
     mut look: impl AsyncFnMut() -> Result<T, Seen>,
 ) -> T {
-    let deadline = Instant::now() + limit;
+    let deadline = Deadline::after(limit);
     loop {
         match look().await {
             Ok(found) => return found,
-            Err(seen) => assert!(Instant::now() < deadline, "not within {limit:?}: {what}; last seen: {seen:#?}"),
+            Err(seen) => deadline.pause(what, &seen).await,
         }
+    }
+}
+
+/// The end of a wait, for those that [`eventually`] is too general for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline {
+    limit: Duration,
+    at: Instant,
+}
+
+impl Deadline {
+    pub(crate) fn after(limit: Duration) -> Self {
+        Self { limit, at: Instant::now() + limit }
+    }
+
+    /// Waits a little before the next look.
+    ///
+    /// # Panics
+    /// There is no more time; the message says what was seen last.
+    pub(crate) async fn pause(&self, what: &str, seen: &impl Debug) {
+        assert!(Instant::now() < self.at, "not within {:?}: {what}; last seen: {seen:#?}", self.limit);
         tokio::time::sleep(PAUSE).await;
     }
 }

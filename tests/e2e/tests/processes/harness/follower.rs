@@ -1,9 +1,11 @@
 //! A client that follows a chat from a message on, through every break of the stream.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::Api;
-use super::deadline::{LONG, eventually};
+use super::deadline::{Deadline, LONG};
 use super::events::Events;
 use super::history::History;
 use super::live::Live;
@@ -14,6 +16,8 @@ pub(crate) struct Follower {
     api: Api,
     chat: String,
     after: u64,
+    /// How long each wait may take.
+    limit: Duration,
     events: Option<Events>,
     live: Live,
     /// The committed messages, in order.
@@ -40,6 +44,7 @@ impl Follower {
             api: api.clone(),
             chat: chat.to_owned(),
             after,
+            limit: LONG,
             events: None,
             live: Live::default(),
             messages: Vec::new(),
@@ -48,6 +53,12 @@ impl Follower {
             parts: 0,
             retries: 0,
         }
+    }
+
+    /// The same, for waits that take longer.
+    pub(crate) fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
     }
 
     /// Reads until `done`, and connects again wherever the stream breaks.
@@ -60,8 +71,13 @@ impl Follower {
                 self.read().await;
             }
         };
-        let in_time = tokio::time::timeout(LONG, reading).await.is_ok();
-        assert!(in_time, "not within {LONG:?}: {what}; last seen: {self:#?}");
+        let in_time = tokio::time::timeout(self.limit, reading).await.is_ok();
+        assert!(in_time, "not within {:?}: {what}; last seen: {self:#?}", self.limit);
+    }
+
+    /// Reads until so many messages are there.
+    pub(crate) async fn until_messages(&mut self, count: usize) {
+        self.until("all messages", |seen| seen.messages.len() >= count).await;
     }
 
     /// Reads until the chat has answered `turns` messages of the user and is idle, compares what
@@ -74,14 +90,17 @@ impl Follower {
     /// Waits until no turn runs, and returns the history, which is what was seen.
     pub(crate) async fn until_idle(&mut self) -> History {
         self.until("the chat waits", |seen| seen.status == "CHAT_STATUS_WAITING").await;
-        eventually("the chat waits", LONG, async || {
+        let deadline = Deadline::after(self.limit);
+        loop {
             let chat = self.api.chat(&self.chat).await;
-            if chat["status"] == "CHAT_STATUS_WAITING" { Ok(()) } else { Err(chat) }
-        })
-        .await;
+            if chat["status"] == "CHAT_STATUS_WAITING" {
+                break;
+            }
+            deadline.pause("the chat waits", &chat).await;
+        }
         let history = History::read(&self.api, &self.chat).await;
         let stored = history.after(self.after);
-        self.until("all messages", |seen| seen.messages.len() >= stored.len()).await;
+        self.until_messages(stored.len()).await;
         assert_eq!(self.messages, stored, "what was streamed is what is stored");
         history
     }
@@ -108,8 +127,13 @@ impl Follower {
     async fn connect(&mut self) {
         let path = format!("/api/v1/chats/{}/stream?after_message_id={}", self.chat, self.held());
         self.live = Live::default();
-        let open = eventually("the stream opens", LONG, async || self.api.try_follow(&path).await.ok_or(&path)).await;
-        self.events = Some(open);
+        let deadline = Deadline::after(self.limit);
+        while self.events.is_none() {
+            self.events = self.api.try_follow(&path).await;
+            if self.events.is_none() {
+                deadline.pause("the stream opens", &path).await;
+            }
+        }
     }
 
     /// The highest message that is held.

@@ -9,9 +9,12 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::deadline::eventually;
+use super::variable;
 
 /// How much of its log is shown when a test fails.
 const SHOWN_LINES: usize = 40;
+/// Names a directory for the whole logs of a test that fails.
+const LOGS_VARIABLE: &str = "CHATMESH_E2E_LOGS";
 
 /// A child that is killed when this is dropped.
 #[derive(Debug)]
@@ -43,15 +46,14 @@ impl Process {
         self.child.wait().expect("waited for");
     }
 
-    /// Asks it to end.
-    pub(crate) fn signal_end(&mut self) {
-        let pid = Pid::from_raw(self.child.id().cast_signed());
-        kill(pid, Signal::SIGTERM).expect("signalled");
+    /// Sends it a signal.
+    pub(crate) fn signal(&mut self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).expect("signalled");
     }
 
     /// Asks it to end, and waits until it has.
     pub(crate) async fn terminate(&mut self, limit: Duration) -> ExitStatus {
-        self.signal_end();
+        self.signal(Signal::SIGTERM);
         self.ended(limit).await
     }
 
@@ -97,6 +99,10 @@ impl Drop for Process {
             let lines: Vec<&str> = output.lines().collect();
             let last = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
             eprintln!("--- the last lines of {}\n{last}", self.name);
+            if let Some(directory) = variable(LOGS_VARIABLE) {
+                // Whatever goes wrong with it, the test has failed for another reason.
+                let _ = std::fs::copy(&self.log, Path::new(&directory).join(format!("{}.log", self.name)));
+            }
         }
     }
 }

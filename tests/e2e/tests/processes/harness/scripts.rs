@@ -83,7 +83,8 @@ impl Model {
                 .step(Step::text("That took long.")),
             Self::Steps => (1..=STEPS)
                 .map(|step| {
-                    let line = format!("m={{{{last_user_message}}}}; echo $m-{step} >> {{{{dir}}}}/${{m%%-*}}");
+                    // Where it runs, and not `{{dir}}`: while the workspace is away the model is not told.
+                    let line = format!("m={{{{last_user_message}}}}; echo $m-{step} >> ${{m%%-*}}");
                     execute(format!("{line}; sleep {STEP_SECONDS}"))
                 })
                 .fold(script, Script::step)
@@ -94,7 +95,11 @@ impl Model {
 
 /// A provider with these models.
 pub(crate) async fn simulator() -> Simulator {
-    let scripts = Model::ALL.into_iter().filter_map(Model::script);
-    let config = scripts.fold(SimulatorConfig::default(), SimulatorConfig::with_script);
+    simulator_of(Model::ALL.into_iter().filter_map(Model::script)).await
+}
+
+/// A provider whose models follow these scripts.
+pub(crate) async fn simulator_of(scripts: impl IntoIterator<Item = Script>) -> Simulator {
+    let config = scripts.into_iter().fold(SimulatorConfig::default(), SimulatorConfig::with_script);
     Simulator::start(config).await.expect("a simulator")
 }

@@ -1,6 +1,7 @@
 //! Chats as they stand in the database, past everything that could hide a fault.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chatmesh_core::Uuid;
 use chatmesh_db::{Db, DbError, FromRow, Row, Sql};
@@ -8,6 +9,8 @@ use chatmesh_proto::chat::v1::StoredContent;
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::{Part, ToolCall, ToolResult};
 use prost::Message as _;
+
+use super::deadline::eventually;
 
 const CHATS: Sql = Sql::portable(
     "SELECT id, status, worker_id, runner_id, queued_count, last_message_id, archived FROM chats ORDER BY id",
@@ -70,16 +73,25 @@ impl Stored {
         Ok(Self { chats: chats.into_iter().map(|(id, chat)| (id.to_string(), chat)).collect(), leftovers })
     }
 
+    /// Waits until nothing runs and nothing waits. The last leases are given back after the
+    /// answers are there.
+    pub(crate) async fn at_rest(db: &Db, limit: Duration) -> Self {
+        let look = async || {
+            let stored = Self::read(db).await.expect("chats are readable");
+            if stored.is_at_rest() { Ok(stored) } else { Err(stored.unrest()) }
+        };
+        eventually("nothing is left", limit, look).await
+    }
+
     /// What is not at rest, for people.
-    pub(crate) fn unrest(&self) -> String {
+    fn unrest(&self) -> String {
         let busy = |chat: &&Chat| chat.status != "waiting" || chat.runner.is_some() || chat.queued > 0;
         let busy: Vec<String> =
             self.chats.values().filter(busy).map(|chat| format!("{}: {}", chat.id, chat.status)).collect();
         format!("{busy:?}, {:?}", self.leftovers)
     }
 
-    /// True where nothing runs and nothing waits.
-    pub(crate) fn is_at_rest(&self) -> bool {
+    fn is_at_rest(&self) -> bool {
         let rests = |chat: &Chat| chat.status == "waiting" && chat.runner.is_none() && chat.queued == 0;
         self.chats.values().all(rests) && self.leftovers == Leftovers { queued: 0, steps: 0, heartbeats: 0 }
     }

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 use super::weather::Weather;
 use crate::harness::{
-    Audit, Cluster, Databases, LONG, Layout, Mesh, Model, Patient, STEPS, Servers, Stored, Tally, Turn, eventually,
-    open, simulator,
+    Api, Audit, Cluster, Databases, Follower, LONG, Layout, Mesh, Model, Patient, STEPS, Servers, Stored, Tally, Turn, open,
+    simulator, variable,
 };
 
 const DEFAULT_TURNS: usize = 60;
@@ -23,8 +23,14 @@ const MOST_CHATS: usize = 20;
 const LEAST_TURNS: usize = 6;
 /// How many messages are sent before the answer to the first of them is waited for.
 const MOST_AT_ONCE: usize = 3;
+/// How many chats have a client that reads along.
+const READERS: usize = 3;
 /// How long the answers to those may take, whatever happens meanwhile.
-const TURN_LIMIT: Duration = Duration::from_secs(120);
+const TURN_LIMIT: Duration = Duration::from_secs(300);
+/// How long everything may take.
+const RUN_LIMIT: Duration = Duration::from_secs(1800);
+/// What a turn adds to a chat: what the user says, the calls with their results, and the answer.
+const MESSAGES: usize = 2 * STEPS + 2;
 
 /// A cluster and what it will be asked.
 pub(super) struct Storm {
@@ -42,6 +48,8 @@ pub(super) type Progress = Arc<AtomicUsize>;
 /// One chat with its client.
 struct Driver {
     client: Patient,
+    /// Reads along.
+    reader: Option<Api>,
     random: StdRng,
     name: String,
     workspace: String,
@@ -60,8 +68,8 @@ impl Storm {
         let mesh = cluster.mesh();
         mesh.api.configure_models("PROVIDER_TYPE_ANTHROPIC", &provider.base_url(), &[Model::Steps.name()]).await;
         let workspaces = vec![mesh.api.create_workspace("first").await, mesh.api.create_workspace("second").await];
-        let turns = variable("CHATMESH_E2E_TURNS").map_or(DEFAULT_TURNS, |turns| turns as usize);
-        let seed = variable("CHATMESH_E2E_SEED").unwrap_or_else(rand::random);
+        let turns = number("CHATMESH_E2E_TURNS").map_or(DEFAULT_TURNS, |turns| turns as usize);
+        let seed = number("CHATMESH_E2E_SEED").unwrap_or_else(rand::random);
         Self { cluster, mesh, workspaces, turns, seed, _provider: provider }
     }
 
@@ -93,6 +101,7 @@ impl Storm {
         let seed = self.seed.wrapping_add(number as u64);
         Driver {
             client: Patient::new(&self.mesh.api, seed, tally),
+            reader: (number < READERS).then(|| self.mesh.api.clone()),
             random: StdRng::seed_from_u64(seed),
             name: format!("chat{number:02}"),
             workspace: self.workspaces[number % self.workspaces.len()].clone(),
@@ -101,16 +110,15 @@ impl Storm {
         }
     }
 
-    async fn check(&mut self, asked: BTreeMap<String, Asked>) {
+    async fn check(&mut self, mut asked: BTreeMap<String, Asked>) {
         self.cluster.revive();
         self.cluster.all_ready().await;
+        for follower in asked.values_mut().filter_map(|asked| asked.follower.as_mut()) {
+            follower.until_idle().await;
+        }
+        println!("  {READERS} clients read along and saw exactly what is stored");
         let db = open(self.cluster.database("chat")).await;
-        // The last lease is given back after the answer is there.
-        let stored = eventually("nothing is left", LONG, async || {
-            let stored = Stored::read(&db).await.expect("chats are readable");
-            if stored.is_at_rest() { Ok(stored) } else { Err(stored.unrest()) }
-        });
-        let stored = stored.await;
+        let stored = Stored::at_rest(&db, LONG).await;
         let mut audit = Audit::default();
         for asked in asked.values() {
             let lines: Vec<String> = asked.said.iter().flat_map(|said| Model::lines(said)).collect();
@@ -122,29 +130,40 @@ impl Storm {
     }
 }
 
-/// What was said in a chat.
+/// What was said in a chat, and who read it.
 struct Asked {
     name: String,
     workspace: String,
     said: Vec<String>,
+    follower: Option<Follower>,
 }
 
 impl Driver {
     async fn run(mut self) -> (String, Asked) {
         let said: Vec<String> = (1..=self.turns).map(|turn| format!("{}-{turn}", self.name)).collect();
         let chat = self.client.create_chat(Model::Steps.name(), &self.workspace, &said[0]).await;
-        let mut rest = &said[1..];
-        let mut asked = 1;
+        let mut follower = self.reader.take().map(|api| Follower::new(&api, &chat).within(RUN_LIMIT));
+        let reading = async {
+            if let Some(follower) = &mut follower {
+                follower.until_messages(said.len() * MESSAGES).await;
+            }
+        };
+        tokio::join!(reading, self.ask(&chat, &said));
+        (chat, Asked { name: self.name, workspace: self.workspace, said, follower })
+    }
+
+    /// Says everything after the first message, some of it before the answer to what came before.
+    async fn ask(&mut self, chat: &str, said: &[String]) {
+        let (mut asked, mut rest) = (1, &said[1..]);
         while asked > 0 {
-            self.client.until_idle(&chat, TURN_LIMIT).await;
+            self.client.until_idle(chat, TURN_LIMIT).await;
             self.progress.fetch_add(asked, Ordering::Relaxed);
             asked = self.random.random_range(1..=MOST_AT_ONCE).min(rest.len());
             for text in &rest[..asked] {
-                self.client.say(&chat, text).await;
+                self.client.say(chat, text).await;
             }
             rest = &rest[asked..];
         }
-        (chat, Asked { name: self.name, workspace: self.workspace, said })
     }
 }
 
@@ -153,8 +172,6 @@ fn turn(said: String) -> Turn {
     Turn { said, calls: STEPS, answer }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test run is told how long to be through the environment")]
-fn variable(name: &str) -> Option<u64> {
-    let value = std::env::var(name).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{name} must be a number, not `{value}`")))
+fn number(name: &str) -> Option<u64> {
+    variable(name).map(|value| value.parse().unwrap_or_else(|_| panic!("{name} must be a number, not `{value}`")))
 }

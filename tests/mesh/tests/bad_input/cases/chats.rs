@@ -19,15 +19,16 @@ fn creating() -> Vec<Case> {
     let create = |name, body: Value| Case::post(name, CHATS, &body);
     let with = |name, field: &str, value: Value| create(name, json!({"content": [{"text": "hi"}], field: value}));
     let content = |name, content: Value| create(name, json!({ "content": content }));
+    let tools = |count: usize| (0..count).map(|n| json!({"name": format!("t{n}"), "input_schema": "{}"})).collect::<Value>();
     let labels = |count: usize| (0..count).map(|number| (format!("l{number}"), json!("x"))).collect::<Value>();
     vec![
         create("missing content", json!({})).violates("content", "must have at least one part"),
         content("empty content", json!([])).violates("content", "must have at least one part"),
         content("blank text", json!([{"text": " \n\t "}])).violates("content", "must not be blank"),
         content("empty text", json!([{"text": ""}])).violates("content", "must not be blank"),
-        content("part without a body", json!([{}])).violates("content[0]", "must set `text`"),
+        content("part without a body", json!([{}])).violates("content[0]", "must set `text`, `file` or `file_reference`"),
         content("tool call from a user", json!([{"tool_call": {"call_id": "1", "name": "execute", "args": "{}"}}]))
-            .violates("content[0]", "must be a text part"),
+            .violates("content[0]", "must be `text`, `file` or `file_reference`"),
         content(
             "provider metadata from a client",
             json!([{"text": "hi", "provider_metadata": [{"namespace": "anthropic", "kind": "raw", "json": "e30="}]}]),
@@ -39,6 +40,12 @@ fn creating() -> Vec<Case> {
             .violates("content", "262144 at most"),
         content("too many parts", (0..101).map(|_| json!({"text": "x"})).collect())
             .violates("content", "must have at most 100 parts"),
+        content("lines without a name", json!([{"file_reference": {"start_line": 1, "end_line": 2}}]))
+            .violates("content[0].file_reference.file_name", "must be a path of 1 to 4096 bytes"),
+        content("lines from 0", json!([{"file_reference": {"file_name": "a", "start_line": 0, "end_line": 2}}]))
+            .violates("content[0].file_reference.start_line", "must be at least 1"),
+        content("lines backwards", json!([{"file_reference": {"file_name": "a", "start_line": 3, "end_line": 2}}]))
+            .violates("content[0].file_reference.end_line", "must not be before start_line"),
         with("over-long title", "title", json!("t".repeat(201))).violates("title", "at most 200 characters"),
         with("title of two lines", "title", json!("a\nb")).violates("title", "must be one line"),
         with("over-long system prompt", "system_prompt", json!("s".repeat(10_001)))
@@ -50,6 +57,13 @@ fn creating() -> Vec<Case> {
         with("bad request_id", "request_id", json!("once")).violates("request_id", "must be a UUID"),
         with("unknown model", "model", json!("gpt-9")).violates("model", "names no model: `gpt-9` not found"),
         with("NUL in a model's name", "model", json!("quick\0")).violates("model", "not found"),
+        with("tool of the client without a name", "dynamic_tools", json!([{"input_schema": "{}"}]))
+            .violates("dynamic_tools[0].name", "must have 1 to 64 letters"),
+        with("two tools of one name", "dynamic_tools", json!([{"name": "t", "input_schema": "{}"}, {"name": "t", "input_schema": "{}"}]))
+            .violates("dynamic_tools[1].name", "must not be given twice"),
+        with("tool whose schema is no object", "dynamic_tools", json!([{"name": "t", "input_schema": "[]"}]))
+            .violates("dynamic_tools[0].input_schema", "must be a JSON Schema"),
+        with("too many tools", "dynamic_tools", tools(251)).violates("dynamic_tools", "must be at most 250"),
         with("NUL in a system prompt", "system_prompt", json!("a\0b")).violates("system_prompt", "no NUL"),
     ]
 }
@@ -70,8 +84,8 @@ fn sending(world: &World) -> Vec<Case> {
             "20 messages wait already: wait until the turn has ended",
         ),
         Case::post("interrupt an idle chat", format!("{CHATS}/{}:interrupt", world.idle_chat), &json!({})).expect(
-            400,
-            Code::FailedPrecondition,
+            409,
+            Code::Aborted,
             "no turn runs, the chat is waiting: there is nothing to stop",
         ),
         Case::get("after_message_id is no number", format!("{CHATS}/{}/stream?after_message_id=last", world.idle_chat))

@@ -5,7 +5,7 @@ use chatmesh_db::{Db, values};
 
 use super::{Change, carry_out, files};
 use crate::domain::{Chat, Versions};
-use crate::machine::{self, Operation, State};
+use crate::machine::{self, Operation, Rejected, State};
 use crate::store::sql::rows::{encode_labels, encode_tools};
 use crate::store::sql::statements::{FIND_CHAT_BY_REQUEST, INSERT_CHAT};
 use crate::store::{NewChat, StoreError};
@@ -41,7 +41,7 @@ pub(in crate::store::sql) async fn create(db: &Db, new: NewChat) -> Result<(Chat
     ];
     if tx.execute(INSERT_CHAT, row).await? == 0 {
         let earlier = tx.fetch_optional(FIND_CHAT_BY_REQUEST, values![chat.owner_id.0, new.request_id]).await?;
-        return earlier.map(|chat| (chat, false)).ok_or(StoreError::NotFound);
+        return earlier.map(|chat| (chat, false)).ok_or(StoreError::Rejected(Rejected::Exists));
     }
     let now = chat.created_at;
     let mut message = new.message;

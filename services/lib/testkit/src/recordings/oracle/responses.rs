@@ -83,7 +83,8 @@ fn tool_call(item: &Value) -> Option<ToolCallReading> {
 }
 
 fn usage(usage: &Value) -> UsageReading {
-    let (cached, written) = (&usage["input_tokens_details"]["cached_tokens"], &usage["input_tokens_details"]["cache_write_tokens"]);
+    let (cached, written) =
+        (&usage["input_tokens_details"]["cached_tokens"], &usage["input_tokens_details"]["cache_write_tokens"]);
     let apart = cached.as_u64().unwrap_or(0) + written.as_u64().unwrap_or(0);
     UsageReading {
         input_uncached: usage["input_tokens"].as_u64().map(|all| all.saturating_sub(apart)),

@@ -26,7 +26,8 @@ pub(super) fn answers(input: &Value) -> Vec<Utterance> {
 
 fn of_item(item: &Value) -> Utterance {
     let kind = item["type"].as_str().unwrap_or("message");
-    let mut utterance = Utterance { role: Role::Assistant, text: String::new(), calls: Vec::new(), results: Vec::new() };
+    let mut utterance =
+        Utterance { role: Role::Assistant, text: String::new(), calls: Vec::new(), results: Vec::new() };
     match kind {
         "message" => {
             utterance.role = role_of(item);

@@ -7,9 +7,9 @@ use http::request::Parts;
 use serde_json::{Value, json};
 
 use crate::recordings::RecordedResponse;
+use crate::simulator::Shared;
 use crate::simulator::conversation::Conversation;
 use crate::simulator::dialect::Dialect;
-use crate::simulator::Shared;
 use crate::simulator::library::Planned;
 use crate::simulator::playback::Beat;
 use crate::simulator::refusal::Refusal;

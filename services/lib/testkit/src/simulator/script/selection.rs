@@ -34,7 +34,7 @@ impl Script {
             return self.summary.clone().unwrap_or_else(|| Step::text("This is a summary of the conversation."));
         }
         let said = conversation.last_user_text();
-        let step = match self.cases.iter().find(|case| said.contains(&case.contains)) {
+        let step = match self.case_for(said) {
             Some(case) => case.steps.get(conversation.answers_in_turn),
             None => {
                 let answers = if self.per_turn { conversation.answers_in_turn } else { conversation.answers };
@@ -43,6 +43,13 @@ impl Script {
         };
         let step = step.or(self.default.as_ref());
         step.cloned().unwrap_or_else(|| Step::text("Nothing more is scripted."))
+    }
+
+    /// The case whose text stands last, the first of those that stand at the same place: several
+    /// messages in a row are about what the last one says.
+    fn case_for(&self, said: &str) -> Option<&Case> {
+        let found = self.cases.iter().filter_map(|case| Some((said.rfind(&case.contains)?, case)));
+        found.rev().max_by_key(|(at, _)| *at).map(|(_, case)| case)
     }
 
     /// The step after `answers` assistant messages.
@@ -62,8 +69,8 @@ mod tests {
     use super::*;
     use crate::simulator::dialect::Dialect;
 
-    fn answer(script: &Script, messages: Value, more: &[(&str, Value)]) -> String {
-        let mut body = json!({"model": "m", "messages": messages});
+    fn answer(script: &Script, messages: impl Into<Value>, more: &[(&str, Value)]) -> String {
+        let mut body = json!({"model": "m", "messages": messages.into()});
         for (name, value) in more {
             body[*name] = value.clone();
         }
@@ -98,6 +105,7 @@ mod tests {
         assert_eq!(answer(&script, json!([user("a"), said, user("summary"), said]), &[]), "second");
         assert_eq!(answer(&script, json!([user("summary"), said, said]), &[]), "end");
         assert_eq!(answer(&script, json!([user("summary"), said, user("the sum")]), &[]), "other");
+        assert_eq!(answer(&script, json!([user("summary"), user("a sum")]), &[]), "other", "the last word counts");
     }
 
     #[test]

@@ -162,7 +162,8 @@ async fn errors_are_worded_as_the_provider_words_them() {
 #[tokio::test]
 async fn a_prompt_that_is_too_long_is_refused_in_the_providers_words() {
     let simulator = with_fault(Fault::ContextOverflow).await;
-    let cases = [(MESSAGES, json!(null), "prompt is too long"), (COMPLETIONS, json!("context_length_exceeded"), "maximum")];
+    let cases =
+        [(MESSAGES, json!(null), "prompt is too long"), (COMPLETIONS, json!("context_length_exceeded"), "maximum")];
     for (path, code, words) in cases {
         let response = post(&simulator, Protocol::Http1, path, &ask("m", "hi", true)).send().await.unwrap();
         assert_eq!(response.status(), 400, "{path}");

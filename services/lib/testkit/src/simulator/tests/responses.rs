@@ -47,7 +47,8 @@ async fn a_conversation_goes_on_by_its_last_answer_until_that_is_forgotten() {
     let third = request(&json!({"previous_response_id": second["id"], "input": "more"}));
     assert_eq!(ask_for(&simulator, &third).await.1.text, "three");
 
-    let (status, error) = refusal(&simulator, &request(&json!({"previous_response_id": first["id"], "input": "x"}))).await;
+    let (status, error) =
+        refusal(&simulator, &request(&json!({"previous_response_id": first["id"], "input": "x"}))).await;
     assert_eq!(status, 400, "the call has no output: {error}");
     simulator.forget_responses();
     let (status, error) = refusal(&simulator, &third).await;

@@ -126,6 +126,7 @@ fn anthropic_refuses_what_anthropic_refuses() {
             (marks(5), "A maximum of 4 blocks with cache_control may be provided. Found 5."),
             (thinks(&[hi.clone(), assistant(json!([call("a")])), user(json!([result("a")]))]), "Expected `thinking`"),
             (thinks(&[hi.clone(), assistant(json!([signed, call("a")])), user(json!([result("a")]))]), ""),
+            (thinks(&[hi.clone(), assistant(json!([call("a")])), user(json!([result("a"), text]))]), ""),
             (thinks(&[hi.clone(), assistant(json!([text])), hi.clone()]), ""),
             (json!({"messages": null}), "at least one message"),
             (messages(&[]), "at least one message"),

@@ -102,55 +102,71 @@ impl Events {
     }
 
     fn item(&mut self, answer: &Answer<'_>, index: usize, item: &Value) {
-        let place = |mut event: Value| {
-            event["output_index"] = json!(index);
-            event["item_id"] = item["id"].clone();
-            event
-        };
         self.push(json!({"type": "response.output_item.added", "output_index": index, "item": begun(item)}));
+        let place = Place { index, item_id: &item["id"] };
         match item["type"].as_str().unwrap_or_default() {
             "reasoning" => {
                 for (section, part) in item["summary"].as_array().into_iter().flatten().enumerate() {
-                    let part_event = |kind: &str, part: &Value| {
-                        place(json!({"type": format!("response.reasoning_summary_part.{kind}"), "part": part,
-                            "summary_index": section}))
-                    };
-                    self.push(part_event("added", &json!({"type": "summary_text", "text": ""})));
-                    let text = part["text"].as_str().unwrap_or_default();
-                    for piece in answer.pieces(text) {
-                        self.push(place(json!({"type": "response.reasoning_summary_text.delta", "delta": piece,
-                            "summary_index": section})));
-                    }
-                    self.push(place(json!({"type": "response.reasoning_summary_text.done", "text": text,
-                        "summary_index": section})));
-                    self.push(part_event("done", part));
+                    self.section(answer, &place, section, part);
                 }
             }
-            "message" => {
-                let part = &item["content"][0];
-                let empty = json!({"type": "output_text", "annotations": [], "logprobs": [], "text": ""});
-                let part_event = |kind: &str, part: &Value| {
-                    place(json!({"type": format!("response.content_part.{kind}"), "content_index": 0, "part": part}))
-                };
-                self.push(part_event("added", &empty));
-                let text = part["text"].as_str().unwrap_or_default();
-                for piece in answer.pieces(text) {
-                    self.push(place(json!({"type": "response.output_text.delta", "content_index": 0, "delta": piece,
-                        "logprobs": []})));
-                }
-                self.push(place(json!({"type": "response.output_text.done", "content_index": 0, "text": text,
-                    "logprobs": []})));
-                self.push(part_event("done", part));
-            }
-            _ => {
-                let args = item["arguments"].as_str().unwrap_or_default();
-                for piece in answer.pieces(args) {
-                    self.push(place(json!({"type": "response.function_call_arguments.delta", "delta": piece})));
-                }
-                self.push(place(json!({"type": "response.function_call_arguments.done", "arguments": args})));
-            }
+            "message" => self.text(answer, &place, &item["content"][0]),
+            _ => self.arguments(answer, &place, item["arguments"].as_str().unwrap_or_default()),
         }
         self.push(json!({"type": "response.output_item.done", "output_index": index, "item": item}));
+    }
+
+    fn section(&mut self, answer: &Answer<'_>, place: &Place<'_>, section: usize, part: &Value) {
+        let event = |kind: &str, fields: Value| {
+            let mut event = place.event(&format!("response.reasoning_summary_{kind}"), fields);
+            event["summary_index"] = json!(section);
+            event
+        };
+        let text = part["text"].as_str().unwrap_or_default();
+        self.push(event("part.added", json!({"part": {"type": "summary_text", "text": ""}})));
+        for piece in answer.pieces(text) {
+            self.push(event("text.delta", json!({"delta": piece})));
+        }
+        self.push(event("text.done", json!({"text": text})));
+        self.push(event("part.done", json!({"part": part})));
+    }
+
+    fn text(&mut self, answer: &Answer<'_>, place: &Place<'_>, part: &Value) {
+        let event = |kind: &str, fields: Value| {
+            let mut event = place.event(&format!("response.{kind}"), fields);
+            event["content_index"] = json!(0);
+            event
+        };
+        let text = part["text"].as_str().unwrap_or_default();
+        let empty = json!({"type": "output_text", "annotations": [], "logprobs": [], "text": ""});
+        self.push(event("content_part.added", json!({"part": empty})));
+        for piece in answer.pieces(text) {
+            self.push(event("output_text.delta", json!({"delta": piece, "logprobs": []})));
+        }
+        self.push(event("output_text.done", json!({"text": text, "logprobs": []})));
+        self.push(event("content_part.done", json!({"part": part})));
+    }
+
+    fn arguments(&mut self, answer: &Answer<'_>, place: &Place<'_>, args: &str) {
+        for piece in answer.pieces(args) {
+            self.push(place.event("response.function_call_arguments.delta", json!({"delta": piece})));
+        }
+        self.push(place.event("response.function_call_arguments.done", json!({"arguments": args})));
+    }
+}
+
+/// Which item an event belongs to.
+struct Place<'i> {
+    index: usize,
+    item_id: &'i Value,
+}
+
+impl Place<'_> {
+    fn event(&self, kind: &str, mut fields: Value) -> Value {
+        fields["type"] = json!(kind);
+        fields["output_index"] = json!(self.index);
+        fields["item_id"] = self.item_id.clone();
+        fields
     }
 }
 

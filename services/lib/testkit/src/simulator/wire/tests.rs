@@ -13,9 +13,8 @@ fn rich_step() -> Step {
 
 const USAGE: StepUsage = StepUsage { input: 11, output: 13, reasoning: Some(5), cache_read: 17, cache_write: 19 };
 
-static REQUEST: std::sync::LazyLock<Value> = std::sync::LazyLock::new(|| {
-    json!({"include": ["reasoning.encrypted_content"], "reasoning": {"summary": "auto"}})
-});
+static REQUEST: std::sync::LazyLock<Value> =
+    std::sync::LazyLock::new(|| json!({"include": ["reasoning.encrypted_content"], "reasoning": {"summary": "auto"}}));
 
 fn answer(step: &Step) -> Answer<'_> {
     Answer { model: "m", number: 4, step, usage: USAGE, request: &REQUEST, include_usage: true }

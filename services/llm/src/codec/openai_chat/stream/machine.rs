@@ -295,13 +295,8 @@ impl Machine {
             stated => stated,
         };
         let usage = self.usage.take();
-        let finish = Finish {
-            reason: reason.into(),
-            raw_reason,
-            usage,
-            context_limit: self.context_limit,
-            ..Finish::default()
-        };
+        let finish =
+            Finish { reason: reason.into(), raw_reason, usage, context_limit: self.context_limit, ..Finish::default() };
         self.assembly.finish(finish, out);
     }
 }

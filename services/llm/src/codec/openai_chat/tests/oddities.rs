@@ -176,6 +176,14 @@ fn the_last_usage_counts_wherever_it_stands() {
 }
 
 #[test]
+fn a_context_limit_beside_the_usage_is_found() {
+    let mut counted = usage(1, 2);
+    counted["provider_metadata"] = json!({"gateway": {"maxInputTokens": "32768"}});
+    assert_eq!(fold(&frames(&[content("a"), finish("stop"), counted])).finish().context_limit, 32_768);
+    assert_eq!(fold(&frames(&[content("a"), finish("stop"), usage(1, 2)])).finish().context_limit, 0);
+}
+
+#[test]
 fn what_is_missing_or_null_is_skipped() {
     let odd = [
         json!({"id": "x"}),

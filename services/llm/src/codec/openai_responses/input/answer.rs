@@ -155,7 +155,8 @@ fn id_of(known: &Map<String, Value>) -> Option<String> {
 /// Reasoning as the provider reads it, where it can: without its encrypted content it is known to
 /// nobody. Fields that were empty in the answer are not accepted in a request.
 fn replayable(mut item: Map<String, Value>) -> Option<Map<String, Value>> {
-    item.retain(|key, value| !value.is_null() && !(key == "content" && value.as_array().is_some_and(Vec::is_empty)));
+    let is_empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
+    item.retain(|key, value| !value.is_null() && (key != "content" || !is_empty(value)));
     let is_encrypted = item.get("encrypted_content").and_then(Value::as_str).is_some_and(|text| !text.is_empty());
     is_encrypted.then_some(item)
 }

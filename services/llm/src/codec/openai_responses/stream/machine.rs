@@ -177,7 +177,9 @@ fn failure_of(response: &Response<'_>) -> Option<Failure> {
         return Some(errors::in_stream(&format!(r#"{{"error":{}}}"#, error.get())));
     }
     match text(&response.status) {
-        status @ ("failed" | "cancelled") => Some(Failure::protocol(format!("the provider ended the answer as {status}"))),
+        status @ ("failed" | "cancelled") => {
+            Some(Failure::protocol(format!("the provider ended the answer as {status}")))
+        }
         _ => None,
     }
 }

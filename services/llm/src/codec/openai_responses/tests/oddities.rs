@@ -23,12 +23,17 @@ fn items_may_end_without_having_begun() {
 
 #[test]
 fn pieces_may_come_before_their_item() {
-    let events = [created(), text_delta(0, "a"), text_delta(0, "b"), done(0, message("msg", "ab")), completed(json!([]))];
+    let events =
+        [created(), text_delta(0, "a"), text_delta(0, "b"), done(0, message("msg", "ab")), completed(json!([]))];
     assert_eq!(lines(&events), ["text ab"]);
     let thought = [created(), delta("reasoning_text", 0, "hm"), completed(json!([]))];
     assert_eq!(lines(&thought), ["thought hm"]);
-    let call =
-        [created(), delta("function_call_arguments", 0, "{}"), done(0, function_call("fc", "c", "{}")), completed(json!([]))];
+    let call = [
+        created(),
+        delta("function_call_arguments", 0, "{}"),
+        done(0, function_call("fc", "c", "{}")),
+        completed(json!([])),
+    ];
     assert_eq!(lines(&call), ["call c f {}"]);
 }
 
@@ -105,7 +110,10 @@ fn arguments_may_be_missing_or_broken() {
     assert_eq!(with(json!("")).lines(), ["call c f {}"]);
     assert_eq!(with(json!(null)).lines(), ["call c f {}"]);
     let broken = with(json!("{\"x\": "));
-    assert_eq!((broken.lines(), broken.warning_codes()), (vec!["call c f {\"x\": ".to_owned()], vec!["invalid_tool_args"]));
+    assert_eq!(
+        (broken.lines(), broken.warning_codes()),
+        (vec!["call c f {\"x\": ".to_owned()], vec!["invalid_tool_args"])
+    );
 }
 
 #[test]

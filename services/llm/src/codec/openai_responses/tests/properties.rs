@@ -15,8 +15,7 @@ fn any_item() -> impl Strategy<Value = Value> {
             reasoning(&id, "secret", &sections)
         }),
         ("[a-z]{1,4}", text).prop_map(|(id, text)| message(&id, &text)),
-        ("[a-z.:]{0,3}", text)
-            .prop_map(|(id, value)| function_call("fc", &id, &json!({"v": value}).to_string())),
+        ("[a-z.:]{0,3}", text).prop_map(|(id, value)| function_call("fc", &id, &json!({"v": value}).to_string())),
         "[a-z]{1,4}".prop_map(|id| web_search(&id)),
         text.prop_map(|value| json!({"type": "brand_new", "value": value})),
     ]
@@ -46,7 +45,8 @@ fn pieces(index: u32, whole: &Value, size: usize) -> Vec<Value> {
         "message" => {
             begun["content"] = json!([]);
             let part = json!({"type": "output_text", "text": "", "annotations": []});
-            let opening = json!({"type": "response.content_part.added", "output_index": index, "content_index": 0, "part": part});
+            let opening =
+                json!({"type": "response.content_part.added", "output_index": index, "content_index": 0, "part": part});
             let texts = cut_text(whole["content"][0]["text"].as_str().unwrap());
             std::iter::once(opening).chain(texts.iter().map(|piece| text_delta(index, piece))).collect()
         }

@@ -93,8 +93,7 @@ fn reasoning_that_nobody_can_read_takes_the_identifiers_of_its_items_along() {
     ];
     let (replayed, warnings) = replay(answer(&items), vec![result("call_1", "1")]);
     let call = json!({"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"});
-    let expected =
-        [call, spoken("said"), sent(items[4].clone()), sent(items[5].clone()), output("call_1", "1")];
+    let expected = [call, spoken("said"), sent(items[4].clone()), sent(items[5].clone()), output("call_1", "1")];
     assert_eq!(replayed, json!(expected));
     assert_eq!(warnings, ["reasoning_dropped", "provider_tool_dropped"]);
 }
@@ -144,7 +143,8 @@ fn nothing_of_another_protocol_returns() {
     assert_eq!(warnings, ["provider_tool_dropped", "reasoning_dropped"]);
     // And nothing of this one goes to another.
     let ours = answer(&[reasoning("rs_1", "s", &["hm"]), web_search("ws_1"), message("msg_1", "said")]);
-    let conversation = vec![prompt(Role::User, vec![text("go")]), prompt(Role::Assistant, ours), prompt(Role::User, vec![text("on")])];
+    let conversation =
+        vec![prompt(Role::User, vec![text("go")]), prompt(Role::Assistant, ours), prompt(Role::User, vec![text("on")])];
     let (body, _) = encode_messages(&Anthropic, conversation);
     assert_eq!(body["messages"][1]["content"][0]["text"], "said");
 }

@@ -109,7 +109,8 @@ fn tools_are_sorted_flat_and_not_strict() {
     };
     assert_eq!(body["tools"], json!([expected("a"), expected("b")]));
     assert_eq!((body.get("tool_choice"), &body["parallel_tool_calls"]), (None, &json!(false)));
-    for (choice, expected) in [(ToolChoice::Auto, "auto"), (ToolChoice::Required, "required"), (ToolChoice::None, "none")]
+    for (choice, expected) in
+        [(ToolChoice::Auto, "auto"), (ToolChoice::Required, "required"), (ToolChoice::None, "none")]
     {
         request.tool_choice = choice.into();
         let (body, _) = encode(&OpenAiResponses, "m", &options, &request);

@@ -71,6 +71,15 @@ fn what_returns_to_the_provider_is_what_the_items_were_at_their_end() {
 }
 
 #[test]
+fn a_context_limit_in_the_accounting_is_found() {
+    let mut end = completed(json!([message("msg_1", "a")]));
+    end["response"]["usage"]["context_window"] = json!(8192);
+    end["response"]["tools"] = json!([{"parameters": {"properties": {"context_window": 5}}}]);
+    assert_eq!(fold(&frames(&[created(), end])).finish().context_limit, 8192);
+    assert_eq!(fold(&frames(&rich())).finish().context_limit, 0);
+}
+
+#[test]
 fn pieces_are_given_out_as_they_come() {
     let events = testing::events(&OpenAiResponses, &[frames(&rich()).as_bytes()]);
     let pieces: Vec<_> = events
@@ -80,16 +89,8 @@ fn pieces_are_given_out_as_they_come() {
             _ => None,
         })
         .collect();
-    let expected = [
-        (0, "fi"),
-        (0, "rst"),
-        (0, "\n\n"),
-        (0, "then"),
-        (1, "Héllo"),
-        (1, " world"),
-        (2, "{\"a\""),
-        (2, ":1}"),
-    ];
+    let expected =
+        [(0, "fi"), (0, "rst"), (0, "\n\n"), (0, "then"), (1, "Héllo"), (1, " world"), (2, "{\"a\""), (2, ":1}")];
     assert_eq!(pieces, expected);
 }
 

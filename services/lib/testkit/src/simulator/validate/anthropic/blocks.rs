@@ -40,18 +40,22 @@ pub(super) fn check_message(index: usize, message: &Value) -> Result<(), Refusal
         .try_for_each(|(block_index, block)| check_block(&format!("messages.{index}.content.{block_index}"), block))
 }
 
-/// Refuses calls in progress that the model made without thinking, where it is to think.
+/// Refuses calls in progress that the model made without thinking, where it is to think. What the
+/// user says beside the results begins a turn of its own.
 pub(super) fn check_thinking(body: &Value, messages: &[Value]) -> Result<(), Refusal> {
-    let is_asked = body["thinking"]["type"] == "enabled";
-    let last = messages.iter().rposition(|message| message["role"] == "assistant").filter(|_| is_asked);
-    let Some(index) = last else { return Ok(()) };
-    let blocks = messages[index]["content"].as_array().map_or(&[][..], Vec::as_slice);
-    let is_in_progress = blocks.iter().any(|block| block["type"] == "tool_use");
-    let first = blocks.first().and_then(|block| block["type"].as_str()).unwrap_or_default();
-    if is_in_progress && !matches!(first, "thinking" | "redacted_thinking") {
+    let [.., said, last] = messages else { return Ok(()) };
+    let blocks_of = |message: &'_ Value| message["content"].as_array().cloned().unwrap_or_default();
+    let results = blocks_of(last);
+    let is_in_progress = !results.is_empty() && results.iter().all(|block| block["type"] == "tool_result");
+    if body["thinking"]["type"] != "enabled" || !is_in_progress {
+        return Ok(());
+    }
+    let first = blocks_of(said).first().and_then(|block| block["type"].as_str().map(str::to_owned)).unwrap_or_default();
+    if !matches!(first.as_str(), "thinking" | "redacted_thinking") {
         return Err(Refusal::invalid(format!(
-            "messages.{index}.content.0.type: Expected `thinking` or `redacted_thinking`, but found `{first}`. When \
-             `thinking` is enabled, a final `assistant` message must start with a thinking block."
+            "messages.{}.content.0.type: Expected `thinking` or `redacted_thinking`, but found `{first}`. When \
+             `thinking` is enabled, a final `assistant` message must start with a thinking block.",
+            messages.len() - 2
         )));
     }
     Ok(())

@@ -12,7 +12,8 @@ pub(super) fn check(body: &Value) -> Result<(), Refusal> {
     let blocks = [&body["system"], &body["tools"]].into_iter().chain(contents);
     let marked: Vec<_> =
         blocks.filter_map(Value::as_array).flatten().filter(|block| block["cache_control"].is_object()).collect();
-    if let Some(block) = marked.iter().find(|block| block["type"] == "thinking" || block["type"] == "redacted_thinking") {
+    if let Some(block) = marked.iter().find(|block| block["type"] == "thinking" || block["type"] == "redacted_thinking")
+    {
         let message = format!("{}.cache_control: Extra inputs are not permitted", block["type"]);
         return Err(Refusal::invalid(message));
     }

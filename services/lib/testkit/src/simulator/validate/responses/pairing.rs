@@ -73,9 +73,7 @@ fn check_calls(all: &[&Value]) -> Result<(), Refusal> {
         }
     }
     match open.first() {
-        Some(id) => {
-            Err(Refusal::invalid(format!("No tool output found for function call {id}.")).with_param("input"))
-        }
+        Some(id) => Err(Refusal::invalid(format!("No tool output found for function call {id}.")).with_param("input")),
         None => Ok(()),
     }
 }

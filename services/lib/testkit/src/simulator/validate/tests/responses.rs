@@ -59,7 +59,10 @@ fn fields_are_refused_as_openai_refuses_them() {
         (json!({"temperature": 1}), ""),
         (input(message("user", "input_text")), ""),
         (input(message("user", "output_text")), "Invalid value: 'output_text'"),
-        (input(json!([{"role": "assistant", "content": [{"type": "input_text", "text": "x"}]}, user()])), "'input_text'"),
+        (
+            input(json!([{"role": "assistant", "content": [{"type": "input_text", "text": "x"}]}, user()])),
+            "'input_text'",
+        ),
         (input(message("tool", "input_text")), "Invalid value: 'tool'"),
         (input(json!([{"role": "user", "content": []}])), "content"),
         (input(json!([{"type": "brand_new"}])), "Invalid value: 'brand_new'"),

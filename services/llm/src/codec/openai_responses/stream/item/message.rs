@@ -38,9 +38,7 @@ impl Message {
         let is_refusal = match kind {
             "response.output_text.delta" => false,
             "response.refusal.delta" => true,
-            "response.content_part.added" => {
-                frame.part.is_some_and(|part| text(&content_part(part).kind) == "refusal")
-            }
+            "response.content_part.added" => frame.part.is_some_and(|part| text(&content_part(part).kind) == "refusal"),
             _ => return,
         };
         let content = self.contents.entry(frame.content_index());
@@ -115,8 +113,7 @@ fn head(raw: &RawValue) -> Vec<ProviderMetadata> {
 
 /// Keeps the citations with the text, and returns their addresses as sources.
 fn cite(part: &mut OpenPart, annotations: Option<&RawValue>) -> Vec<Source> {
-    let list: Vec<&RawValue> =
-        annotations.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+    let list: Vec<&RawValue> = annotations.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
     let mut sources: Vec<Source> = Vec::new();
     if list.is_empty() {
         return sources;

@@ -1,0 +1,149 @@
+//! A summary that takes the place of a conversation.
+//!
+//! The model writes it itself: it is called with the prompt as it is, so that what providers cache of it is of use,
+//! and with the same tools, of which it may call none. What people said last and nobody answered stays behind
+//! the summary in their own words.
+
+mod shorten;
+mod when;
+mod words;
+
+use chatmesh_proto::common::v1::part::Body;
+use chatmesh_proto::common::v1::{ErrorKind, GenerationError, Part, Role};
+use chatmesh_proto::llm::v1::{GenerateRequest, ToolChoice};
+use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument as _, info, info_span};
+
+use super::attempt::{self, Heard};
+use super::listen::Listener;
+use super::markers::Occasion;
+use super::{Partial, Turn, Work, retry};
+use crate::domain::NewMessage;
+use crate::metrics::{CompactionLabels, StageLabels};
+use crate::parts::Episode;
+use crate::store::StoreError;
+
+pub(super) use when::{Measure, Verdict, judge};
+
+/// How often a summary is asked for before its failure is taken for an answer.
+const ATTEMPTS: u32 = 3;
+
+/// The rows that take the place of what the prompt holds, to be committed; or why there are none. What the
+/// turn holds besides is not touched: where it is stopped, nothing is lost.
+pub(super) async fn summarise(
+    turn: &mut Turn,
+    work: &Work,
+    occasion: Occasion,
+) -> Result<Result<Vec<NewMessage>, GenerationError>, StoreError> {
+    let span = info_span!("chat.compact", chat.tokens = occasion.measure.tokens);
+    let began = Instant::now();
+    let summary = summary(turn, work, &occasion).instrument(span).await?;
+    turn.state.metrics.turn.stage(&StageLabels::COMPACT, began.elapsed());
+    let error = match summary {
+        Ok((text, heard)) => {
+            let mut rows = occasion.rows(&text, &heard.answer.message);
+            rows.extend(work.prompt.unanswered().iter().cloned());
+            count(turn, "success", &heard.started.provider);
+            return Ok(Ok(rows));
+        }
+        Err(error) => error,
+    };
+    info!(chat = %turn.chat.id, "no summary: {}", error.message);
+    let is_late = matches!(error.kind(), ErrorKind::Timeout | ErrorKind::StreamSilenceTimeout);
+    count(turn, if is_late { "timeout" } else { "error" }, &error.provider);
+    if let Some(episode) = turn.episode() {
+        show(&episode, Role::Tool, Body::ToolResult(occasion.failure(&error.message)));
+    }
+    Ok(Err(error))
+}
+
+/// Asks for the summary, more than once where that may help.
+async fn summary(
+    turn: &mut Turn,
+    work: &Work,
+    occasion: &Occasion,
+) -> Result<Result<(String, Heard), GenerationError>, StoreError> {
+    if !work.prompt.has_answers() {
+        return Ok(Err(failed("There is nothing to summarise.")));
+    }
+    let give_up_at = Instant::now() + turn.state.config.compaction_timeout;
+    let (mut level, mut failures) = (0, 0);
+    loop {
+        let episode = turn.begin_attempt().await?;
+        turn.forgive_attempt();
+        show(&episode, Role::Assistant, Body::ToolCall(occasion.call()));
+        let asked = timeout_at(give_up_at, ask(turn, work, level)).await.unwrap_or_else(|_| Err(late()));
+        let error = match asked {
+            Ok(heard) => match words::summary_of(&heard.answer.message.content) {
+                Some(summary) => return Ok(Ok((summary, heard))),
+                None => failed("The model gave no summary."),
+            },
+            Err(error) => error,
+        };
+        if error.context_overflow && level < shorten::MAX_LEVEL {
+            level += 1;
+            continue;
+        }
+        failures += 1;
+        let pause = retry::delay(failures, &error);
+        if !error.retryable || failures >= ATTEMPTS || Instant::now() + pause >= give_up_at {
+            return Ok(Err(error));
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn ask(turn: &Turn, work: &Work, level: u32) -> Result<Heard, GenerationError> {
+    let said = shorten::shorten(work.prompt.answered(), level);
+    let mut messages = work.prompt.instructions().to_vec();
+    messages.extend(said);
+    messages.push(words::instruction());
+    let request = GenerateRequest {
+        model: turn.chat.model.clone(),
+        messages,
+        tools: work.toolbox.definitions.clone(),
+        tool_choice: ToolChoice::None.into(),
+        chat_id: turn.chat.id.to_string(),
+        ..GenerateRequest::default()
+    };
+    // Nobody watches a summary being written, and half of one is of no use.
+    let mut scratch = Partial::default();
+    let listener = Listener::new(&*turn.state.clock, None, &mut scratch);
+    let _streaming = turn.phase.streaming();
+    let span = info_span!("llm.generate", gen_ai.request.model = %turn.chat.model, gen_ai.operation.name = "summarize");
+    attempt::call(&turn.state, &turn.chat, request, work.prompt.size(), listener).instrument(span).await
+}
+
+fn show(episode: &Episode, role: Role, body: Body) {
+    episode.push(role, 0, Part { body: Some(body), ..Part::default() });
+}
+
+fn count(turn: &Turn, result: &'static str, provider: &str) {
+    let labels =
+        CompactionLabels { provider: provider.to_owned(), model: turn.chat.model.clone(), result };
+    turn.state.metrics.turn.compactions.get_or_create(&labels).inc();
+}
+
+fn failed(message: &str) -> GenerationError {
+    GenerationError {
+        message: message.to_owned(),
+        kind: ErrorKind::Generic.into(),
+        ..GenerationError::default()
+    }
+}
+
+fn late() -> GenerationError {
+    GenerationError { kind: ErrorKind::Timeout.into(), ..failed("The summary took too long.") }
+}
+
+/// A conversation that a summary does not make short enough.
+pub(super) fn still_too_long() -> GenerationError {
+    GenerationError {
+        message: "The conversation is too long for the model, even after it was summarised. Choose a model with a \
+                  larger context, or begin a new chat."
+            .to_owned(),
+        kind: ErrorKind::Config.into(),
+        context_overflow: true,
+        ..GenerationError::default()
+    }
+}

@@ -1,0 +1,123 @@
+//! What a turn begins with. What does not depend on each other is fetched at the same time, and nothing that is
+//! away holds the turn up for long.
+
+use chatmesh_proto::common::v1::{GenerationError, ToolDefinition};
+use chatmesh_proto::llm::v1::{ResponseChain, ResponseStarted};
+
+use super::chain::Circumstances;
+use super::prompt::{Prompt, unanswered_of};
+use super::rows::{Kind, Row, is_open};
+use super::tools::{self, Toolbox};
+use super::{Turn, markers};
+use crate::domain::{Chat, Message, NewMessage};
+use crate::files;
+use crate::state::State;
+use crate::store::StoreError;
+
+/// What a turn works with, and what it learned.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    pub(super) prompt: Prompt,
+    pub(super) toolbox: Toolbox,
+    client_tools: Vec<ToolDefinition>,
+    /// The answer whose tools another worker was running.
+    pub(super) kept: Option<NewMessage>,
+    /// True where the turn was committed to its end and only not ended.
+    pub(super) is_over: bool,
+    /// The display name of the provider that answered last.
+    pub(super) provider: String,
+    /// From how many percent of its limit on the conversation is too long; 0 while nobody said.
+    pub(super) threshold_percent: u32,
+    /// The provider forgot an answer: this turn continues none.
+    pub(super) chain_is_broken: bool,
+    /// The conversation was summarised because it did not fit, and nothing was committed since.
+    pub(super) was_too_long: bool,
+    /// How often the model went on after the end of a turn because of a summary.
+    pub(super) re_entries: u32,
+}
+
+impl Work {
+    /// Who answered, and what is known of the model.
+    pub(super) fn heard(&mut self, started: &ResponseStarted) {
+        self.provider.clone_from(&started.provider);
+        self.threshold_percent = started.compaction_threshold_percent;
+    }
+
+    /// The answer to continue, where the next call may.
+    pub(super) fn chain(&self, chat: &Chat) -> Option<ResponseChain> {
+        self.prompt.chain(&chat.model, Circumstances { planning: false, broken: self.chain_is_broken })
+    }
+}
+
+/// Prepares a turn; an error ends it.
+pub(super) async fn prepare(turn: &Turn) -> Result<Result<Work, GenerationError>, StoreError> {
+    let (state, chat) = (&*turn.state, &turn.chat);
+    let (listed, history, client_tools, kept) = tokio::join!(
+        tools::list(state, chat),
+        history(state, chat),
+        state.store.dynamic_tools(chat.id),
+        state.store.kept_step(chat.id, chat.versions.history),
+    );
+    let (history, client_tools, kept) = (history?, client_tools?, kept?);
+    let listed = match listed {
+        Ok(listed) => listed,
+        Err(error) => return Ok(Err(error)),
+    };
+    let context = listed.as_ref().map(|listed| listed.workspace_context.clone()).unwrap_or_default();
+    let prompt = Prompt::new(chat, &context, history.messages, history.unanswered);
+    let is_over = kept.is_none() && is_over(state, chat, prompt.rows()).await?;
+    Ok(Ok(Work {
+        prompt,
+        toolbox: Toolbox::new(listed, client_tools.clone(), chat.workspace_id),
+        client_tools,
+        kept,
+        is_over,
+        ..Work::default()
+    }))
+}
+
+/// Lists the tools anew where the chat has another workspace by now.
+pub(super) async fn refresh_tools(turn: &Turn, work: &mut Work) -> Result<(), GenerationError> {
+    if turn.chat.workspace_id == work.toolbox.workspace_id {
+        return Ok(());
+    }
+    let listed = tools::list(&turn.state, &turn.chat).await?;
+    let context = listed.as_ref().map(|listed| listed.workspace_context.clone()).unwrap_or_default();
+    work.toolbox = Toolbox::new(listed, work.client_tools.clone(), turn.chat.workspace_id);
+    work.prompt.instruct(&turn.chat, &context);
+    Ok(())
+}
+
+/// Reads the history anew, as after a summary.
+pub(super) async fn reread(turn: &Turn, work: &mut Work) -> Result<(), StoreError> {
+    let history = history(&turn.state, &turn.chat).await?;
+    work.prompt.read(history.messages, history.unanswered);
+    Ok(())
+}
+
+/// What the model sees, with the content of files in their place.
+struct History {
+    messages: Vec<Message>,
+    /// The end of it as it is stored.
+    unanswered: Vec<NewMessage>,
+}
+
+async fn history(state: &State, chat: &Chat) -> Result<History, StoreError> {
+    let mut messages = state.store.prompt_messages(chat.id).await?;
+    let unanswered = unanswered_of(&messages);
+    files::resolve(&*state.files, chat.id, &mut messages).await?;
+    Ok(History { messages, unanswered })
+}
+
+/// Whether there is nothing to ask the model: its last word is committed, or the summary that its owner wanted.
+async fn is_over(state: &State, chat: &Chat, rows: &[Row]) -> Result<bool, StoreError> {
+    if !is_open(rows) {
+        return Ok(true);
+    }
+    let mut newest = rows.iter().rev().skip_while(|row| row.kind == Kind::User);
+    if newest.next().is_none_or(|row| row.kind != Kind::Summary) {
+        return Ok(false);
+    }
+    let seen = state.store.list_messages(chat.id, None, true, 1).await?;
+    Ok(seen.first().is_some_and(markers::tells_of_wanted_summary))
+}

@@ -1,0 +1,13 @@
+//! Turns under a real worker, on a real store and on paused time; the model and the tools are played.
+
+mod actions;
+mod chains;
+mod compacting;
+mod hands;
+mod kept;
+mod model;
+mod prompts;
+mod retries;
+mod stopping;
+mod toolwork;
+mod world;

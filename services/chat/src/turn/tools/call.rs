@@ -1,0 +1,78 @@
+//! One call of a tool of the mesh.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use chatmesh_core::Backoff;
+use chatmesh_proto::common::v1::ToolCall;
+use chatmesh_proto::tools::v1::tool_service_client::ToolServiceClient;
+use chatmesh_proto::tools::v1::{CallToolRequest, CallToolResponse};
+use chatmesh_rpc::client::request_on_behalf_of;
+use futures::FutureExt as _;
+use tokio::time::timeout;
+use tonic::{Code, Status};
+use tracing::error;
+
+use super::outcome::failure;
+use crate::domain::Chat;
+use crate::state::State;
+
+/// How long a tool may take: what the longest allowed command takes, and a little more.
+const CALL_TIMEOUT: Duration = Duration::from_secs(4 * 3600 + 300);
+/// How often a call is made while the service that runs tools is away, which with the pauses is
+/// about half a minute. The idempotency key makes that safe.
+const CALL_ATTEMPTS: u32 = 10;
+
+/// Runs a tool. Whatever happens is a result: no tool ends a turn.
+pub(super) async fn call(state: &State, chat: &Chat, call: &ToolCall) -> CallToolResponse {
+    let outcome = AssertUnwindSafe(call_again(state, chat, call)).catch_unwind().await;
+    outcome.unwrap_or_else(|_panic| {
+        // The panic hook has said where.
+        error!(chat = %chat.id, tool = %call.name, "a tool panicked");
+        failure("the tool failed for a reason of its own: whether it did anything is not known")
+    })
+}
+
+async fn call_again(state: &State, chat: &Chat, call: &ToolCall) -> CallToolResponse {
+    let message = request(chat, call);
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+    for attempt in 1.. {
+        match call_once(state, chat, message.clone()).await {
+            Ok(response) => return response,
+            Err(status) if status.code() == Code::Unavailable && attempt < CALL_ATTEMPTS => {
+                tokio::time::sleep(backoff.next_pause()).await;
+            }
+            Err(status) => return failure(&format!("the tool could not be run: {}", status.message())),
+        }
+    }
+    failure("the tool was not run")
+}
+
+async fn call_once(state: &State, chat: &Chat, message: CallToolRequest) -> Result<CallToolResponse, Status> {
+    let mut tools = ToolServiceClient::new(state.neighbours.tools.clone())
+        .max_decoding_message_size(chatmesh_rpc::MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(chatmesh_rpc::MAX_MESSAGE_BYTES);
+    let mut request = request_on_behalf_of(chat.owner_id, message);
+    request.set_timeout(CALL_TIMEOUT);
+    match timeout(CALL_TIMEOUT, tools.call_tool(request)).await {
+        Ok(called) => called.map(tonic::Response::into_inner),
+        Err(_) => Err(Status::deadline_exceeded("it did not end in time")),
+    }
+}
+
+fn request(chat: &Chat, call: &ToolCall) -> CallToolRequest {
+    CallToolRequest {
+        chat_id: chat.id.to_string(),
+        workspace_id: chat.workspace_id.map(|id| id.to_string()).unwrap_or_default(),
+        name: call.name.clone(),
+        args: call.args.clone(),
+        call_id: call.call_id.clone(),
+        idempotency_key: key(chat, call),
+    }
+}
+
+/// Names a call: with the number that the model's message will have, which is the same for whoever runs this
+/// step. A kept answer counts for one history only, and the number changes with the history alone.
+fn key(chat: &Chat, call: &ToolCall) -> String {
+    format!("{}/{}/{}", chat.id, chat.last_message_id + 1, call.call_id)
+}

@@ -1,0 +1,74 @@
+//! Which tools the mesh has for a chat.
+
+use std::time::Duration;
+
+use chatmesh_core::Backoff;
+use chatmesh_proto::common::v1::{ErrorKind, GenerationError};
+use chatmesh_proto::tools::v1::tool_service_client::ToolServiceClient;
+use chatmesh_proto::tools::v1::{ListToolsRequest, ListToolsResponse};
+use chatmesh_rpc::client::request_on_behalf_of;
+use tokio::time::{Instant, timeout};
+use tonic::{Code, Status};
+use tracing::warn;
+
+use crate::domain::Chat;
+use crate::state::State;
+
+/// How long one try may take. The service itself waits 3 s at most for a workspace that does not answer.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to try where the chat has a workspace: long enough for the service to be restarted.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long to try where it has none, and talks on without tools.
+const PATIENCE_WITHOUT_WORKSPACE: Duration = Duration::from_secs(5);
+
+/// The tools that the chat may use; `None` where nobody can say and it gets along without. A chat with a
+/// workspace does not: its model would be told that it has no tools, in the middle of its work.
+pub(in crate::turn) async fn list(state: &State, chat: &Chat) -> Result<Option<ListToolsResponse>, GenerationError> {
+    let patience = if chat.workspace_id.is_some() { PATIENCE } else { PATIENCE_WITHOUT_WORKSPACE };
+    let give_up_at = Instant::now() + patience;
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+    loop {
+        let status = match list_once(state, chat).await {
+            Ok(tools) => return Ok(Some(tools)),
+            Err(status) => status,
+        };
+        let pause = backoff.next_pause();
+        if is_passing(status.code()) && Instant::now() + pause < give_up_at {
+            warn!(chat = %chat.id, error = %status.message(), "the tools cannot be listed, trying again");
+            tokio::time::sleep(pause).await;
+        } else if chat.workspace_id.is_none() {
+            warn!(chat = %chat.id, error = %status.message(), "the tools cannot be listed, going on without");
+            return Ok(None);
+        } else {
+            return Err(not_available(&status));
+        }
+    }
+}
+
+fn not_available(status: &Status) -> GenerationError {
+    GenerationError {
+        message: "The tools of this chat are not available. Send the message again in a while.".to_owned(),
+        detail: status.message().to_owned(),
+        kind: ErrorKind::Generic.into(),
+        ..GenerationError::default()
+    }
+}
+
+/// True for what trying again may mend.
+fn is_passing(code: Code) -> bool {
+    matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Unknown | Code::Cancelled)
+}
+
+async fn list_once(state: &State, chat: &Chat) -> Result<ListToolsResponse, Status> {
+    let message = ListToolsRequest {
+        chat_id: chat.id.to_string(),
+        workspace_id: chat.workspace_id.map(|id| id.to_string()).unwrap_or_default(),
+    };
+    let mut request = request_on_behalf_of(chat.owner_id, message);
+    request.set_timeout(ATTEMPT_TIMEOUT);
+    let mut tools = ToolServiceClient::new(state.neighbours.tools.clone());
+    match timeout(ATTEMPT_TIMEOUT, tools.list_tools(request)).await {
+        Ok(listed) => listed.map(tonic::Response::into_inner),
+        Err(_) => Err(Status::deadline_exceeded("the list did not come in time")),
+    }
+}

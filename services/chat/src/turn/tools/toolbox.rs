@@ -1,0 +1,152 @@
+//! The tools of a turn, and who runs which.
+
+use std::collections::HashSet;
+
+use chatmesh_core::Uuid;
+use chatmesh_proto::common::v1::{ToolCall, ToolDefinition};
+use chatmesh_proto::tools::v1::ListToolsResponse;
+use serde_json::{Map, Value};
+
+/// Stands for all tools of outside servers: their names are not ours to count by.
+const OUTSIDE: &str = "mcp";
+/// Stands for the client's tools.
+const CLIENT: &str = "client";
+/// Stands for names that a model made up.
+const UNKNOWN: &str = "unknown";
+/// What the name of an outside server's tool has between the two names.
+const SEPARATOR: &str = "__";
+
+/// The tools that a model is offered.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(in crate::turn) struct Toolbox {
+    /// What the model is told, the mesh's tools first.
+    pub(in crate::turn) definitions: Vec<ToolDefinition>,
+    mesh: HashSet<String>,
+    client: HashSet<String>,
+    /// False where nobody could say which tools the mesh has.
+    is_known: bool,
+    /// The workspace that the mesh's tools act on.
+    pub(in crate::turn) workspace_id: Option<Uuid>,
+}
+
+/// What becomes of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::turn) enum Fate {
+    /// The mesh runs it.
+    Run,
+    /// The client runs it.
+    HandOver,
+    /// Nobody does; the model is told why.
+    Refuse(String),
+}
+
+impl Toolbox {
+    /// The tools of the mesh, `None` where they are not known, and behind them the client's. Where names are
+    /// the same, the mesh's tool counts.
+    pub(in crate::turn) fn new(
+        mesh: Option<ListToolsResponse>,
+        client: Vec<ToolDefinition>,
+        workspace_id: Option<Uuid>,
+    ) -> Self {
+        let is_known = mesh.is_some();
+        let mut definitions = mesh.unwrap_or_default().tools;
+        let names = |definitions: &[ToolDefinition]| definitions.iter().map(|tool| tool.name.clone()).collect();
+        let mesh: HashSet<String> = names(&definitions);
+        let mut client = client;
+        client.retain(|tool| !mesh.contains(&tool.name));
+        let of_client = names(&client);
+        definitions.append(&mut client);
+        Self { definitions, mesh, client: of_client, is_known, workspace_id }
+    }
+
+    /// Who runs a call.
+    pub(in crate::turn) fn fate(&self, call: &ToolCall) -> Fate {
+        let name = call.name.as_str();
+        let is_clients = self.client.contains(name);
+        if !is_clients && self.is_known && !self.mesh.contains(name) {
+            return Fate::Refuse(format!("there is no tool `{name}`: it was not found among the tools of this chat"));
+        }
+        if let Err(error) = serde_json::from_str::<Map<String, Value>>(arguments(call)) {
+            return Fate::Refuse(format!("the arguments are not a JSON object ({error}): nothing was done"));
+        }
+        if is_clients { Fate::HandOver } else { Fate::Run }
+    }
+
+    /// What a tool is counted under.
+    pub(in crate::turn) fn label(&self, name: &str) -> String {
+        let label = match name {
+            name if name.contains(SEPARATOR) && self.mesh.contains(name) => OUTSIDE,
+            name if self.mesh.contains(name) => name,
+            name if self.client.contains(name) => CLIENT,
+            _ => UNKNOWN,
+        };
+        label.to_owned()
+    }
+}
+
+/// The arguments as JSON: a model that has nothing to say may write nothing.
+fn arguments(call: &ToolCall) -> &str {
+    if call.args.trim().is_empty() { "{}" } else { &call.args }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tool(name: &str) -> ToolDefinition {
+        ToolDefinition { name: name.to_owned(), ..ToolDefinition::default() }
+    }
+
+    fn mesh(names: &[&str]) -> Option<ListToolsResponse> {
+        let tools = names.iter().map(|name| tool(name)).collect();
+        Some(ListToolsResponse { tools, ..ListToolsResponse::default() })
+    }
+
+    fn call(name: &str, args: &str) -> ToolCall {
+        ToolCall { name: name.to_owned(), args: args.to_owned(), ..ToolCall::default() }
+    }
+
+    #[test]
+    fn the_clients_tools_come_last_in_their_order_and_never_take_the_place_of_a_built_in_one() {
+        let toolbox =
+            Toolbox::new(mesh(&["execute", "read_file"]), vec![tool("zoom"), tool("execute"), tool("ask")], None);
+        let names: Vec<&str> = toolbox.definitions.iter().map(|tool| tool.name.as_str()).collect();
+        assert_eq!(names, ["execute", "read_file", "zoom", "ask"]);
+        assert_eq!(toolbox.fate(&call("execute", "{}")), Fate::Run);
+        assert_eq!(toolbox.fate(&call("ask", "{}")), Fate::HandOver);
+        let again = Toolbox::new(mesh(&["execute", "read_file"]), vec![tool("zoom"), tool("execute"), tool("ask")], None);
+        assert_eq!(again, toolbox, "the same tools make the same prompt");
+    }
+
+    #[test]
+    fn nobody_runs_a_tool_that_is_not_there_or_what_is_no_json() {
+        let toolbox = Toolbox::new(mesh(&["execute"]), vec![tool("ask")], None);
+        for (name, args, expected) in [
+            ("nonsense", "{}", "not found"),
+            ("execute", "{\"command\": ", "not a JSON object"),
+            ("execute", "[]", "not a JSON object"),
+            ("ask", "\"x\"", "not a JSON object"),
+        ] {
+            match toolbox.fate(&call(name, args)) {
+                Fate::Refuse(why) => assert!(why.contains(expected), "{why}"),
+                other => panic!("{name} {args}: {other:?}"),
+            }
+        }
+        assert_eq!(toolbox.fate(&call("execute", " ")), Fate::Run, "no arguments are no mistake");
+    }
+
+    /// A step that an earlier worker began may be in the middle of a tool which this one could not list.
+    #[test]
+    fn tools_that_could_not_be_listed_are_left_to_whoever_runs_them() {
+        let toolbox = Toolbox::new(None, vec![tool("ask")], None);
+        assert_eq!(toolbox.fate(&call("execute", "{}")), Fate::Run);
+        assert_eq!(toolbox.fate(&call("ask", "{}")), Fate::HandOver);
+    }
+
+    #[test]
+    fn labels_are_bounded() {
+        let toolbox = Toolbox::new(mesh(&["execute", "github__search"]), vec![tool("ask")], None);
+        let labels = ["execute", "github__search", "ask", "made_up", "a__b"].map(|name| toolbox.label(name));
+        assert_eq!(labels, ["execute", OUTSIDE, CLIENT, UNKNOWN, UNKNOWN]);
+    }
+}

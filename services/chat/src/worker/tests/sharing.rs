@@ -1,0 +1,137 @@
+//! How workers divide the chats that wait.
+
+use std::time::Duration;
+
+use chatmesh_core::{IdSource as _, SystemIds};
+
+use super::time::eventually;
+use super::world::{Replica, World, config, without_poll};
+use crate::store::WorkerDirectory as _;
+use crate::worker::acquire::{MAX_PATIENCE, PATIENCE};
+use crate::{Config, WorkerId};
+
+fn with_room(max_running: u32) -> Config {
+    Config { max_running, ..without_poll() }
+}
+
+async fn running_on(world: &World, replicas: &[&Replica]) -> Vec<usize> {
+    replicas.iter().map(|replica| world.script.running_on(replica.state.worker_id)).collect()
+}
+
+/// Lets the time pass that chats are left to others, bit by bit, until `number` turns have begun.
+async fn until_begun(world: &World, number: usize) {
+    for _ in 0..=2 * MAX_PATIENCE {
+        if world.script.begun().len() >= number {
+            return;
+        }
+        tokio::time::advance(PATIENCE).await;
+    }
+    eventually("all have begun", async || world.script.begun().len() >= number).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_times_the_free_capacity_gets_three_times_the_chats() {
+    let world = World::new().await;
+    let (large, small) = (world.start(with_room(48)).await, world.start(with_room(16)).await);
+    large.leases.hold_requests();
+    small.leases.hold_requests();
+    let chats = world.chats(40).await;
+    // Both look at the same list before either of them has leased what is its own.
+    world.hint(chats[0]).await;
+    eventually("both have chosen", async || (large.worker.slots.len(), small.worker.slots.len()) == (30, 10)).await;
+    large.leases.release();
+    small.leases.release();
+    eventually("all have begun", async || world.script.begun().len() == 40).await;
+    assert_eq!(running_on(&world, &[&large, &small]).await, [30, 10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_chat_goes_to_the_worker_with_the_most_free_capacity() {
+    let world = World::new().await;
+    let replicas = [world.start(with_room(4)).await, world.start(with_room(9)).await, world.start(with_room(6)).await];
+    let [a, b, c] = &replicas;
+    // What is free on the second sinks below what is free on the third, and then on the first.
+    for expected in [[0, 1, 0], [0, 2, 0], [0, 3, 0]] {
+        world.hinted_chat().await;
+        eventually("it runs", async || running_on(&world, &[a, b, c]).await == expected).await;
+        settled(&world, &replicas).await;
+    }
+    for _ in 0..6 {
+        let number = world.script.begun().len() + 1;
+        world.hinted_chat().await;
+        until_begun(&world, number).await;
+        settled(&world, &replicas).await;
+    }
+    let free: Vec<u32> = replicas.iter().map(|replica| replica.worker.slots.free().roots).collect();
+    assert_eq!(free.iter().sum::<u32>(), 10);
+    assert!(free.iter().all(|free| (3..=4).contains(free)), "about the same is free on all: {free:?}");
+}
+
+/// Waits until all workers have announced how much room they have.
+async fn settled(world: &World, replicas: &[Replica]) {
+    eventually("all is announced", async || {
+        tokio::time::advance(Duration::from_millis(50)).await;
+        for replica in replicas {
+            let free = replica.worker.slots.free();
+            if replica.announced(world).await != Some((free.roots, free.subagents)) {
+                return false;
+            }
+        }
+        true
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listed_worker_that_is_gone_holds_a_single_chat_up_for_a_moment_only() {
+    let world = World::new().await;
+    let replica = world.start(without_poll()).await;
+    let gone = WorkerId(SystemIds.next());
+    world.store.announce(gone, None, 1000, 1000, world.clock.now()).await.expect("announced");
+    let looks = replica.looks();
+    let chat = world.hinted_chat().await;
+    eventually("it has seen the chat", async || replica.looks() > looks).await;
+    assert_eq!(replica.worker.slots.len(), 0, "it is left to the other");
+    tokio::time::advance(PATIENCE * MAX_PATIENCE).await;
+    world.begun(chat, 1).await;
+}
+
+/// What the others do not take, the poll takes.
+#[tokio::test(start_paused = true)]
+async fn stale_entries_of_the_directory_starve_no_chat() {
+    let world = World::new().await;
+    for _ in 0..5 {
+        let gone = WorkerId(SystemIds.next());
+        world.store.announce(gone, None, 1000, 1000, world.clock.now()).await.expect("announced");
+    }
+    let replica = world.start(Config { max_running: 50, ..config() }).await;
+    let chats = world.chats(40).await;
+    world.hint(chats[0]).await;
+    for _ in 0..2 {
+        world.pass(1, &[&replica]).await;
+    }
+    eventually("all have begun", async || world.script.begun().len() == 40).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn workers_that_are_not_heard_of_any_more_do_not_count() {
+    let world = World::new().await;
+    let gone = WorkerId(SystemIds.next());
+    world.store.announce(gone, None, 1000, 1000, world.clock.now()).await.expect("announced");
+    let replica = world.start(without_poll()).await;
+    world.pass(7, &[&replica]).await;
+    let chats = world.chats(4).await;
+    world.hint(chats[0]).await;
+    eventually("all are taken at once", async || world.script.begun().len() == 4).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_says_how_much_room_it_has_when_that_changes() {
+    let world = World::new().await;
+    let replica = world.start(without_poll()).await;
+    assert_eq!(replica.announced(&world).await, Some((8, 8)));
+    let chats = world.chats(3).await;
+    world.hint(chats[0]).await;
+    tokio::time::advance(Duration::from_millis(250)).await;
+    eventually("it is announced", async || replica.announced(&world).await == Some((5, 8))).await;
+}
