@@ -14,6 +14,7 @@ mod presence;
 mod runner;
 mod share;
 mod slots;
+mod stops;
 #[cfg(test)]
 mod tests;
 
@@ -85,6 +86,7 @@ impl Worker {
         tasks.spawn_loop("chat.heartbeat", self.clone().heartbeat_loop());
         tasks.spawn_loop("chat.presence", self.clone().presence_loop());
         tasks.spawn_loop("chat.actions", self.clone().action_loop());
+        tasks.spawn_loop("chat.stops", self.clone().stop_loop());
     }
 
     /// Works on a chat until it ends or is lost; its place is free after that, however it ends.

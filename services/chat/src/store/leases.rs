@@ -107,6 +107,8 @@ pub trait LeaseStore: std::fmt::Debug + Send + Sync + 'static {
     ) -> Result<Acquired, StoreError>;
     /// Renews all leases of a worker in one statement and returns the chats that it still holds.
     async fn heartbeat(&self, worker: WorkerId, now: Timestamp) -> Result<Vec<(ChatId, RunnerId)>, StoreError>;
+    /// The leases of a worker whose chats are to be stopped.
+    async fn interrupted(&self, worker: WorkerId) -> Result<Vec<RunnerId>, StoreError>;
     /// Gives a lease back with the work undone.
     async fn abandon(&self, chat: ChatId, runner: RunnerId, now: Timestamp) -> Result<Chat, StoreError>;
     /// Forgets all leases: only for a process that knows that it is alone.

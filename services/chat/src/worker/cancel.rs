@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Why a turn is stopped. The causes are kept apart, because what follows from them differs: who
 /// keeps the partial answer, who gives the lease back, and who may write at all.
@@ -20,27 +20,43 @@ pub(crate) enum Cause {
 
 /// Stops a turn from outside of it; the first cause counts.
 #[derive(Debug, Clone)]
-pub(crate) struct Cancel(Arc<watch::Sender<Option<Cause>>>);
+pub(crate) struct Cancel(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    cause: watch::Sender<Option<Cause>>,
+    nudge: Notify,
+}
 
 impl Cancel {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(None)))
+        Self(Arc::new(Inner { cause: watch::Sender::new(None), nudge: Notify::new() }))
     }
 
     pub(crate) fn cancel(&self, cause: Cause) {
-        self.0.send_if_modified(|current| {
+        self.0.cause.send_if_modified(|current| {
             let first = current.is_none();
             current.get_or_insert(cause);
             first
         });
     }
 
+    /// Asks the runner to look at its chat.
+    pub(crate) fn nudge(&self) {
+        self.0.nudge.notify_one();
+    }
+
+    /// Waits until somebody asks it to. Safe to use in `select!`.
+    pub(crate) async fn nudged(&self) {
+        self.0.nudge.notified().await;
+    }
+
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.0.borrow().is_some()
+        self.0.cause.borrow().is_some()
     }
 
     pub(crate) async fn cancelled(&self) -> Cause {
-        let mut cause = self.0.subscribe();
+        let mut cause = self.0.cause.subscribe();
         match cause.wait_for(Option::is_some).await {
             Ok(cause) => cause.unwrap_or(Cause::OwnershipLost),
             Err(_) => Cause::OwnershipLost,

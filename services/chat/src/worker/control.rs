@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chatmesh_bus::Hint;
 use chatmesh_proto::chat::v1::ChatChanged;
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::time::Instant;
 
 use super::cancel::{Cancel, Cause};
 use crate::convert;
@@ -15,8 +15,8 @@ use crate::machine::Status;
 use crate::state::State;
 use crate::store::Acquired;
 
-/// How often a runner looks at its chat when no hint comes.
-const POLL_INTERVAL: Duration = Duration::from_secs(5);
+/// How long to wait before a look that failed is taken again.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
 /// Watches one chat for its runner. A hint only makes it look: what counts is the database, read
 /// under the runner's own name, so that nothing which concerned an earlier lease ends this one.
@@ -25,7 +25,8 @@ pub(super) struct Control {
     runner: RunnerId,
     cancel: Cancel,
     hints: Listener,
-    poll: Interval,
+    /// When to look again after a look that failed.
+    retry_at: Option<Instant>,
     chat: Chat,
     /// The chat is to be looked at. It outlives the future that found this out.
     look: bool,
@@ -36,10 +37,7 @@ impl Control {
     pub(super) async fn open(state: Arc<State>, acquired: &Acquired, cancel: Cancel) -> Self {
         let chat = acquired.chat.clone();
         let hints = Listener::open(&state.bus, hints::about(chat.id)).await;
-        let mut poll = tokio::time::interval(POLL_INTERVAL);
-        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        poll.reset();
-        Self { state, runner: acquired.lease.runner_id, cancel, hints, poll, chat, look: true }
+        Self { state, runner: acquired.lease.runner_id, cancel, hints, retry_at: None, chat, look: true }
     }
 
     /// Waits until the turn has to stop.
@@ -53,7 +51,8 @@ impl Control {
             self.look = tokio::select! {
                 cause = told(&self.cancel, &self.state) => return cause,
                 hint = self.hints.next() => self.is_news(&hint),
-                _ = self.poll.tick() => true,
+                () = self.cancel.nudged() => true,
+                () = retry(self.retry_at) => true,
             };
         }
     }
@@ -65,7 +64,7 @@ impl Control {
             read = self.state.store.get(self.chat.id) => read,
         };
         self.look = false;
-        // A read that fails is made again at the next poll.
+        self.retry_at = read.is_err().then(|| Instant::now() + RETRY_PAUSE);
         let chat = read.ok().flatten()?;
         let cause = self.cause(&chat);
         if chat.versions.snapshot > self.chat.versions.snapshot {
@@ -98,6 +97,13 @@ impl Control {
             // The turn ended, as a rule by its own hand: it is about to return.
             None => None,
         }
+    }
+}
+
+async fn retry(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

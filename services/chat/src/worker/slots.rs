@@ -113,6 +113,12 @@ impl Slots {
         }
     }
 
+    /// Asks runners to look at their chats.
+    pub(super) fn nudge(&self, runners: &[RunnerId]) {
+        let held = self.held.lock();
+        runners.iter().filter_map(|runner| held.get(runner)).for_each(|held| held.cancel.nudge());
+    }
+
     /// When the first lease is `lifetime` old and nobody renewed it.
     pub(super) fn first_expiry(&self, lifetime: Duration) -> Option<Instant> {
         self.held.lock().values().filter_map(|held| held.expiry(lifetime)).min()

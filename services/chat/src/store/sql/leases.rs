@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chatmesh_core::Timestamp;
 use chatmesh_db::{DbError, FromRow, Row, Tx, values};
-use statements::{FORGET_HEARTBEATS, HAS_HEARTBEAT, HEARTBEAT, RUNNABLE};
+use statements::{FORGET_HEARTBEATS, HAS_HEARTBEAT, HEARTBEAT, INTERRUPTED, RUNNABLE};
 
 use super::SqlChatStore;
 use super::rows::HeldRow;
@@ -50,6 +50,11 @@ impl LeaseStore for SqlChatStore {
     async fn heartbeat(&self, worker: WorkerId, now: Timestamp) -> Result<Vec<(ChatId, RunnerId)>, StoreError> {
         let rows: Vec<HeldRow> = self.db.fetch_all(HEARTBEAT, values![worker.0, now]).await?;
         Ok(rows.into_iter().map(|HeldRow(chat, runner)| (chat, runner)).collect())
+    }
+
+    async fn interrupted(&self, worker: WorkerId) -> Result<Vec<RunnerId>, StoreError> {
+        let rows: Vec<HeldRow> = self.db.fetch_all(INTERRUPTED, values![worker.0]).await?;
+        Ok(rows.into_iter().map(|HeldRow(_, runner)| runner).collect())
     }
 
     async fn abandon(&self, chat: ChatId, runner: RunnerId, now: Timestamp) -> Result<Chat, StoreError> {

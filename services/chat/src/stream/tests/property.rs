@@ -6,6 +6,8 @@ mod play;
 mod script;
 mod viewers;
 
+use std::collections::BTreeSet;
+
 use chatmesh_bus::Bus;
 
 use crate::testing::{Faults, Standstill, World, eventually};
@@ -29,9 +31,15 @@ async fn readers_rebuild_the_transcript_whatever_happens() {
     let faults = Faults { cut: 0.1, lost: 0.05, doubled: 0.05 };
     let world = World::with(Bus::unreliable(Bus::memory(), 1), faults).await;
     let replicas = [world.replica().await, world.replica().await];
+    let mut seen = BTreeSet::new();
     for seed in 0..turns().div_ceil(TURNS_PER_CHAT) {
-        Play::new(&replicas, seed.into()).await.run(TURNS_PER_CHAT).await;
+        seen.extend(Play::new(&replicas, seed.into()).await.run(TURNS_PER_CHAT).await);
     }
+    // What never happened was not tested.
+    let all = [
+        "action", "error", "history_reset", "message", "part", "preview_reset", "queue", "retry", "status",
+    ];
+    assert_eq!(seen, BTreeSet::from(all));
     // F23: what the readers left behind.
     for replica in &replicas {
         eventually("the tasks end", async || replica.state.tasks.running(), Vec::is_empty).await;

@@ -150,7 +150,7 @@ async fn an_answer_that_does_not_begin_is_asked_for_again() {
     world.model.then(Reply::text("late").late(Duration::from_millis(90_001))).then(Reply::text("hello"));
     let chat = world.chat("go").await;
     eventually("it is asked", async || world.model.asked().len(), |asked| *asked == 1).await;
-    pass(Duration::from_millis(90_001)).await;
+    pass(Duration::from_secs(90)).await;
     world.sit_out(chat).await;
     world.ended(chat).await;
     assert_eq!(world.shown(chat).await, ["user: go", "assistant: hello"]);

@@ -100,6 +100,10 @@ impl LeaseStore for FaultyLeases {
         renewed
     }
 
+    async fn interrupted(&self, worker: WorkerId) -> Result<Vec<RunnerId>, StoreError> {
+        self.reach().await?.interrupted(worker).await
+    }
+
     async fn abandon(&self, chat: ChatId, runner: RunnerId, now: Timestamp) -> Result<Chat, StoreError> {
         self.reach().await?.abandon(chat, runner, now).await
     }

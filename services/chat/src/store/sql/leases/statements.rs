@@ -32,4 +32,8 @@ pub(in crate::store::sql) const DELETE_HEARTBEATS: Sql =
     Sql::portable("DELETE FROM chat_heartbeats WHERE chat_id = $1");
 pub(in crate::store::sql) const HEARTBEAT: Sql =
     Sql::portable("UPDATE chat_heartbeats SET heartbeat_at = $2 WHERE worker_id = $1 RETURNING chat_id, runner_id");
+pub(in crate::store::sql) const INTERRUPTED: Sql = Sql::portable(
+    "SELECT id AS chat_id, runner_id FROM chats WHERE status = 'interrupting' AND NOT archived AND worker_id = $1 \
+     AND runner_id IS NOT NULL",
+);
 pub(in crate::store::sql) const FORGET_HEARTBEATS: Sql = Sql::portable("DELETE FROM chat_heartbeats");

@@ -1,5 +1,6 @@
 //! One chat, played through some turns.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use chatmesh_core::{IdSource as _, SystemIds};
@@ -52,12 +53,16 @@ impl<'a> Play<'a> {
         }
     }
 
-    pub(super) async fn run(mut self, turns: u32) {
+    /// Returns the kinds of events that readers were sent.
+    pub(super) async fn run(mut self, turns: u32) -> BTreeSet<&'static str> {
+        let mut seen = BTreeSet::new();
         for _ in 0..turns {
             self.begin().await;
             self.turn().await;
             self.settle().await;
+            seen.extend(self.viewers.iter().flat_map(|viewer| viewer.reader.kinds()));
         }
+        seen
     }
 
     /// Makes an idle chat run.
