@@ -158,7 +158,8 @@ fn name_fields_as_on_the_wire(document: &mut Value, pool: &DescriptorPool) -> Re
     let mut open = vec![document];
     while let Some(value) = open.pop() {
         if let Some(properties) = value.get_mut("properties").and_then(Value::as_object_mut) {
-            *properties = std::mem::take(properties).into_iter().map(|(name, schema)| (name_of(&name), schema)).collect();
+            *properties =
+                std::mem::take(properties).into_iter().map(|(name, schema)| (name_of(&name), schema)).collect();
         }
         if value.get("in").is_some_and(|place| place == "query" || place == "path")
             && let Some(Value::String(name)) = value.get_mut("name")
@@ -178,7 +179,8 @@ fn name_fields_as_on_the_wire(document: &mut Value, pool: &DescriptorPool) -> Re
 fn describe_files(document: &mut Value) -> Result<(), Box<dyn Error>> {
     let file = json!({"type": "string", "format": "binary"});
     let form = json!({"schema": {"type": "object", "properties": {"file": file}, "required": ["file"]}});
-    let upload = document.pointer_mut("/paths/~1api~1v1~1files/post/requestBody/content").ok_or("no upload of files")?;
+    let upload =
+        document.pointer_mut("/paths/~1api~1v1~1files/post/requestBody/content").ok_or("no upload of files")?;
     *upload = json!({"*/*": {"schema": file}, "multipart/form-data": form});
     let answer = document.pointer_mut("/paths/~1api~1v1~1files~1{file_id}/get/responses/200/content");
     *answer.ok_or("no download of files")? = json!({"*/*": {"schema": file}});

@@ -33,7 +33,9 @@ pub(crate) fn explain(said: &str, query: Option<&str>, body: &[u8]) -> Rejection
     if detail.contains("percent encoding") {
         return general(format!("the address is not valid: {detail}"));
     }
-    if let Some((value, why)) = detail.strip_prefix("path variable value \"").and_then(|rest| rest.split_once("\" did not parse: ")) {
+    if let Some((value, why)) =
+        detail.strip_prefix("path variable value \"").and_then(|rest| rest.split_once("\" did not parse: "))
+    {
         return general(format!("invalid request: `{value}` in the path {}", describe(why)));
     }
     let description = describe(detail);

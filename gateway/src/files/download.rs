@@ -20,7 +20,8 @@ const POLICY: &str = "default-src 'none'; sandbox";
 pub(crate) async fn download(State(rest): State<Rest>, request: Request) -> Response {
     let file_id = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
     let message = GetFileRequest { file_id };
-    let mut files = FileServiceClient::new(rest.chat().clone()).max_decoding_message_size(chatmesh_rpc::MAX_MESSAGE_BYTES);
+    let mut files =
+        FileServiceClient::new(rest.chat().clone()).max_decoding_message_size(chatmesh_rpc::MAX_MESSAGE_BYTES);
     let call = files.get_file(forward::with_assertion(request.headers(), message));
     match forward::in_time(call).await {
         Ok(found) => answer(found.into_inner(), request.headers()),

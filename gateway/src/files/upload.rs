@@ -42,7 +42,8 @@ pub(crate) async fn upload(State(rest): State<Rest>, request: Request) -> Respon
 async fn try_upload(rest: &Rest, request: Request) -> Result<Response, Refusal> {
     let mut message = parameters(request.uri())?;
     let (parts, body) = request.into_parts();
-    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if is_form(content_type) {
         let file = form::read(content_type, body).await?;
         message.data = file.data;

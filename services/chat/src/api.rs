@@ -84,10 +84,7 @@ impl ChatService for Api {
         unary(r, |caller, m| interrupt_chat::interrupt_chat(&self.state, caller, m)).await
     }
 
-    async fn update_chat(
-        &self,
-        r: Request<pb::UpdateChatRequest>,
-    ) -> Result<Response<pb::UpdateChatResponse>, Status> {
+    async fn update_chat(&self, r: Request<pb::UpdateChatRequest>) -> Result<Response<pb::UpdateChatResponse>, Status> {
         unary(r, |caller, m| update_chat::update_chat(&self.state, caller, m)).await
     }
 
@@ -126,10 +123,7 @@ impl ChatService for Api {
         unary(r, |caller, m| compact_chat::compact_chat(&self.state, caller, m)).await
     }
 
-    async fn clear_chat(
-        &self,
-        r: Request<pb::ClearChatRequest>,
-    ) -> Result<Response<pb::ClearChatResponse>, Status> {
+    async fn clear_chat(&self, r: Request<pb::ClearChatRequest>) -> Result<Response<pb::ClearChatResponse>, Status> {
         unary(r, |caller, m| clear_chat::clear_chat(&self.state, caller, m)).await
     }
 

@@ -100,9 +100,11 @@ impl Config {
         }
         let waits = [self.start_timeout, self.silence_timeout, self.compaction_timeout, self.action_timeout];
         if waits.iter().any(Duration::is_zero) {
-            return Err("chat.start_timeout, chat.silence_timeout, chat.compaction_timeout and chat.action_timeout must \
+            return Err(
+                "chat.start_timeout, chat.silence_timeout, chat.compaction_timeout and chat.action_timeout must \
                         be more than 0"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         if self.max_tool_result_bytes < MIN_TOOL_RESULT_BYTES {
             return Err(format!("chat.max_tool_result_bytes must be at least {MIN_TOOL_RESULT_BYTES}"));

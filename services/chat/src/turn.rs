@@ -17,6 +17,7 @@ mod generate;
 mod listen;
 mod markers;
 mod partial;
+mod persist;
 mod phase;
 mod prepare;
 mod prompt;
@@ -43,9 +44,9 @@ use crate::metrics::{ModelLabels, StageLabels};
 use crate::parts::Episode;
 use crate::state::State;
 use crate::store::{Fence, StoreError};
-use compaction::{Measure, Verdict, judge};
+use compaction::{Verdict, judge, last_measure};
 use generate::Generated;
-use markers::{Occasion, Source};
+use persist::persist;
 use phase::Phase;
 use prepare::Work;
 use tools::Bench;
@@ -161,8 +162,12 @@ impl Turn {
         match judge(work.prompt.rows(), work.threshold_percent) {
             // What the model wanted to say is said: only who has to go on cannot.
             Verdict::StillTooLong if goes_on => self.fail(compaction::still_too_long(), partial).await.map(Some),
+            // Without a summary it goes on as long as it fits.
+            Verdict::TooLong(_) if goes_on && work.resting > 0 => {
+                work.resting -= 1;
+                Ok(None)
+            }
             Verdict::TooLong(measure) if goes_on => {
-                // Without a summary it goes on as long as it fits.
                 self.summarise(work, measure).await?;
                 Ok(None)
             }
@@ -216,7 +221,8 @@ impl Turn {
     async fn keep(&mut self, answer: Answer) -> Result<Answer, StoreError> {
         if !answer.local_calls().is_empty() {
             let fence = self.fence();
-            self.chat = self.state.store.record_step(fence, &answer.message, self.state.clock.now()).await?;
+            let keep = || self.state.store.record_step(fence, &answer.message, self.state.clock.now());
+            self.chat = persist(&self.state, keep).await?;
         }
         Ok(answer)
     }
@@ -224,12 +230,11 @@ impl Turn {
     async fn commit(&mut self, messages: Vec<NewMessage>, work: &mut Work) -> Result<(), StoreError> {
         let began = Instant::now();
         let (fence, now) = (self.fence(), self.state.clock.now());
-        let labels = labels(&messages, work);
-        let commit = self.state.store.commit_step(fence, messages, now).instrument(info_span!("chat.persist"));
-        let (chat, committed) = commit.await?;
+        let commit = || self.state.store.commit_step(fence, messages.clone(), now);
+        let (chat, committed) = persist(&self.state, commit).await?;
         let committed = self.committed(chat, committed, began).await;
         work.prompt.extend(committed);
-        self.state.metrics.turn.steps.get_or_create(&labels).inc();
+        self.count_step(&messages, work);
         Ok(())
     }
 
@@ -237,63 +242,26 @@ impl Turn {
     /// what was before the step is committed with it: the step itself must stay, because it waits for results.
     async fn hand_over(&mut self, messages: Vec<NewMessage>, work: &Work) -> Result<Chat, StoreError> {
         let mut rows = self.summary_before(&messages, work).await?;
-        let labels = labels(&messages, work);
         rows.extend(messages);
         let began = Instant::now();
         let (fence, now) = (self.fence(), self.state.clock.now());
         let deadline = now + self.state.config.action_timeout;
-        let enter = self.state.store.enter_requires_action(fence, rows, deadline, now);
-        let (chat, committed) = enter.instrument(info_span!("chat.persist")).await?;
+        let enter = || self.state.store.enter_requires_action(fence, rows.clone(), deadline, now);
+        let (chat, committed) = persist(&self.state, enter).await?;
         self.committed(chat, committed, began).await;
         for kind in [WatchKind::StatusChange, WatchKind::ActionRequired] {
             self.state.hints.listed(&self.chat, kind).await;
         }
-        self.state.metrics.turn.steps.get_or_create(&labels).inc();
+        self.count_step(&rows, work);
         Ok(self.chat.clone())
     }
 
-    async fn summary_before(&mut self, messages: &[NewMessage], work: &Work) -> Result<Vec<NewMessage>, StoreError> {
-        let mut rows = work.prompt.rows().to_vec();
-        rows.extend(messages.iter().map(|message| rows::Row::uncommitted(message, self.chat.versions.snapshot + 1)));
-        match judge(&rows, work.threshold_percent) {
-            Verdict::TooLong(measure) => {
-                let occasion = self.occasion(Source::Automatic, measure);
-                Ok(compaction::summarise(self, work, occasion).await?.unwrap_or_default())
-            }
-            Verdict::Fits | Verdict::StillTooLong => Ok(Vec::new()),
-        }
-    }
-
-    /// Lets a summary take the place of the history. Returns whether there is one.
-    async fn summarise(&mut self, work: &mut Work, measure: Measure) -> Result<bool, StoreError> {
-        let occasion = self.occasion(Source::Automatic, measure);
-        match compaction::summarise(self, work, occasion).await? {
-            Ok(rows) => self.commit_summary(rows, work).await.map(|()| true),
-            Err(_) => Ok(false),
-        }
-    }
-
-    /// The owner wants a summary, and nothing else.
-    async fn summarise_as_wanted(&mut self, work: &mut Work, partial: &mut Partial) -> Result<Chat, StoreError> {
-        let occasion = self.occasion(Source::Manual, last_measure(work));
-        match compaction::summarise(self, work, occasion).await? {
-            Ok(rows) => self.commit_summary(rows, work).await?,
-            Err(error) => return self.fail(error, partial).await,
-        }
-        self.finish().await
-    }
-
-    async fn commit_summary(&mut self, rows: Vec<NewMessage>, work: &mut Work) -> Result<(), StoreError> {
-        let began = Instant::now();
-        let (fence, now) = (self.fence(), self.state.clock.now());
-        let commit = self.state.store.commit_compaction(fence, rows, now).instrument(info_span!("chat.persist"));
-        let (chat, committed) = commit.await?;
-        self.committed(chat, committed, began).await;
-        prepare::reread(self, work).await
-    }
-
-    fn occasion(&self, source: Source, measure: Measure) -> Occasion {
-        Occasion { id: self.state.ids.next(), source, measure }
+    /// Counts a step under who made it.
+    fn count_step(&self, messages: &[NewMessage], work: &Work) {
+        let mut answers = messages.iter().filter(|message| message.role == Role::Assistant && !message.compressed);
+        let model = answers.next().and_then(|answer| answer.model.clone()).unwrap_or_default();
+        let labels = ModelLabels { provider: work.provider.clone(), model };
+        self.state.metrics.turn.steps.get_or_create(&labels).inc();
     }
 
     /// The history went on: tells everyone who follows the chat.
@@ -306,7 +274,9 @@ impl Turn {
     }
 
     async fn finish(&mut self) -> Result<Chat, StoreError> {
-        let chat = self.state.store.finish_turn(self.fence(), self.state.clock.now()).await?;
+        let fence = self.fence();
+        let finish = || self.state.store.finish_turn(fence, self.state.clock.now());
+        let chat = persist(&self.state, finish).await?;
         self.announce_end(&chat).await;
         Ok(chat)
     }
@@ -314,8 +284,9 @@ impl Turn {
     async fn fail(&mut self, error: GenerationError, partial: &mut Partial) -> Result<Chat, StoreError> {
         info!(chat = %self.chat.id, kind = error.kind, "turn failed: {}", error.message);
         let said = std::mem::take(partial).into_stopped_messages(self.chat.versions.history, StopReason::Failed);
-        let now = self.state.clock.now();
-        let chat = self.state.store.finish_error(self.fence(), said, error, now).await?;
+        let (fence, now) = (self.fence(), self.state.clock.now());
+        let finish = || self.state.store.finish_error(fence, said.clone(), error.clone(), now);
+        let chat = persist(&self.state, finish).await?;
         self.announce_end(&chat).await;
         Ok(chat)
     }
@@ -334,18 +305,6 @@ impl Turn {
 
 fn over(chat: Chat) -> Next {
     Next::Over(Box::new(chat))
-}
-
-/// How long the conversation was when the model last answered, as far as that is known.
-fn last_measure(work: &Work) -> Measure {
-    let said = work.prompt.rows().iter().rev().find_map(rows::Row::said);
-    said.map(|said| Measure::of(said, work.threshold_percent)).unwrap_or_default()
-}
-
-/// Who made a step, for the metrics.
-fn labels(messages: &[NewMessage], work: &Work) -> ModelLabels {
-    let model = messages.first().and_then(|message| message.model.clone()).unwrap_or_default();
-    ModelLabels { provider: work.provider.clone(), model }
 }
 
 fn content_filtered() -> GenerationError {

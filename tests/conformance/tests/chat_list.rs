@@ -287,7 +287,11 @@ async fn chats_that_are_pinned_at_the_same_time_get_places_of_their_own() {
         let orders: Vec<u32> = world.pins().await.into_iter().map(|(_, order)| order).collect();
         assert_eq!(orders, [1, 2, 3, 4, 5, 6, 7, 8], "{}", world.engine);
         let updates = ids.iter().enumerate().map(|(number, id)| {
-            if number % 2 == 0 { world.set(*id, archive(true)) } else { world.set(*id, Update { pin_order: Some(1), ..Update::default() }) }
+            if number % 2 == 0 {
+                world.set(*id, archive(true))
+            } else {
+                world.set(*id, Update { pin_order: Some(1), ..Update::default() })
+            }
         });
         join_all(updates).await;
         let orders: Vec<u32> = world.pins().await.into_iter().map(|(_, order)| order).collect();

@@ -44,7 +44,9 @@ pub(crate) fn check_user_content(content: &[Part], violations: &mut Violations) 
                 said = true;
                 check_reference(reference, &at, violations);
             }
-            Some(_) => violations.add(at, "must be `text`, `file` or `file_reference`: the other parts are not a user's"),
+            Some(_) => {
+                violations.add(at, "must be `text`, `file` or `file_reference`: the other parts are not a user's")
+            }
             None => violations.add(at, "must set `text`, `file` or `file_reference`"),
         }
     }

@@ -15,7 +15,8 @@ const MAX_BYTES: usize = 256 * 1024;
 /// Checks the client's tools: unique names that every provider takes, schemas that are JSON objects.
 pub(crate) fn check_dynamic_tools(tools: Vec<ToolDefinition>, violations: &mut Violations) -> Vec<ToolDefinition> {
     violations.require(tools.len() <= MAX_TOOLS, "dynamic_tools", format!("must be at most {MAX_TOOLS}"));
-    let bytes: usize = tools.iter().map(|tool| tool.name.len() + tool.description.len() + tool.input_schema.len()).sum();
+    let bytes: usize =
+        tools.iter().map(|tool| tool.name.len() + tool.description.len() + tool.input_schema.len()).sum();
     violations.require(bytes <= MAX_BYTES, "dynamic_tools", format!("must have at most {MAX_BYTES} bytes together"));
     let mut names = HashSet::new();
     for (index, tool) in tools.iter().enumerate().take(MAX_TOOLS) {

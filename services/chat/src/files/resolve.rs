@@ -16,11 +16,7 @@ const MAX_MEDIA_BYTES: usize = 14 * 1024 * 1024;
 
 /// Puts the content of the user's files into a history that becomes a prompt: texts as text, images and documents as data,
 /// and for what is not there, or too much, a note that says so. The newest messages come first where not all fits.
-pub(crate) async fn resolve(
-    files: &dyn FileStore,
-    chat: ChatId,
-    history: &mut [Message],
-) -> Result<(), StoreError> {
+pub(crate) async fn resolve(files: &dyn FileStore, chat: ChatId, history: &mut [Message]) -> Result<(), StoreError> {
     let from_users = |message: &&mut Message| message.body.role == Role::User;
     if !history.iter_mut().filter(from_users).flat_map(|message| &message.body.content).any(names_file) {
         return Ok(());

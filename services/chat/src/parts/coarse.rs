@@ -22,10 +22,7 @@ pub(super) fn is_short(piece: &MessagePart) -> bool {
 ///
 /// # Errors
 /// They are pieces of different things; both come back.
-pub(super) fn join(
-    mut before: MessagePart,
-    after: MessagePart,
-) -> Result<MessagePart, (MessagePart, MessagePart)> {
+pub(super) fn join(mut before: MessagePart, after: MessagePart) -> Result<MessagePart, (MessagePart, MessagePart)> {
     if before.role != after.role || before.index != after.index || !append(&mut before, &after) {
         return Err((before, after));
     }

@@ -97,8 +97,8 @@ impl Episode {
     /// It is not the next one; nothing changed.
     pub(super) fn mirror(&self, part: MessagePart) -> Result<(), Gap> {
         let mut parts = self.parts.write();
-        let ours = (part.history_version, part.generation_attempt)
-            == (self.key.history_version, self.key.generation_attempt);
+        let ours =
+            (part.history_version, part.generation_attempt) == (self.key.history_version, self.key.generation_attempt);
         if !ours || part.seq != next_seq(&parts) {
             return Err(Gap);
         }
@@ -135,8 +135,11 @@ impl Episode {
     }
 
     fn append(&self, parts: &mut Parts, mut part: MessagePart) {
+        if parts.ended_at.is_some() {
+            return;
+        }
         parts.full |= parts.list.len() >= MAX_PARTS || parts.bytes > MAX_BYTES;
-        if parts.full || parts.ended_at.is_some() {
+        if parts.full {
             self.dropped.inc();
             return;
         }

@@ -96,12 +96,8 @@ impl Relay {
             _read: read,
         });
         mirrors.insert(source, Arc::downgrade(&mirror));
-        let follower = Follower {
-            episode,
-            worker,
-            replicas: Arc::clone(&self.0.replicas),
-            workers: Arc::clone(&self.0.workers),
-        };
+        let follower =
+            Follower { episode, worker, replicas: Arc::clone(&self.0.replicas), workers: Arc::clone(&self.0.workers) };
         let stop = self.0.tasks.shutdown().soft().clone();
         self.0.tasks.spawn("chat.relay", async move {
             tokio::select! {

@@ -50,11 +50,8 @@ impl PartService for PartApi {
 async fn stream_parts(state: Arc<State>, caller: Caller, request: StreamPartsRequest) -> Result<Responses, Error> {
     caller.require_service()?;
     let chat = request.chat_id.parse().map_err(|error| Violations::one("chat_id", error))?;
-    let key = EpisodeKey {
-        chat,
-        history_version: request.history_version,
-        generation_attempt: request.generation_attempt,
-    };
+    let key =
+        EpisodeKey { chat, history_version: request.history_version, generation_attempt: request.generation_attempt };
     let taken = usize::try_from(request.after_seq).unwrap_or(usize::MAX);
     let tasks = state.tasks.clone();
     let serve = move |outbox: Outbox<StreamPartsResponse>| async move {

@@ -90,12 +90,7 @@ pub trait LeaseStore: std::fmt::Debug + Send + Sync + 'static {
     /// to `limit` of each kind, in the order in which they are to be taken: stopped ones first,
     /// because somebody waits for them; then owner by owner in turn, where what runs for an owner
     /// counts as his turn already; the oldest first within an owner.
-    async fn runnable(
-        &self,
-        limit: Room,
-        now: Timestamp,
-        stale_after: Duration,
-    ) -> Result<Vec<Runnable>, StoreError>;
+    async fn runnable(&self, limit: Room, now: Timestamp, stale_after: Duration) -> Result<Vec<Runnable>, StoreError>;
     /// Leases one of them. [`StoreError::LeaseLost`] where someone has a living lease of it, and
     /// [`StoreError::Rejected`] where it needs no worker any more.
     async fn acquire(

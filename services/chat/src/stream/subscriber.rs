@@ -10,9 +10,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tonic::Status;
 
 use super::outbox::{End, Outbox};
+use super::read;
 use super::source::Source;
 use super::view::{self, Look, View};
-use super::read;
 use crate::domain::ChatId;
 use crate::hints::{self, Listener};
 use crate::parts::News;

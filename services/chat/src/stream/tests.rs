@@ -8,3 +8,4 @@ mod property;
 mod reading;
 mod relay;
 mod slow;
+mod sockets;

@@ -32,7 +32,10 @@ pub(crate) struct Client {
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Client")
-            .field("messages", &self.messages.values().map(|message| (message.id, text_of(message))).collect::<Vec<_>>())
+            .field(
+                "messages",
+                &self.messages.values().map(|message| (message.id, text_of(message))).collect::<Vec<_>>(),
+            )
             .field("live", &(self.live_key(), self.live.len(), self.live_text()))
             .field("status", &self.status)
             .field("queue", &self.queue.iter().map(|message| message.id).collect::<Vec<_>>())
@@ -129,8 +132,8 @@ impl Client {
     fn part(&mut self, part: MessagePart) {
         let expected = match self.live.last() {
             Some(last) => {
-                let same = (last.history_version, last.generation_attempt)
-                    == (part.history_version, part.generation_attempt);
+                let same =
+                    (last.history_version, last.generation_attempt) == (part.history_version, part.generation_attempt);
                 assert!(same, "parts of two model calls are shown at once: {last:?}, then {part:?}");
                 last.seq + 1
             }

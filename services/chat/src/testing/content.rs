@@ -18,12 +18,8 @@ fn metadata() -> ProviderMetadata {
 
 /// A call of a tool.
 pub(crate) fn call(id: &str) -> Part {
-    let call = ToolCall {
-        call_id: id.to_owned(),
-        name: "look".to_owned(),
-        args: "{}".to_owned(),
-        ..ToolCall::default()
-    };
+    let call =
+        ToolCall { call_id: id.to_owned(), name: "look".to_owned(), args: "{}".to_owned(), ..ToolCall::default() };
     Part { body: Some(Body::ToolCall(call)), provider_metadata: vec![metadata()], ..Part::default() }
 }
 

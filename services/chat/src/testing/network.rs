@@ -13,6 +13,7 @@ use chatmesh_rpc::assertion::{AssertionError, KeySource, ServiceSigner, Verifica
 use chatmesh_rpc::client::Peer;
 use chatmesh_rpc::server::ServerLayer;
 use chatmesh_rpc::{RpcMetrics, local};
+use chatmesh_runtime::{Listener, serve};
 use futures::{Stream, StreamExt as _};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
@@ -48,6 +49,27 @@ impl Network {
         Self { servers: Arc::default(), secret: "a secret of at least thirty-two characters".into() }
     }
 
+    /// A replica as the others know it.
+    pub(crate) fn identity(&self) -> Peer {
+        let nowhere = local(tonic::service::Routes::default().prepare());
+        Peer::new(nowhere, ServiceSigner::new("chat", &self.secret, Arc::new(SystemClock)))
+    }
+
+    /// Serves a replica on a port of its own until it ends. Returns its address.
+    pub(crate) async fn listen(&self, state: &Arc<State>) -> String {
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
+        let address = format!("http://{}", listener.address());
+        let routes = tonic::service::Routes::new(PartServiceServer::new(PartApi::new(Arc::clone(state))));
+        let router = axum::Router::new().fallback_service(self.layer().layer(routes.prepare()));
+        state.tasks.spawn("server", serve(listener, router, state.tasks.clone()));
+        address
+    }
+
+    fn layer(&self) -> ServerLayer {
+        let verifier = Verifier::new(&self.secret, Arc::new(NoUsers));
+        ServerLayer::new(verifier, RpcMetrics::register(&mut Registry::default()))
+    }
+
     /// How one replica reaches the others.
     pub(crate) fn replicas(&self) -> Replicas {
         let servers = Arc::clone(&self.servers);
@@ -59,13 +81,8 @@ impl Network {
     /// Puts a replica at an address.
     pub(crate) fn serve(&self, address: &str, state: Arc<State>, faults: Faults, seed: u64) {
         let parts = Parts { api: PartApi::new(state), faults, seeds: Mutex::new(StdRng::seed_from_u64(seed)) };
-        let layer = ServerLayer::new(
-            Verifier::new(&self.secret, Arc::new(NoUsers)),
-            RpcMetrics::register(&mut Registry::default()),
-        );
         let routes = tonic::service::Routes::new(PartServiceServer::new(parts));
-        let signer = ServiceSigner::new("chat", &self.secret, Arc::new(SystemClock));
-        let peer = Peer::new(local(layer.layer(routes.prepare())), signer);
+        let peer = self.identity().redirected(local(self.layer().layer(routes.prepare())));
         self.servers.lock().insert(address.to_owned(), peer);
     }
 

@@ -113,11 +113,8 @@ impl Runner {
 
     /// The call failed and will be made again.
     pub(crate) async fn retry(&mut self, error: &str) -> Result<(), StoreError> {
-        let retry = Retry {
-            attempt: self.chat.versions.generation_attempt,
-            error: error.to_owned(),
-            ..Retry::default()
-        };
+        let retry =
+            Retry { attempt: self.chat.versions.generation_attempt, error: error.to_owned(), ..Retry::default() };
         self.chat = self.state.store.record_retry(self.fence(), retry, self.state.clock.now()).await?;
         self.state.hints.changed(&self.chat).await;
         Ok(())
@@ -138,8 +135,7 @@ impl Runner {
         let now = self.state.clock.now();
         let messages = vec![answer(&self.said, &self.calls)];
         let deadline = now + Duration::from_secs(300);
-        let (chat, committed) =
-            self.state.store.enter_requires_action(self.fence(), messages, deadline, now).await?;
+        let (chat, committed) = self.state.store.enter_requires_action(self.fence(), messages, deadline, now).await?;
         self.committed(chat, &committed).await;
         Ok(())
     }

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// How long, on a clock on the wall, a test waits for what should take a moment.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How far time moves at once, at most.
+const STEP: Duration = Duration::from_secs(1);
+
 /// Keeps paused time from moving by itself. The runtime takes a wait for the database, which answers from
 /// a thread of its own, for idleness, and would let every timeout expire; it does not while a blocking
 /// task runs.
@@ -24,15 +27,21 @@ impl Standstill {
     }
 }
 
-/// Lets time pass, and then those who waited for it run.
+/// Lets time pass, and those who waited for it run. It goes in steps: were it to jump, a question to the
+/// database would be over its time before it had any.
 pub(crate) async fn pass(duration: Duration) {
-    tokio::time::advance(duration).await;
-    breathe().await;
+    let mut left = duration;
+    while !left.is_zero() {
+        let step = left.min(STEP);
+        tokio::time::advance(step).await;
+        breathe().await;
+        left -= step;
+    }
 }
 
 /// Lets other tasks and the database work for a moment.
 pub(crate) async fn breathe() {
-    let pause = tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_micros(200)));
+    let pause = tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_micros(300)));
     pause.await.expect("a pause");
 }
 

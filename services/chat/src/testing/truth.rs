@@ -57,11 +57,8 @@ impl Truth {
 
     /// True where this part was said just so.
     pub(crate) fn holds(&self, chat: ChatId, part: &MessagePart) -> bool {
-        let key = EpisodeKey {
-            chat,
-            history_version: part.history_version,
-            generation_attempt: part.generation_attempt,
-        };
+        let key =
+            EpisodeKey { chat, history_version: part.history_version, generation_attempt: part.generation_attempt };
         let record = self.0.lock();
         let index = usize::try_from(part.seq).unwrap_or_default().wrapping_sub(1);
         let said = record.said.get(&key).and_then(|parts| parts.get(index));

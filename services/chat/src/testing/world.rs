@@ -20,6 +20,7 @@ use super::reader::Reader;
 use super::truth::Truth;
 use crate::domain::{Chat, ChatId, NewMessage, Versions};
 use crate::machine::Status;
+use crate::parts::relay::Replicas;
 use crate::state::{Neighbours, State};
 use crate::store::{Edit, Edited, NewChat, Outgoing, StoreError};
 use crate::{ChatMetrics, Config, MIGRATIONS, Service};
@@ -71,6 +72,22 @@ impl World {
 
     /// A further replica, listed and reachable for the others.
     pub(crate) async fn replica(&self) -> Replica {
+        let state = self.service().await.into_state_with(self.network.replicas());
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        let address = format!("http://replica-{number}");
+        self.network.serve(&address, Arc::clone(&state), self.faults, number);
+        self.listed(state, address).await
+    }
+
+    /// A further replica that is reached over sockets.
+    pub(crate) async fn replica_with_port(&self) -> Replica {
+        let replicas = Replicas::over_network(self.network.identity());
+        let state = self.service().await.into_state_with(replicas);
+        let address = self.network.listen(&state).await;
+        self.listed(state, address).await
+    }
+
+    async fn service(&self) -> Service {
         let nowhere = Peer::for_callers(local(tonic::service::Routes::default().prepare()));
         let deps = Deps {
             db: self.database.db.clone(),
@@ -82,11 +99,10 @@ impl World {
         };
         let neighbours = Neighbours { llm: nowhere.clone(), tools: nowhere.clone(), workspaces: nowhere };
         let metrics = ChatMetrics::register(&mut Registry::default());
-        let service = Service::build(Config::default(), deps, neighbours, metrics).await.expect("a service");
-        let state = service.into_state_with(self.network.replicas());
-        let number = self.made.fetch_add(1, Ordering::Relaxed);
-        let address = format!("http://replica-{number}");
-        self.network.serve(&address, Arc::clone(&state), self.faults, number);
+        Service::build(Config::default(), deps, neighbours, metrics).await.expect("a service")
+    }
+
+    async fn listed(&self, state: Arc<State>, address: String) -> Replica {
         let (worker, now) = (state.worker_id, self.clock.now());
         state.workers.announce(worker, Some(&address), 9, 9, now).await.expect("announced");
         Replica { state, address, network: self.network.clone(), owner: self.owner, truth: self.truth.clone() }

@@ -16,9 +16,11 @@ use tracing::{Instrument as _, info, info_span};
 
 use super::attempt::{self, Heard};
 use super::listen::Listener;
-use super::markers::Occasion;
-use super::{Partial, Turn, Work, retry};
-use crate::domain::NewMessage;
+use super::markers::{Occasion, Source};
+use super::persist::persist;
+use super::rows::Row;
+use super::{Partial, Turn, Work, prepare, retry};
+use crate::domain::{Chat, NewMessage};
 use crate::metrics::{CompactionLabels, StageLabels};
 use crate::parts::Episode;
 use crate::store::StoreError;
@@ -27,14 +29,75 @@ pub(super) use when::{Measure, Verdict, judge};
 
 /// How often a summary is asked for before its failure is taken for an answer.
 const ATTEMPTS: u32 = 3;
+/// How many steps a turn goes on without a summary before one is asked for again that failed.
+const RESTING_STEPS: u32 = 5;
+
+impl Turn {
+    /// The rows of a summary of what was before an answer, where the conversation has become too long with it.
+    pub(super) async fn summary_before(&mut self, messages: &[NewMessage], work: &Work) -> Result<Vec<NewMessage>, StoreError> {
+        let mut rows = work.prompt.rows().to_vec();
+        rows.extend(messages.iter().map(|message| Row::uncommitted(message, self.chat.versions.snapshot + 1)));
+        match judge(&rows, work.threshold_percent) {
+            Verdict::TooLong(measure) if work.resting == 0 => {
+                let occasion = self.occasion(Source::Automatic, measure);
+                Ok(summarise(self, work, occasion).await?.unwrap_or_default())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Lets a summary take the place of the history. Returns whether there is one.
+    pub(super) async fn summarise(&mut self, work: &mut Work, measure: Measure) -> Result<bool, StoreError> {
+        let occasion = self.occasion(Source::Automatic, measure);
+        match summarise(self, work, occasion).await? {
+            Ok(rows) => self.commit_summary(rows, work).await.map(|()| true),
+            Err(_) => {
+                work.resting = RESTING_STEPS;
+                Ok(false)
+            }
+        }
+    }
+
+    /// The owner wants a summary, and nothing else.
+    pub(super) async fn summarise_as_wanted(&mut self, work: &mut Work, partial: &mut Partial) -> Result<Chat, StoreError> {
+        let occasion = self.occasion(Source::Manual, last_measure(work));
+        match summarise(self, work, occasion).await? {
+            Ok(rows) => self.commit_summary(rows, work).await?,
+            Err(error) => return self.fail(error, partial).await,
+        }
+        self.finish().await
+    }
+
+    async fn commit_summary(&mut self, rows: Vec<NewMessage>, work: &mut Work) -> Result<(), StoreError> {
+        let began = Instant::now();
+        let (fence, now) = (self.fence(), self.state.clock.now());
+        let commit = || self.state.store.commit_compaction(fence, rows.clone(), now);
+        let (chat, committed) = persist(&self.state, commit).await?;
+        self.committed(chat, committed, began).await;
+        prepare::reread(self, work).await
+    }
+
+    fn occasion(&self, source: Source, measure: Measure) -> Occasion {
+        Occasion { id: self.state.ids.next(), source, measure }
+    }
+}
+
+/// How long the conversation was when the model last answered, as far as that is known.
+pub(super) fn last_measure(work: &Work) -> Measure {
+    let said = work.prompt.rows().iter().rev().find_map(Row::said);
+    said.map(|said| Measure::of(said, work.threshold_percent)).unwrap_or_default()
+}
 
 /// The rows that take the place of what the prompt holds, to be committed; or why there are none. What the
 /// turn holds besides is not touched: where it is stopped, nothing is lost.
-pub(super) async fn summarise(
+async fn summarise(
     turn: &mut Turn,
     work: &Work,
     occasion: Occasion,
 ) -> Result<Result<Vec<NewMessage>, GenerationError>, StoreError> {
+    if !work.prompt.has_answers() {
+        return Ok(Err(failed("There is nothing to summarise.")));
+    }
     let span = info_span!("chat.compact", chat.tokens = occasion.measure.tokens);
     let began = Instant::now();
     let summary = summary(turn, work, &occasion).instrument(span).await?;
@@ -63,9 +126,6 @@ async fn summary(
     work: &Work,
     occasion: &Occasion,
 ) -> Result<Result<(String, Heard), GenerationError>, StoreError> {
-    if !work.prompt.has_answers() {
-        return Ok(Err(failed("There is nothing to summarise.")));
-    }
     let give_up_at = Instant::now() + turn.state.config.compaction_timeout;
     let (mut level, mut failures) = (0, 0);
     loop {

@@ -32,6 +32,8 @@ pub(super) struct Work {
     pub(super) chain_is_broken: bool,
     /// The conversation was summarised because it did not fit, and nothing was committed since.
     pub(super) was_too_long: bool,
+    /// How many steps there will be before a summary is asked for again, because the last one failed.
+    pub(super) resting: u32,
     /// How often the model went on after the end of a turn because of a summary.
     pub(super) re_entries: u32,
 }

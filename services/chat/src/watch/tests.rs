@@ -42,12 +42,7 @@ async fn a_change_on_one_replica_is_seen_by_watchers_of_another() {
     let (here, there) = (world.replica().await, world.replica().await);
     let mut events = watching(&there).await;
     let chat = here.chat("hello").await;
-    for hinted in [
-        WatchKind::Created,
-        WatchKind::StatusChange,
-        WatchKind::TitleChange,
-        WatchKind::MetadataChange,
-    ] {
+    for hinted in [WatchKind::Created, WatchKind::StatusChange, WatchKind::TitleChange, WatchKind::MetadataChange] {
         here.state.hints.listed(&here.get(chat).await, hinted).await;
         let event = next(&mut events).await.expect("an event").expect("no error");
         assert_eq!((event.kind(), event.chat.expect("a chat").id), (hinted, chat.to_string()));

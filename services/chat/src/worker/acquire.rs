@@ -285,7 +285,7 @@ async fn at(time: Option<Instant>) {
 async fn has_room(free: &mut watch::Receiver<Room>, crowded: Room) {
     let is_wanted = |free: &Room| Pool::ALL.iter().any(|pool| crowded.of(*pool) > 0 && free.of(*pool) > 0);
     if free.wait_for(is_wanted).await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

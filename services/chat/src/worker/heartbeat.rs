@@ -37,9 +37,10 @@ impl Worker {
         // Asked before the statement: what is leased meanwhile is not missed by it.
         let asked = self.slots.leases();
         let sent_at = Instant::now();
-        let answer_by = self.slots.first_expiry(self.lifetime()).map_or(sent_at + STATEMENT_TIMEOUT, |expiry| {
-            expiry.min(sent_at + STATEMENT_TIMEOUT)
-        });
+        let answer_by = self
+            .slots
+            .first_expiry(self.lifetime())
+            .map_or(sent_at + STATEMENT_TIMEOUT, |expiry| expiry.min(sent_at + STATEMENT_TIMEOUT));
         self.state.metrics.heartbeats.inc();
         let renewing = self.state.leases.heartbeat(self.state.worker_id, self.state.clock.now());
         let alive: Leases = match tokio::time::timeout_at(answer_by, renewing).await {

@@ -141,8 +141,7 @@ impl Runner {
         };
         let said = std::mem::take(partial).into_stopped_messages(chat.versions.history, StopReason::Failed);
         let fence = self.fence(&chat);
-        let finish =
-            || self.state.store.finish_error(fence, said.clone(), error.clone(), self.state.clock.now());
+        let finish = || self.state.store.finish_error(fence, said.clone(), error.clone(), self.state.clock.now());
         let finished = self.persist(finish).await?;
         self.state.hints.status_changed(&finished).await;
         Ok(finished)

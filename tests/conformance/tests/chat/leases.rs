@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use chatmesh_chat::machine::Status;
-use chatmesh_chat::{Chat, ChatId, ChatStore as _, Lease, LeaseStore as _, RunnerId, StoreError};
+use chatmesh_chat::{Chat, ChatId, ChatStore as _, Lease, LeaseStore as _, RunnerId};
 use chatmesh_core::{IdSource as _, SystemIds};
 use futures::future::{join, join_all};
 

@@ -1,21 +1,22 @@
 //! What a chat should be after each operation: a model in memory, written from the specification
 //! and not from the store.
 
+mod clients;
+mod household;
+mod runners;
+
 use std::collections::VecDeque;
 
-use chatmesh_chat::machine::Status;
-use chatmesh_chat::{Chat, ChatId, Fence, Lease, MAX_QUEUED, RunnerId, Versions};
+use chatmesh_chat::machine::{Operation, State, Status};
+use chatmesh_chat::{ChatId, Fence, Lease, NewMessage, RunnerId, Versions, Visibility};
 use chatmesh_core::{IdSource as _, SystemIds, Timestamp};
+use chatmesh_proto::common::v1::Role;
 
-use crate::world::{Everything, STALE, text_of};
+use crate::expected::targets;
+use crate::line::{Line, open_calls};
+use crate::refusal::{Why, refusal};
 
-/// Why an operation is not carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refused {
-    LeaseLost,
-    Rejected,
-    QueueFull,
-}
+pub(crate) use household::{Household, Wish};
 
 /// Whose name an operation is tried under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,37 +33,90 @@ pub(crate) enum Who {
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
     pub(crate) id: ChatId,
+    pub(crate) root: Option<ChatId>,
     pub(crate) status: Status,
+    pub(crate) archived: bool,
     pub(crate) lease: Option<Lease>,
-    pub(crate) queue: VecDeque<(u32, String)>,
     predecessor: Option<RunnerId>,
     alive_at: Option<Timestamp>,
-    history: Vec<String>,
-    last_queued: u32,
-    versions: Versions,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) queue: VecDeque<(u32, String)>,
+    pub(crate) last_queued: u32,
+    pub(crate) versions: Versions,
     previous_history: u32,
-    failed: bool,
-    retry: bool,
-    kept: Option<String>,
+    pub(crate) pauses: bool,
+    pub(crate) kept: Option<String>,
+    pub(crate) deadline: Option<Timestamp>,
+    pub(crate) wants_summary: bool,
+    pub(crate) read: u32,
 }
 
 impl Model {
-    pub(crate) fn new(id: ChatId, text: String) -> Self {
+    pub(crate) fn new(id: ChatId, root: Option<ChatId>, first: &NewMessage) -> Self {
         Self {
             id,
+            root,
             status: Status::Running,
+            archived: false,
             lease: None,
-            queue: VecDeque::new(),
             predecessor: None,
             alive_at: None,
-            history: vec![text],
+            lines: vec![Line::new(1, first, 1)],
+            queue: VecDeque::new(),
             last_queued: 0,
             versions: Versions { snapshot: 1, history: 1, ..Versions::default() },
             previous_history: 0,
-            failed: false,
-            retry: false,
+            pauses: false,
             kept: None,
+            deadline: None,
+            wants_summary: false,
+            read: 0,
         }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        match (self.status, self.queue.is_empty(), self.archived) {
+            (Status::Waiting, true, false) => State::W,
+            (Status::Error, true, false) => State::E0,
+            (Status::Error, false, false) => State::E1,
+            (Status::Running, true, false) => State::R0,
+            (Status::Running, false, false) => State::R1,
+            (Status::Interrupting, true, false) => State::I0,
+            (Status::Interrupting, false, false) => State::I1,
+            (Status::RequiresAction, true, false) => State::A0,
+            (Status::RequiresAction, false, false) => State::A1,
+            (Status::Waiting, true, true) => State::XW,
+            (Status::Error, true, true) => State::XE0,
+            (Status::Error, false, true) => State::XE1,
+            _ => State::Invalid,
+        }
+    }
+
+    pub(crate) fn allows(&self, operation: Operation) -> bool {
+        !targets(operation, self.state()).is_empty()
+    }
+
+    /// What the model sees: instructions of any age, the newest summary, and everything after it.
+    pub(crate) fn prompt(&self) -> Vec<Line> {
+        let live = || self.lines.iter().filter(|line| !line.deleted && line.shown_to != Visibility::User);
+        let summary = live().filter(|line| line.compressed && line.shown_to == Visibility::Model).next_back();
+        let since = summary.map_or(0, |line| line.id);
+        let seen = live().filter(|line| {
+            let newer = line.id > since || line.role == Role::System;
+            line.id == since || (newer && !line.compressed)
+        });
+        seen.cloned().collect()
+    }
+
+    /// The calls that the client is to answer.
+    pub(crate) fn open_calls(&self) -> Vec<String> {
+        open_calls(&self.prompt())
+    }
+
+    /// The last thing that the model said to people.
+    pub(crate) fn last_answer(&self) -> u32 {
+        let said = |line: &&Line| !line.deleted && line.role == Role::Assistant && line.shown_to != Visibility::Model;
+        self.lines.iter().rev().find(said).map_or(0, |line| line.id)
     }
 
     pub(crate) fn fence(&self, who: Who) -> Fence {
@@ -76,200 +130,67 @@ impl Model {
         Fence { chat_id: self.id, runner_id, history_version }
     }
 
-    pub(crate) fn is_runnable(&self, now: Timestamp) -> bool {
-        let alive = self.lease.is_some() && self.alive_at.is_some_and(|at| at > now - STALE);
-        matches!(self.status, Status::Running | Status::Interrupting) && !alive
-    }
-
-    pub(crate) fn send(&mut self, text: &str, interrupt: bool) -> Result<(), Refused> {
-        match self.status {
-            Status::Running | Status::Interrupting => {
-                if self.queue.len() >= queue_limit() {
-                    return Err(Refused::QueueFull);
-                }
-                self.begin();
-                self.enqueue(text);
-                if interrupt {
-                    self.status = Status::Interrupting;
-                }
-            }
-            _ => {
-                self.begin();
-                self.failed = false;
-                self.status = Status::Running;
-                if self.queue.is_empty() {
-                    self.say(text);
-                } else {
-                    self.enqueue(text);
-                    self.promote();
-                }
-                self.start_over();
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn interrupt(&mut self) -> Result<(), Refused> {
-        self.expect(Status::Running)?;
-        self.begin();
-        self.status = Status::Interrupting;
-        Ok(())
-    }
-
-    pub(crate) fn acquire(&mut self, lease: Lease, now: Timestamp) {
-        self.begin();
-        self.predecessor = self.lease.map(|old| old.runner_id).or(self.predecessor);
-        self.lease = Some(lease);
-        self.alive_at = Some(now);
-    }
-
-    pub(crate) fn heartbeat(&mut self, now: Timestamp) {
-        self.alive_at = Some(now);
-    }
-
-    pub(crate) fn abandon(&mut self, fence: Fence) -> Result<(), Refused> {
-        self.held_by(fence)?;
-        self.begin();
-        self.release();
-        Ok(())
-    }
-
-    pub(crate) fn attempt(&mut self, fence: Fence) -> Result<(), Refused> {
-        self.work(fence, Status::Running)?;
-        self.versions.generation_attempt += 1;
-        self.clear_retry();
-        Ok(())
-    }
-
-    pub(crate) fn pause(&mut self, fence: Fence) -> Result<(), Refused> {
-        self.work(fence, Status::Running)?;
-        self.retry = true;
-        self.versions.retry_state = self.versions.snapshot;
-        Ok(())
-    }
-
-    pub(crate) fn keep(&mut self, fence: Fence, text: &str) -> Result<(), Refused> {
-        self.work(fence, Status::Running)?;
-        self.kept = Some(text.to_owned());
-        Ok(())
-    }
-
-    pub(crate) fn commit(&mut self, fence: Fence, texts: &[String]) -> Result<(), Refused> {
-        self.work(fence, Status::Running)?;
-        self.say_all(texts);
-        self.start_over();
-        Ok(())
-    }
-
-    pub(crate) fn finish(&mut self, fence: Fence) -> Result<(), Refused> {
-        self.work(fence, Status::Running)?;
-        self.next_turn_or_rest();
-        Ok(())
-    }
-
-    pub(crate) fn fail(&mut self, fence: Fence, texts: &[String]) -> Result<(), Refused> {
-        self.work(fence, Status::Running)?;
-        self.say_all(texts);
-        self.start_over();
-        self.failed = true;
-        self.status = Status::Error;
-        self.release();
-        Ok(())
-    }
-
-    pub(crate) fn stop(&mut self, fence: Fence, texts: &[String]) -> Result<(), Refused> {
-        self.work(fence, Status::Interrupting)?;
-        self.say_all(texts);
-        self.next_turn_or_rest();
-        Ok(())
-    }
-
-    /// Compares with what the store has.
-    pub(crate) fn check(&self, stored: &Everything) {
-        let chat = &stored.seen.chat;
-        let seen: Vec<_> =
-            stored.seen.messages.iter().map(|message| (message.id, text_of(&message.body.content))).collect();
-        let history: Vec<_> = (1..).zip(self.history.iter().cloned()).collect();
-        assert_eq!(seen, history, "the history, numbered without gaps");
-        let queue: Vec<_> = stored.seen.queue.iter().flatten().map(|one| (one.id, text_of(&one.content))).collect();
-        assert_eq!(queue, Vec::from(self.queue.clone()), "the queue");
-        assert_eq!((chat.status, chat.lease, chat.versions), (self.status, self.lease, self.versions));
-        assert_eq!(chat.last_error.is_some(), self.failed, "the error");
-        assert_eq!(chat.last_error.is_some(), chat.status == Status::Error, "an error, and only then its words");
-        let kept = stored.kept.as_ref().map(|kept| text_of(&kept.content));
-        assert_eq!((chat.retry_state.is_some(), &kept), (self.retry, &self.kept), "the retry and the kept step");
-        check_numbers(chat, seen.len(), queue.len(), self.last_queued);
-    }
-
-    fn work(&mut self, fence: Fence, status: Status) -> Result<(), Refused> {
-        self.held_by(fence)?;
-        if fence.history_version != self.versions.history {
-            return Err(Refused::LeaseLost);
-        }
-        self.expect(status)?;
-        self.begin();
-        Ok(())
-    }
-
-    fn held_by(&self, fence: Fence) -> Result<(), Refused> {
-        let held = self.lease.is_some_and(|lease| lease.runner_id == fence.runner_id);
-        if held { Ok(()) } else { Err(Refused::LeaseLost) }
-    }
-
-    fn expect(&self, status: Status) -> Result<(), Refused> {
-        if self.status == status { Ok(()) } else { Err(Refused::Rejected) }
+    fn check(&self, operation: Operation) -> Result<(), Why> {
+        if self.allows(operation) { Ok(()) } else { Err(refusal(operation, self.state()).expect("a reason")) }
     }
 
     fn begin(&mut self) {
         self.versions.snapshot += 1;
     }
 
-    fn say(&mut self, text: &str) {
-        self.history.push(text.to_owned());
+    fn history_changes(&mut self) {
         if self.versions.history != self.versions.snapshot {
             self.previous_history = self.versions.history;
             self.versions.history = self.versions.snapshot;
         }
     }
 
-    fn say_all(&mut self, texts: &[String]) {
-        for text in texts {
-            self.say(text);
+    fn queue_changes(&mut self) {
+        self.versions.queue = self.versions.snapshot;
+    }
+
+    fn say(&mut self, body: &NewMessage) {
+        let id = u32::try_from(self.lines.len()).expect("a small number") + 1;
+        self.history_changes();
+        self.lines.push(Line::new(id, body, self.versions.snapshot));
+    }
+
+    fn say_all(&mut self, messages: &[NewMessage]) {
+        for message in messages {
+            self.say(message);
+        }
+    }
+
+    /// No call stays without a result when something else is said.
+    fn answer_open_calls(&mut self) {
+        for call in self.open_calls() {
+            self.say(&NewMessage::new(Role::Tool, Vec::new()));
+            let line = self.lines.last_mut().expect("just said");
+            line.results.push((call, true));
         }
     }
 
     fn enqueue(&mut self, text: &str) {
         self.last_queued += 1;
         self.queue.push_back((self.last_queued, text.to_owned()));
-        self.versions.queue = self.versions.snapshot;
+        self.queue_changes();
     }
 
-    fn promote(&mut self) {
-        if let Some((_, text)) = self.queue.pop_front() {
-            self.say(&text);
-            self.versions.queue = self.versions.snapshot;
-        }
+    fn promote_head(&mut self) {
+        let (_, text) = self.queue.pop_front().expect("something waits");
+        self.queue_changes();
+        self.say(&NewMessage::new(Role::User, crate::content::parts(&text)));
     }
 
-    fn next_turn_or_rest(&mut self) {
-        self.start_over();
-        if self.queue.is_empty() {
-            self.status = Status::Waiting;
-            self.release();
-        } else {
-            self.promote();
-            self.status = Status::Running;
-        }
-    }
-
+    /// Attempts are counted since the history last changed, or the turn began.
     fn start_over(&mut self) {
         self.versions.generation_attempt = 0;
         self.kept = None;
-        self.clear_retry();
+        self.clear_pause();
     }
 
-    fn clear_retry(&mut self) {
-        if std::mem::take(&mut self.retry) {
+    fn clear_pause(&mut self) {
+        if std::mem::take(&mut self.pauses) {
             self.versions.retry_state = self.versions.snapshot;
         }
     }
@@ -278,13 +199,4 @@ impl Model {
         self.predecessor = self.lease.take().map(|lease| lease.runner_id).or(self.predecessor);
         self.alive_at = None;
     }
-}
-
-fn queue_limit() -> usize {
-    usize::try_from(MAX_QUEUED).expect("a small number")
-}
-
-fn check_numbers(chat: &Chat, messages: usize, queued: usize, last_queued: u32) {
-    let numbers = [chat.last_message_id, chat.queued_count].map(|number| usize::try_from(number).expect("small"));
-    assert_eq!((numbers, chat.last_queued_id), ([messages, queued], last_queued), "the numbers on the row");
 }

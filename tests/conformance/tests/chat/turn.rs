@@ -3,7 +3,7 @@
 use chatmesh_chat::machine::{Operation, Status};
 use chatmesh_chat::{Chat, ChatStore as _, LeaseStore as _, NewMessage, Since, Versions, Visibility};
 use chatmesh_core::{IdSource as _, SystemIds};
-use chatmesh_proto::common::v1::{FinishReason, Role, Usage};
+use chatmesh_proto::common::v1::Role;
 
 use crate::content::{answer, failure, full_answer, parts, result, retry};
 use crate::world::{fence, worlds};
@@ -13,7 +13,7 @@ async fn a_step_is_committed_in_order_and_all_at_once() {
     for mut world in worlds().await {
         let chat = world.running("first").await;
         world.tick();
-        let messages = vec![full_answer(), result(), answer("and")];
+        let messages = vec![full_answer(), result("c1"), answer("and")];
         let (after, committed) =
             world.store.commit_step(fence(&chat), messages.clone(), world.now).await.expect("committed");
         let snapshot = chat.versions.snapshot + 1;

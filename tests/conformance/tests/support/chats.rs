@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chatmesh_chat::machine::Status;
-use chatmesh_chat::{
-    Chat, ChatId, ChatStore as _, MIGRATIONS, NewChat, NewMessage, SqlChatStore, Versions,
-};
+use chatmesh_chat::{Chat, ChatId, ChatStore as _, MIGRATIONS, NewChat, NewMessage, SqlChatStore, Versions};
 use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds, Timestamp};
 use chatmesh_db::{Sql, values};
 use chatmesh_proto::common::v1::Part;

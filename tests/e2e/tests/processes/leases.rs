@@ -18,8 +18,6 @@ const SLACK: Duration = Duration::from_secs(4);
 /// How long a request may take whose server has just been killed.
 const ANSWER_LIMIT: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(100);
-/// The worker that fails.
-const VICTIM: &str = "chat-2";
 
 fn layout() -> Layout {
     let seconds = |time: Duration| format!("{}s", time.as_secs());
@@ -34,8 +32,9 @@ async fn the_chats_of_a_killed_worker_go_on_when_its_leases_expire_and_nobody_el
     let Some(servers) = Servers::find() else { return };
     let mut world = World::start(&servers, layout()).await;
     world.begin(&PHASES, CHATS).await;
+    let victim = world.busiest().await;
     let leases = Leases::read(&world.db).await;
-    world.cluster.kill(VICTIM);
+    world.cluster.kill(victim);
     let taken_over = Cell::new(false);
     let watch = async {
         let handover = leases.watch_handover(&world.db, std::future::ready(())).await;
@@ -59,7 +58,7 @@ async fn the_chats_of_a_killed_worker_go_on_when_its_leases_expire_and_nobody_el
     println!("  {} chats begun meanwhile, the slowest in {slowest:?}; {}", begun.len(), tally.line());
     check_expiry(&handover);
     assert!(slowest < ANSWER_LIMIT, "a request took {slowest:?}");
-    world.cluster.start_again(VICTIM).await;
+    world.cluster.start_again(victim).await;
     for (chat, turns) in begun {
         world.add(chat, turns);
     }
@@ -71,16 +70,17 @@ async fn a_worker_that_was_frozen_for_longer_than_its_leases_changes_nothing() {
     let Some(servers) = Servers::find() else { return };
     let mut world = World::start(&servers, layout()).await;
     world.begin(&PHASES, CHATS).await;
+    let victim = world.busiest().await;
     let leases = Leases::read(&world.db).await;
-    world.cluster.freeze(VICTIM);
+    world.cluster.freeze(victim);
     let handover = leases.watch_handover(&world.db, std::future::ready(())).await;
     println!("frozen worker, leases of {LEASE:?} renewed every {HEARTBEAT:?}: {handover}");
     check_expiry(&handover);
     // What it was about to write, it writes now.
-    world.cluster.thaw(VICTIM);
+    world.cluster.thaw(victim);
     world.check().await;
-    let status = world.cluster.terminate(VICTIM, LONG).await;
-    assert!(status.success(), "{VICTIM}: {status}");
+    let status = world.cluster.terminate(victim, LONG).await;
+    assert!(status.success(), "{victim}: {status}");
 }
 
 /// Begins a chat with a short turn.

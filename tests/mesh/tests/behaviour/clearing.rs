@@ -8,7 +8,8 @@ use super::{of_kind, text_of, verb};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_model_forgets_what_people_still_see() {
-    let script = Script::new("model").when_contains("again", [Step::text("Hello.")]).with_default(Step::text("A secret."));
+    let script =
+        Script::new("model").when_contains("again", [Step::text("Hello.")]).with_default(Step::text("A secret."));
     Mesh::run(vec![script], async |mesh| {
         let client = mesh.admin();
         let chat = client.chat("model", "The first question").await;
@@ -56,7 +57,10 @@ async fn a_failed_chat_with_a_history_can_be_cleared_and_is_well_again() {
         client.say(&chat, "Now fail.").await;
         client.settled(&chat, "CHAT_STATUS_ERROR").await;
         let cleared = verb(client, &chat, "clear").await.ok();
-        assert_eq!((&cleared["chat"]["status"], &cleared["chat"]["last_error"]), (&json!("CHAT_STATUS_WAITING"), &Value::Null));
+        assert_eq!(
+            (&cleared["chat"]["status"], &cleared["chat"]["last_error"]),
+            (&json!("CHAT_STATUS_WAITING"), &Value::Null)
+        );
     })
     .await;
 }

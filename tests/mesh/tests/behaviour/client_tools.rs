@@ -15,9 +15,11 @@ fn script() -> Script {
 }
 
 async fn create(client: &Client) -> String {
-    let tool = |name: &str| json!({"name": name, "description": "Of the client.", "input_schema": "{\"type\":\"object\"}"});
+    let tool =
+        |name: &str| json!({"name": name, "description": "Of the client.", "input_schema": "{\"type\":\"object\"}"});
     let body = json!({
         "content": [{"text": "Help me."}],
+        "workspace_id": client.workspace("demo").await,
         // A tool of the mesh takes precedence over one of the client with the same name.
         "dynamic_tools": [tool("ask_user"), tool("locate"), tool("read_file")],
     });
@@ -56,9 +58,12 @@ async fn only_the_clients_tools_are_asked_for_and_the_turn_goes_on_with_their_re
         let [ask, locate] = &calls[..] else { panic!("{calls:#?}") };
         let own = json!({"call_id": own["content"][0]["tool_result"]["call_id"]});
         let unknown = json!({"call_id": "toolu_nobody"});
-        for (wrong, missing) in
-            [(vec![ask], true), (vec![ask, locate, &own], false), (vec![ask, locate, &unknown], false), (vec![&unknown], true)]
-        {
+        for (wrong, missing) in [
+            (vec![ask], true),
+            (vec![ask, locate, &own], false),
+            (vec![ask, locate, &unknown], false),
+            (vec![&unknown], true),
+        ] {
             let refused = client.post(&submit, &results(&wrong)).await;
             assert_eq!((refused.status.as_u16(), &refused.body["code"]), (400, &json!(3)), "{refused:?}");
             let message = refused.body["message"].as_str().unwrap_or_default();
@@ -70,8 +75,12 @@ async fn only_the_clients_tools_are_asked_for_and_the_turn_goes_on_with_their_re
         // In any order; they are committed in the order of the calls.
         let submitted = client.post(&submit, &results(&[locate, ask])).await.ok();
         assert_eq!(submitted["chat"]["status"], "CHAT_STATUS_RUNNING");
-        let names: Vec<&Value> = submitted["messages"].as_array().expect("messages").iter()
-            .map(|message| &message["content"][0]["tool_result"]["name"]).collect();
+        let names: Vec<&Value> = submitted["messages"]
+            .as_array()
+            .expect("messages")
+            .iter()
+            .map(|message| &message["content"][0]["tool_result"]["name"])
+            .collect();
         assert_eq!(names, ["ask_user", "locate"]);
         let done = client.settled(&chat, "CHAT_STATUS_WAITING").await;
         assert!(done["action_deadline"].is_null(), "{done}");

@@ -29,6 +29,16 @@ async fn the_openapi_document_lists_every_public_route() {
         let missing: Vec<_> = declared.difference(&listed).collect();
         assert!(missing.is_empty(), "not in the document: {missing:#?}");
         assert_references_resolve(&document);
+        // Fields have the names that they have on the wire.
+        let chat = &document["components"]["schemas"]["chatmesh.chat.v1.Chat"]["properties"];
+        assert!(chat["owner_id"].is_object() && chat["ownerId"].is_null(), "{chat}");
+        let list = document["paths"]["/api/v1/chats"]["get"]["parameters"].as_array().expect("parameters");
+        let parameters: Vec<&Value> = list.iter().map(|parameter| &parameter["name"]).collect();
+        assert_eq!(parameters, ["page_size", "page_token", "query", "labels"]);
+        // Files are no JSON.
+        let upload = &document["paths"]["/api/v1/files"]["post"]["requestBody"]["content"];
+        assert!(upload["*/*"].is_object() && upload["multipart/form-data"].is_object(), "{upload}");
+        assert!(upload["application/json"].is_null(), "{upload}");
     })
     .await;
 }
@@ -87,7 +97,7 @@ async fn the_process_says_that_it_is_well_and_counts_what_it_does() {
         for expected in [
             "chatmesh_http_duration_seconds_count{method=\"POST\",status=\"200\"}",
             "chatmesh_rpc_duration_seconds_count{method=\"chatmesh.chat.v1.ChatService/CreateChat\",code=\"ok\"}",
-            "chatmesh_chat_steps_total 1",
+            "chatmesh_chat_steps_total{provider=\"Anthropic\",model=\"model\"} 1",
             "chatmesh_chat_running 0",
             "chatmesh_relay_",
         ] {

@@ -41,7 +41,10 @@ async fn an_edit_while_the_model_speaks_leaves_nothing_of_the_old_branch() {
 
         events.extend(follower.until_idle().await);
         let stored = client.messages(&chat).await;
-        assert_eq!(said(&stored), [("ROLE_USER", "another".to_owned()), ("ROLE_ASSISTANT", "The new branch.".to_owned())]);
+        assert_eq!(
+            said(&stored),
+            [("ROLE_USER", "another".to_owned()), ("ROLE_ASSISTANT", "The new branch.".to_owned())]
+        );
         let mut transcript = Transcript::default();
         events.iter().for_each(|event| transcript.apply(event));
         assert_eq!(transcript.messages(), stored, "a follower ends up with the new branch alone");
@@ -49,7 +52,9 @@ async fn an_edit_while_the_model_speaks_leaves_nothing_of_the_old_branch() {
         let reset = events.iter().position(|event| event.get("history_reset").is_some()).expect("a reset");
         let after: Vec<Value> = of_kind(&events[reset..], "message").into_iter().cloned().collect();
         assert!(ids(&after).iter().all(|id| *id >= new), "old messages after the reset: {after:#?}");
-        let live = of_kind(&events[reset..], "message_part").into_iter().map(|part| text_of(&json!({"content": [part["part"]]})));
+        let live = of_kind(&events[reset..], "message_part")
+            .into_iter()
+            .map(|part| text_of(&json!({"content": [part["part"]]})));
         assert!(!live.collect::<String>().contains(OLD.trim()), "live parts of the old branch after the reset");
         let queue = of_kind(&events, "queue_update").last().cloned().cloned();
         assert!(queue.is_some_and(|queue| queue["queued_messages"].is_null()), "the queue is empty");

@@ -14,7 +14,8 @@ fn failing(fault: Fault) -> Vec<Script> {
 /// F42: a kind that is spelt in two ways hides from the client what it should offer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_used_up_quota_has_one_spelling_wherever_it_is_told() {
-    let body = json!({"type": "error", "error": {"type": "billing_error", "message": "Your credit balance is too low."}});
+    let body =
+        json!({"type": "error", "error": {"type": "billing_error", "message": "Your credit balance is too low."}});
     Mesh::run(failing(Fault::status(402).with_body(body)), async |mesh| {
         let client = mesh.admin();
         let chat = client.chat("model", "Say it.").await;
@@ -33,7 +34,8 @@ async fn a_used_up_quota_has_one_spelling_wherever_it_is_told() {
 /// F42: a kind with a hyphen.
 #[test]
 fn the_names_of_kinds_are_made_of_capitals_and_underscores() {
-    let kinds: Vec<&str> = (0..=64).filter_map(|n| ErrorKind::try_from(n).ok()).map(|kind| kind.as_str_name()).collect();
+    let kinds: Vec<&str> =
+        (0..=64).filter_map(|n| ErrorKind::try_from(n).ok()).map(|kind| kind.as_str_name()).collect();
     assert!(kinds.len() > 10, "{kinds:?}");
     for kind in kinds {
         assert!(kind.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'), "{kind}");

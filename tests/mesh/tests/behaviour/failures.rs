@@ -1,5 +1,7 @@
 //! A provider that fails.
 
+use std::time::Duration;
+
 use chatmesh_mesh_tests::{Mesh, Transcript};
 use chatmesh_testkit::recordings::oracle::Finish;
 use chatmesh_testkit::simulator::{Fault, Script, Step};
@@ -11,7 +13,9 @@ const ANSWER: &str = "This answer is long enough to be sent in several pieces, o
 
 /// A script whose only answer goes wrong the first time.
 fn failing_once(fault: Fault) -> Vec<Script> {
-    vec![Script::new("model").step(Step::text(ANSWER).fail_first(1, fault))]
+    // Slow enough for those who follow to see the pieces before the whole.
+    let step = Step::text(ANSWER).delta_delay(Duration::from_millis(20));
+    vec![Script::new("model").step(step.fail_first(1, fault))]
 }
 
 fn the_question_and_the_answer(messages: &[Value]) {

@@ -1,6 +1,6 @@
 //! Files: in over HTTP, into the model's prompt, and out again.
 
-use chatmesh_mesh_tests::{Client, Mesh};
+use chatmesh_mesh_tests::{Client, Mesh, PATIENCE};
 use chatmesh_testkit::simulator::{Script, Step};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -13,9 +13,17 @@ fn scripts() -> Vec<Script> {
     vec![Script::new("model").step(Step::text("I see.")).looped()]
 }
 
-async fn request(mesh: &Mesh, client: &Client, method: Method, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
+async fn request(
+    mesh: &Mesh,
+    client: &Client,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Response {
     let url = format!("{}{path}", mesh.url());
-    let mut request = reqwest::Client::new().request(method, url).bearer_auth(client.token()).body(body.to_vec());
+    let http = reqwest::Client::builder().timeout(PATIENCE).build().expect("an HTTP client");
+    let mut request = http.request(method, url).bearer_auth(client.token()).body(body.to_vec());
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -109,7 +117,9 @@ async fn the_model_sees_what_was_attached_and_people_see_its_name() {
         client.settled(chat, "CHAT_STATUS_WAITING").await;
 
         let asked = mesh.simulator().journal().requests()[0].body["messages"].to_string();
-        for expected in ["image/png", "iVBORw0KGgo", "notes.txt", "The key is under the mat.", "src/door.rs", "fn open() {}"] {
+        for expected in
+            ["image/png", "iVBORw0KGgo", "notes.txt", "The key is under the mat.", "src/door.rs", "fn open() {}"]
+        {
             assert!(asked.contains(expected), "the model does not see {expected}: {asked}");
         }
         let said = client.messages(chat).await.remove(0);

@@ -4,7 +4,8 @@ use chatmesh_mesh_tests::Mesh;
 use chatmesh_proto::agent::v1::PingRequest;
 use chatmesh_proto::agent::v1::diagnostics_service_client::DiagnosticsServiceClient;
 use chatmesh_proto::chat::v1::chat_service_client::ChatServiceClient;
-use chatmesh_proto::chat::v1::{GetChatRequest, ListChatsRequest};
+use chatmesh_proto::chat::v1::file_service_client::FileServiceClient;
+use chatmesh_proto::chat::v1::{GetChatRequest, GetFileRequest, ListChatsRequest, UploadFileRequest};
 use chatmesh_proto::identity::v1::ExchangeTokenRequest;
 use chatmesh_proto::identity::v1::identity_service_client::IdentityServiceClient;
 use chatmesh_proto::llm::v1::GenerateRequest;
@@ -63,6 +64,28 @@ async fn public_methods_are_served_to_those_who_have_a_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn files_larger_than_a_usual_message_go_in_and_out() {
+    const BYTES: usize = 10 * 1024 * 1024;
+    Mesh::run(scripts(), async |mesh| {
+        let mut files = FileServiceClient::new(connect(mesh).await).max_decoding_message_size(BYTES + 1024);
+        let upload =
+            |bytes: usize| UploadFileRequest { data: vec![b'x'; bytes].into(), ..UploadFileRequest::default() };
+        let kept = files.upload_file(with_token(mesh, upload(BYTES))).await.expect("kept").into_inner();
+        let kept = kept.file.expect("a file");
+        assert_eq!((kept.size_bytes as usize, kept.media_type.as_str()), (BYTES, "text/plain"));
+        let request = GetFileRequest { file_id: kept.id.clone() };
+        let got = files.get_file(with_token(mesh, request)).await.expect("there").into_inner();
+        assert_eq!((got.data.len(), got.file), (BYTES, Some(kept)));
+        let refused = files.upload_file(with_token(mesh, upload(BYTES + 1))).await.expect_err("refused");
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert!(refused.message().contains("`data` is too large: 10485761 bytes, 10485760 at most"), "{refused}");
+        let refused = files.upload_file(upload(1)).await.expect_err("refused");
+        assert_eq!(refused.code(), Code::Unauthenticated);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn internal_methods_are_not_there_even_with_a_token() {
     Mesh::run(scripts(), async |mesh| {
         let channel = connect(mesh).await;
@@ -90,7 +113,9 @@ async fn health_and_reflection_answer_without_a_token() {
     Mesh::run(scripts(), async |mesh| {
         let channel = connect(mesh).await;
         let mut health = HealthClient::new(channel.clone());
-        for service in ["", "chatmesh.chat.v1.ChatService", "chatmesh.identity.v1.IdentityService"] {
+        for service in
+            ["", "chatmesh.chat.v1.ChatService", "chatmesh.chat.v1.FileService", "chatmesh.identity.v1.IdentityService"]
+        {
             let answer = health.check(HealthCheckRequest { service: service.to_owned() }).await.expect("an answer");
             assert_eq!(answer.into_inner().status(), ServingStatus::Serving, "{service}");
         }

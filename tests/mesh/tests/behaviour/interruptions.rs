@@ -47,9 +47,11 @@ async fn while_the_model_speaks_what_it_said_is_kept_and_the_provider_is_left() 
         let messages = client.messages(&chat).await;
         assert_eq!(messages.len(), 2, "{messages:#?}");
         assert!(text_of(&messages[1]).starts_with(&live), "{:?} was shown, {messages:#?} is kept", live);
-        let left = |requests: &[_]| requests.iter().all(|request: &chatmesh_testkit::simulator::ReceivedRequest| {
-            request.outcome == Outcome::Abandoned
-        });
+        let left = |requests: &[_]| {
+            requests
+                .iter()
+                .all(|request: &chatmesh_testkit::simulator::ReceivedRequest| request.outcome == Outcome::Abandoned)
+        };
         mesh.simulator().journal().wait_until(left).await.expect("nobody listens to the provider any more");
     })
     .await;

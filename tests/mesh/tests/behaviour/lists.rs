@@ -71,7 +71,8 @@ async fn a_chat_that_is_put_away_leaves_the_list_and_comes_back() {
         assert!(archived["archived"] == true && archived["pin_order"].is_null(), "it is unpinned: {archived}");
         assert_eq!(titles(client, "").await, ["kept"]);
         assert_eq!(titles(client, "?query=archived:true").await, ["put away"]);
-        let refused = client.post(&format!("/api/v1/chats/{}/messages", ids[1]), &json!({"content": [{"text": "hi"}]})).await;
+        let refused =
+            client.post(&format!("/api/v1/chats/{}/messages", ids[1]), &json!({"content": [{"text": "hi"}]})).await;
         assert_eq!(refused.status, 400, "{refused:?}");
         assert_eq!(client.messages(&ids[1]).await.len(), 2, "it can still be read");
         update(client, &ids[1], json!({"archived": false})).await;
@@ -150,7 +151,10 @@ async fn a_change_that_is_refused_changes_nothing_of_what_came_with_it() {
 
         let body = json!({"title": " Done ", "labels": {"all": "done"}, "pin_order": 1});
         let changed = update(client, &busy, body).await;
-        assert_eq!((&changed["title"], &changed["labels"], &changed["pin_order"]), (&json!("Done"), &json!({"all": "done"}), &json!(1)));
+        assert_eq!(
+            (&changed["title"], &changed["labels"], &changed["pin_order"]),
+            (&json!("Done"), &json!({"all": "done"}), &json!(1))
+        );
         assert_eq!(changed["status"], "CHAT_STATUS_RUNNING", "none of it touches the turn");
         assert_eq!(changed["update_time"], before["update_time"], "nor its place in the list");
     })

@@ -2,6 +2,7 @@
 
 mod clearing;
 mod client_tools;
+mod compaction;
 mod concurrency;
 mod doors;
 mod edits;

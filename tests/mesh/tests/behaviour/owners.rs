@@ -10,7 +10,8 @@ use super::never_ending;
 /// F50: someone else starts a turn that works with the owner's keys.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_but_the_owner_makes_a_chat_work_not_even_an_administrator() {
-    let scripts = vec![Script::new("quick").step(Step::text("Yes.")).looped(), Script::new("busy").step(never_ending("On. "))];
+    let scripts =
+        vec![Script::new("quick").step(Step::text("Yes.")).looped(), Script::new("busy").step(never_ending("On. "))];
     Mesh::run(scripts, async |mesh| {
         let owner = mesh.member("owner").await;
         let idle = owner.chat("quick", "Hello.").await;
@@ -43,7 +44,11 @@ async fn nobody_but_the_owner_makes_a_chat_work_not_even_an_administrator() {
                     let body = if body.is_null() { json!({}) } else { (*body).clone() };
                     let body = (*method != Method::GET && *method != Method::DELETE).then_some(&body);
                     let refused = stranger.send(method.clone(), &format!("/api/v1/chats/{chat}{rest}"), body).await;
-                    assert_eq!(refused.status().as_u16(), 404, "{method} {rest}: a chat that is not theirs is not there");
+                    assert_eq!(
+                        refused.status().as_u16(),
+                        404,
+                        "{method} {rest}: a chat that is not theirs is not there"
+                    );
                 }
             }
             let listed = stranger.get("/api/v1/chats").await.ok();

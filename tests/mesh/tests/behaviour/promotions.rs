@@ -1,5 +1,7 @@
 //! A waiting message that is to be the next, whatever the chat is doing.
 
+use std::time::Duration;
+
 use chatmesh_mesh_tests::Mesh;
 use chatmesh_testkit::simulator::{Fault, Script, Step};
 use serde_json::{Value, json};
@@ -40,10 +42,11 @@ async fn in_a_running_turn_it_follows_the_partial_answer_and_overtakes_the_other
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_failed_turn_it_is_said_at_once() {
+    // What was not answered is said together with what follows: the last words come first here.
     let failing = Script::new("model")
-        .when_contains("alpha", [Step::text("").first_delay(std::time::Duration::from_secs(2)).fault(Fault::status(401))])
         .when_contains("bravo", [Step::text("Bravo is done.")])
-        .when_contains("charlie", [Step::text("Charlie is done.")]);
+        .when_contains("charlie", [Step::text("Charlie is done.")])
+        .when_contains("alpha", [Step::text("").first_delay(Duration::from_secs(2)).fault(Fault::status(401))]);
     Mesh::run(vec![failing], async |mesh| {
         let client = mesh.admin();
         let chat = client.chat("model", "alpha").await;

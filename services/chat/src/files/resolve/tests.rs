@@ -95,7 +95,10 @@ async fn texts_are_inlined_and_images_are_data() {
     let bodies = resolved(&shelf, chat, vec![message(chat, 1, Role::User, vec![said, notes, image])]).await;
     let [Body::Text(said), Body::Text(notes), Body::File(image)] = &bodies[..] else { panic!("{bodies:?}") };
     assert_eq!((said.as_str(), notes.as_str()), ("look", "Attached file `notes.md`:\n\n# Notes"));
-    assert_eq!((image.media_type.as_str(), image.name.as_str(), &image.data[..]), ("image/png", "a.png", &[1, 2, 3][..]));
+    assert_eq!(
+        (image.media_type.as_str(), image.name.as_str(), &image.data[..]),
+        ("image/png", "a.png", &[1, 2, 3][..])
+    );
 }
 
 #[tokio::test]

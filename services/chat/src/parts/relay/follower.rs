@@ -64,8 +64,8 @@ impl Follower {
         let looking = tokio::time::timeout(ANSWER_TIMEOUT, self.workers.address_of(self.worker));
         let address = looking.await.ok().and_then(Result::ok).flatten().ok_or(Broken::Unknown)?;
         let peer = self.replicas.connect(&address).map_err(Broken::Address)?;
-        let mut client = PartServiceClient::new((*peer).clone())
-            .max_decoding_message_size(chatmesh_rpc::MAX_MESSAGE_BYTES);
+        let mut client =
+            PartServiceClient::new((*peer).clone()).max_decoding_message_size(chatmesh_rpc::MAX_MESSAGE_BYTES);
         let key = self.episode.key();
         let request = StreamPartsRequest {
             chat_id: key.chat.to_string(),

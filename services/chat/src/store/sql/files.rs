@@ -19,8 +19,7 @@ pub(super) const INSERT_FILE: Sql = Sql::portable(
     "INSERT INTO chat_files (id, owner_id, name, media_type, size_bytes, request_id, created_at, data) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
 );
-pub(super) const FIND_FILE: Sql =
-    Sql::portable(concat!("SELECT ", file_columns!(), " FROM chat_files WHERE id = $1"));
+pub(super) const FIND_FILE: Sql = Sql::portable(concat!("SELECT ", file_columns!(), " FROM chat_files WHERE id = $1"));
 pub(super) const FIND_FILE_BY_REQUEST: Sql =
     Sql::portable(concat!("SELECT ", file_columns!(), " FROM chat_files WHERE owner_id = $1 AND request_id = $2"));
 pub(super) const LOCK_FILE: Sql = Sql::split(

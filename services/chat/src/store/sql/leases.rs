@@ -25,12 +25,7 @@ impl FromRow for Runnable {
 
 #[async_trait]
 impl LeaseStore for SqlChatStore {
-    async fn runnable(
-        &self,
-        limit: Room,
-        now: Timestamp,
-        stale_after: Duration,
-    ) -> Result<Vec<Runnable>, StoreError> {
+    async fn runnable(&self, limit: Room, now: Timestamp, stale_after: Duration) -> Result<Vec<Runnable>, StoreError> {
         Ok(self.db.fetch_all(RUNNABLE, values![now - stale_after, limit.roots, limit.subagents]).await?)
     }
 
@@ -69,12 +64,7 @@ impl LeaseStore for SqlChatStore {
 }
 
 /// True where someone renewed the lease lately.
-pub(super) async fn is_alive(
-    tx: &mut Tx,
-    chat: ChatId,
-    lease: Lease,
-    alive_since: Timestamp,
-) -> Result<bool, DbError> {
+pub(super) async fn is_alive(tx: &mut Tx, chat: ChatId, lease: Lease, alive_since: Timestamp) -> Result<bool, DbError> {
     let row: Option<HeldRow> =
         tx.fetch_optional(HAS_HEARTBEAT, values![chat.0, lease.runner_id.0, alive_since]).await?;
     Ok(row.is_some())

@@ -187,8 +187,7 @@ pub(super) const TAKE_QUEUE_HEAD: Sql = Sql::portable(concat!(
      (SELECT id FROM chat_queued_messages WHERE chat_id = $1 ORDER BY position LIMIT 1) RETURNING ",
     queued_columns!()
 ));
-pub(super) const DELETE_QUEUED: Sql =
-    Sql::portable("DELETE FROM chat_queued_messages WHERE chat_id = $1 AND id = $2");
+pub(super) const DELETE_QUEUED: Sql = Sql::portable("DELETE FROM chat_queued_messages WHERE chat_id = $1 AND id = $2");
 pub(super) const CLEAR_QUEUE: Sql = Sql::portable("DELETE FROM chat_queued_messages WHERE chat_id = $1");
 pub(super) const MOVE_TO_HEAD: Sql = Sql::portable(
     "UPDATE chat_queued_messages SET position = \

@@ -29,7 +29,7 @@ async fn a_worker_is_listed_as_it_last_announced_itself_until_it_is_forgotten() 
             free_subagents: 7,
             seen_at: later,
         };
-        assert_eq!(workers.live(later).await.expect("readable"), [moved.clone()], "{}", database.engine);
+        assert_eq!(workers.live(later).await.expect("readable"), std::slice::from_ref(&moved), "{}", database.engine);
         let ids: Vec<WorkerId> =
             workers.live(began).await.expect("readable").iter().map(|worker| worker.worker_id).collect();
         assert_eq!(ids, [first, second], "{}", database.engine);

@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use crate::testing::{Client, Runner, Standstill, World, text_of};
 use crate::{Error, stream};
 
-/// F22, W-T10: the chat changes after the caller was let in and before the stream stands.
+/// F22: the chat changes after the caller was let in and before the stream stands (W-T10).
 #[tokio::test(start_paused = true)]
 async fn a_status_that_changes_during_the_handshake_is_not_missed() {
     let _still = Standstill::begin();

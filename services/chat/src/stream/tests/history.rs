@@ -50,7 +50,7 @@ async fn messages_come_in_order_although_hints_do_not() {
     }
 }
 
-/// F20, W-T5: an edit on one replica reaches the subscribers of another, hint or no hint.
+/// F20: an edit on one replica reaches the subscribers of another, hint or no hint (W-T5).
 #[tokio::test(start_paused = true)]
 async fn an_edit_on_one_replica_is_seen_on_the_others() {
     let _still = Standstill::begin();

@@ -6,7 +6,7 @@ use crate::parts::EpisodeKey;
 use crate::stream::subscriber::POLL_INTERVAL;
 use crate::testing::{Runner, Standstill, World, pass};
 
-/// F8, W-T3: whoever comes back in the middle of a step, or after it, is shown nothing twice.
+/// F8: whoever comes back in the middle of a step, or after it, is shown nothing twice (W-T3).
 #[tokio::test(start_paused = true)]
 async fn a_reconnect_in_the_middle_of_a_step_shows_no_text_twice() {
     let _still = Standstill::begin();
@@ -40,7 +40,7 @@ async fn a_reconnect_in_the_middle_of_a_step_shows_no_text_twice() {
     assert_eq!(late.kinds(), ["message", "message", "status"]);
 }
 
-/// F9, W-T4: during a pause between two calls, whoever comes sees the pause and nothing of the call that failed.
+/// F9: during a pause between two calls, whoever comes sees the pause and nothing of the call that failed (W-T4).
 #[tokio::test(start_paused = true)]
 async fn a_late_joiner_sees_the_pause_and_not_what_the_failed_call_said() {
     let _still = Standstill::begin();
@@ -87,8 +87,7 @@ async fn the_text_of_a_failed_call_is_not_continued_by_the_next_one() {
     let mut reader = replica.reader(chat).await;
     reader.until("the first try", |client| client.live_text() == "one ").await;
     // Also where nobody heard of the pause in between: the client refuses parts of two calls.
-    runner.chat =
-        replica.state.store.record_attempt(runner.fence(), replica.now()).await.expect("counted");
+    runner.chat = replica.state.store.record_attempt(runner.fence(), replica.now()).await.expect("counted");
     runner.attempt().await.expect("called");
     runner.say("two");
     reader.until("the next try", |client| client.live_text() == "two").await;

@@ -36,9 +36,7 @@ async fn readers_rebuild_the_transcript_whatever_happens() {
         seen.extend(Play::new(&replicas, seed.into()).await.run(TURNS_PER_CHAT).await);
     }
     // What never happened was not tested.
-    let all = [
-        "action", "error", "history_reset", "message", "part", "preview_reset", "queue", "retry", "status",
-    ];
+    let all = ["action", "error", "history_reset", "message", "part", "preview_reset", "queue", "retry", "status"];
     assert_eq!(seen, BTreeSet::from(all));
     // F23: what the readers left behind.
     for replica in &replicas {

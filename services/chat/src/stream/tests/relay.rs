@@ -16,11 +16,7 @@ use crate::parts::{self, EpisodeKey};
 use crate::testing::{Faults, Replica, Runner, Standstill, World, eventually, pass};
 
 /// Lets the relay's pauses pass until `reader` shows what `done` wants.
-async fn after_pauses(
-    what: &str,
-    reader: &mut crate::testing::Reader,
-    done: impl Fn(&crate::testing::Client) -> bool,
-) {
+async fn after_pauses(what: &str, reader: &mut crate::testing::Reader, done: impl Fn(&crate::testing::Client) -> bool) {
     let look = async || {
         pass(Duration::from_millis(200)).await;
         reader.read(usize::MAX);
@@ -58,8 +54,7 @@ async fn what_is_said_on_one_replica_is_shown_on_the_others() {
 #[tokio::test(start_paused = true)]
 async fn a_relay_that_breaks_goes_on_where_it_was() {
     let _still = Standstill::begin();
-    let world =
-        World::with(chatmesh_bus::Bus::memory(), Faults { cut: 0.3, lost: 0.2, doubled: 0.2 }).await;
+    let world = World::with(chatmesh_bus::Bus::memory(), Faults { cut: 0.3, lost: 0.2, doubled: 0.2 }).await;
     let (owner, other) = (world.replica().await, world.replica().await);
     let chat = owner.chat("hello").await;
     let mut runner = Runner::acquire(&owner, chat).await.expect("leased");
@@ -154,7 +149,7 @@ async fn committed_messages_do_not_wait_for_the_relay() {
     assert!(!reader.kinds().contains(&"part"));
 }
 
-/// F23, W-T9: when nobody reads and nothing is said, nothing is kept.
+/// F23: when nobody reads and nothing is said, nothing is kept (W-T9).
 #[tokio::test(start_paused = true)]
 async fn nothing_is_left_when_everybody_is_gone() {
     let _still = Standstill::begin();

@@ -48,10 +48,11 @@ async fn a_reader_that_has_nothing_to_read_is_not_cut_off() {
     let chat = replica.chat("hello").await;
     let mut reader = replica.reader(chat).await;
     reader.until("the question", |client| client.seen() == 1).await;
-    for _ in 0..20 {
-        pass(PATIENCE).await;
+    for n in 1..=5 {
+        pass(PATIENCE * 2).await;
+        replica.send(chat, "queued", false).await;
+        reader.until("the queue", |client| client.queue.len() == n).await;
     }
-    reader.read(usize::MAX);
     assert!(reader.is_connected());
 }
 

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds};
 use chatmesh_proto::chat::v1::Retry;
-use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::Part;
+use chatmesh_proto::common::v1::part::Body;
 use chatmesh_rpc::UserId;
 
 use super::*;

@@ -127,6 +127,19 @@ async fn work_goes_on_without_a_summary_where_there_is_none() {
     assert!(world.metrics().contains(failures), "{}", world.metrics());
 }
 
+/// A summary that cannot be made costs a call with every step.
+#[tokio::test(start_paused = true)]
+async fn a_summary_that_failed_is_not_asked_for_after_every_step() {
+    let world = World::new().await;
+    for number in 0..13 {
+        world.model.then(step(&format!("s{number}"), 750));
+        world.model.then_summarises(Reply::text(""));
+    }
+    let chat = world.chat("look around").await;
+    assert_eq!(world.ended(chat).await.status, Status::Waiting);
+    assert_eq!((world.model.asked().len(), world.model.asked_to_summarise().len()), (14, 3));
+}
+
 /// A summary is asked for again where that may help, and nobody is told of a retry.
 #[tokio::test(start_paused = true)]
 async fn a_summary_is_tried_again_in_silence() {

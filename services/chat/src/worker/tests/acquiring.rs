@@ -54,11 +54,7 @@ async fn whatever_makes_a_chat_runnable_wakes_a_worker() {
     world.hints.status_changed(&sent.chat).await;
     let begun = world.begun(chat, 3).await;
     let queued = world.store.send(chat, world.outgoing("waits"), world.clock.now()).await.expect("queued");
-    let fence = Fence {
-        chat_id: chat,
-        runner_id: begun.runner,
-        history_version: queued.chat.versions.history,
-    };
+    let fence = Fence { chat_id: chat, runner_id: begun.runner, history_version: queued.chat.versions.history };
     let failed = world.store.finish_error(fence, Vec::new(), Default::default(), world.clock.now()).await;
     world.hints.status_changed(&failed.expect("failed")).await;
     world.pass(1, &[&replica]).await;
@@ -122,10 +118,8 @@ async fn chats_that_wait_for_their_sub_agents_do_not_take_their_room() {
     world.begun(parents[0], 1).await;
     world.begun(parents[1], 1).await;
 
-    let children = [
-        world.chat_of(world.owner, Some(parents[0])).await,
-        world.chat_of(world.owner, Some(parents[1])).await,
-    ];
+    let children =
+        [world.chat_of(world.owner, Some(parents[0])).await, world.chat_of(world.owner, Some(parents[1])).await];
     let second = Arc::new(Semaphore::new(0));
     world.script.plan(children[0], Plan::EndWhenTold(Arc::clone(&second)));
     world.hint(children[0]).await;

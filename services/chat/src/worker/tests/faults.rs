@@ -67,12 +67,7 @@ impl FaultyLeases {
 
 #[async_trait]
 impl LeaseStore for FaultyLeases {
-    async fn runnable(
-        &self,
-        limit: Room,
-        now: Timestamp,
-        stale_after: Duration,
-    ) -> Result<Vec<Runnable>, StoreError> {
+    async fn runnable(&self, limit: Room, now: Timestamp, stale_after: Duration) -> Result<Vec<Runnable>, StoreError> {
         let listed = self.reach().await?.runnable(limit, now, stale_after).await;
         self.looks.fetch_add(1, Ordering::SeqCst);
         listed

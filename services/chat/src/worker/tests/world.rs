@@ -25,8 +25,8 @@ use crate::domain::{Chat, ChatId, NewMessage, Versions};
 use crate::hints::Hints;
 use crate::machine::Status;
 use crate::state::State;
-use crate::testing::Standstill;
 use crate::store::{ChatStore as _, NewChat, Outgoing, SqlChatStore, WorkerDirectory as _};
+use crate::testing::Standstill;
 use crate::worker::Worker;
 use crate::{ChatMetrics, Config, MIGRATIONS, Neighbours, Service};
 

@@ -99,6 +99,11 @@ impl Cluster {
         Mesh { api: Api::new(&url, ADMIN_TOKEN), workspaces: self.sandbox.path().join("workspaces") }
     }
 
+    /// True where there is a process of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.processes.contains_key(name)
+    }
+
     /// The address of a process.
     pub(crate) fn address(&self, name: &str) -> String {
         format!("http://127.0.0.1:{}", self.plan.port(name))

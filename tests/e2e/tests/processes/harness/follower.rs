@@ -66,13 +66,14 @@ impl Follower {
     /// # Panics
     /// That takes too long, or the turn fails.
     pub(crate) async fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+        let limit = self.limit;
         let reading = async {
             while !done(self) {
                 self.read().await;
             }
         };
-        let in_time = tokio::time::timeout(self.limit, reading).await.is_ok();
-        assert!(in_time, "not within {:?}: {what}; last seen: {self:#?}", self.limit);
+        let in_time = tokio::time::timeout(limit, reading).await.is_ok();
+        assert!(in_time, "not within {limit:?}: {what}; last seen: {self:#?}");
     }
 
     /// Reads until so many messages are there.

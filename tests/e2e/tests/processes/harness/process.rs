@@ -13,7 +13,7 @@ use super::variable;
 
 /// How much of its log is shown when a test fails.
 const SHOWN_LINES: usize = 40;
-/// Names a directory for the whole logs of a test that fails.
+/// Names a directory for the whole logs.
 const LOGS_VARIABLE: &str = "CHATMESH_E2E_LOGS";
 
 /// A child that is killed when this is dropped.
@@ -99,10 +99,10 @@ impl Drop for Process {
             let lines: Vec<&str> = output.lines().collect();
             let last = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
             eprintln!("--- the last lines of {}\n{last}", self.name);
-            if let Some(directory) = variable(LOGS_VARIABLE) {
-                // Whatever goes wrong with it, the test has failed for another reason.
-                let _ = std::fs::copy(&self.log, Path::new(&directory).join(format!("{}.log", self.name)));
-            }
+        }
+        if let Some(directory) = variable(LOGS_VARIABLE) {
+            // No test depends on it.
+            let _ = std::fs::copy(&self.log, Path::new(&directory).join(format!("{}.log", self.name)));
         }
     }
 }

@@ -116,7 +116,8 @@ impl Storm {
         for follower in asked.values_mut().filter_map(|asked| asked.follower.as_mut()) {
             follower.until_idle().await;
         }
-        println!("  {READERS} clients read along and saw exactly what is stored");
+        let lag = asked.values().map(|asked| asked.lag).max().unwrap_or_default();
+        println!("  {READERS} clients read along and saw exactly what is stored, the last {lag:?} after its end");
         let db = open(self.cluster.database("chat")).await;
         let stored = Stored::at_rest(&db, LONG).await;
         let mut audit = Audit::default();
@@ -136,6 +137,8 @@ struct Asked {
     workspace: String,
     said: Vec<String>,
     follower: Option<Follower>,
+    /// How long after the last answer its reader had it.
+    lag: Duration,
 }
 
 impl Driver {
@@ -147,9 +150,15 @@ impl Driver {
             if let Some(follower) = &mut follower {
                 follower.until_messages(said.len() * MESSAGES).await;
             }
+            Instant::now()
         };
-        tokio::join!(reading, self.ask(&chat, &said));
-        (chat, Asked { name: self.name, workspace: self.workspace, said, follower })
+        let asking = async {
+            self.ask(&chat, &said).await;
+            Instant::now()
+        };
+        let (read, answered) = tokio::join!(reading, asking);
+        let lag = read.saturating_duration_since(answered);
+        (chat, Asked { name: self.name, workspace: self.workspace, said, follower, lag })
     }
 
     /// Says everything after the first message, some of it before the answer to what came before.

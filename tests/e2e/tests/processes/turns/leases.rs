@@ -14,6 +14,10 @@ use crate::harness::LONG;
 const LEASES: Sql = Sql::portable(
     "SELECT id, worker_id FROM chats WHERE status = 'running' OR status = 'interrupting' OR status = 'requires_action'",
 );
+const BUSIEST: Sql = Sql::portable(
+    "SELECT address FROM chats JOIN chat_workers ON chat_workers.worker_id = chats.worker_id \
+     GROUP BY address ORDER BY COUNT(*) DESC LIMIT 1",
+);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// The chats with a turn that runs, and the worker of each, where one has it.
@@ -35,6 +39,12 @@ impl Leases {
     pub(crate) async fn read(db: &Db) -> Self {
         let rows: Vec<LeaseRow> = db.fetch_all(LEASES, Vec::new()).await.expect("chats are readable");
         Self(rows.into_iter().map(|LeaseRow(chat, worker)| (chat, worker)).collect())
+    }
+
+    /// The address of the worker that has the most leases.
+    pub(super) async fn busiest(db: &Db) -> String {
+        let row: Option<AddressRow> = db.fetch_optional(BUSIEST, Vec::new()).await.expect("workers are readable");
+        row.expect("a worker has announced itself").0
     }
 
     /// Looks on while a process goes away, until its chats have found others. Its worker is the
@@ -119,5 +129,13 @@ struct LeaseRow(Uuid, Option<Uuid>);
 impl FromRow for LeaseRow {
     fn from_row(row: &Row) -> Result<Self, DbError> {
         Ok(Self(row.get("id")?, row.get("worker_id")?))
+    }
+}
+
+struct AddressRow(String);
+
+impl FromRow for AddressRow {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self(row.get("address")?))
     }
 }

@@ -7,9 +7,10 @@ use chatmesh_db::Db;
 use chatmesh_testkit::simulator::Simulator;
 use tokio::task::JoinSet;
 
+use super::leases::Leases;
 use super::phase::{Phase, all_under_way};
 use crate::harness::{
-    Api, Audit, Cluster, Follower, LONG, Layout, Mesh, Servers, Stored, Turn, open, simulator_of,
+    Api, Audit, CHAT_REPLICAS, Cluster, Follower, LONG, Layout, Mesh, Servers, Stored, Turn, open, simulator_of,
 };
 
 /// Every so many chats have a client that reads along.
@@ -62,6 +63,13 @@ impl World {
             self.asked.insert(chat, turns);
         }
         all_under_way(&self.db, phases, each).await;
+    }
+
+    /// The replica that runs the most chats.
+    pub(crate) async fn busiest(&self) -> &'static str {
+        let address = Leases::busiest(&self.db).await;
+        let busiest = CHAT_REPLICAS.into_iter().find(|name| self.cluster.has(name) && self.cluster.address(name) == address);
+        busiest.unwrap_or_else(|| panic!("nobody is at {address}"))
     }
 
     /// The workspace of the chats.

@@ -137,7 +137,8 @@ fn tool_results(world: &World) -> Vec<Case> {
         idle("no tool results", json!([])).violates("results", "must have a result for each open call"),
         idle("two results of one call", json!([result("a", "1"), result("a", "2")]))
             .violates("results[1].call_id", "must not be given twice"),
-        idle("result that is no JSON", json!([result("a", "done")])).violates("results[0].output", "must be JSON as text"),
+        idle("result that is no JSON", json!([result("a", "done")]))
+            .violates("results[0].output", "must be JSON as text"),
         idle("empty result", json!([result("a", "")])).violates("results[0].output", "must be JSON as text"),
         idle("over-long result", json!([result("a", &format!("\"{}\"", "x".repeat(256 * 1024)))]))
             .violates("results[0].output", "is too long: at most 262144 bytes"),

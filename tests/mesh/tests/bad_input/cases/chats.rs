@@ -19,14 +19,16 @@ fn creating() -> Vec<Case> {
     let create = |name, body: Value| Case::post(name, CHATS, &body);
     let with = |name, field: &str, value: Value| create(name, json!({"content": [{"text": "hi"}], field: value}));
     let content = |name, content: Value| create(name, json!({ "content": content }));
-    let tools = |count: usize| (0..count).map(|n| json!({"name": format!("t{n}"), "input_schema": "{}"})).collect::<Value>();
+    let tools =
+        |count: usize| (0..count).map(|n| json!({"name": format!("t{n}"), "input_schema": "{}"})).collect::<Value>();
     let labels = |count: usize| (0..count).map(|number| (format!("l{number}"), json!("x"))).collect::<Value>();
     vec![
         create("missing content", json!({})).violates("content", "must have at least one part"),
         content("empty content", json!([])).violates("content", "must have at least one part"),
         content("blank text", json!([{"text": " \n\t "}])).violates("content", "must not be blank"),
         content("empty text", json!([{"text": ""}])).violates("content", "must not be blank"),
-        content("part without a body", json!([{}])).violates("content[0]", "must set `text`, `file` or `file_reference`"),
+        content("part without a body", json!([{}]))
+            .violates("content[0]", "must set `text`, `file` or `file_reference`"),
         content("tool call from a user", json!([{"tool_call": {"call_id": "1", "name": "execute", "args": "{}"}}]))
             .violates("content[0]", "must be `text`, `file` or `file_reference`"),
         content(
@@ -59,8 +61,12 @@ fn creating() -> Vec<Case> {
         with("NUL in a model's name", "model", json!("quick\0")).violates("model", "not found"),
         with("tool of the client without a name", "dynamic_tools", json!([{"input_schema": "{}"}]))
             .violates("dynamic_tools[0].name", "must have 1 to 64 letters"),
-        with("two tools of one name", "dynamic_tools", json!([{"name": "t", "input_schema": "{}"}, {"name": "t", "input_schema": "{}"}]))
-            .violates("dynamic_tools[1].name", "must not be given twice"),
+        with(
+            "two tools of one name",
+            "dynamic_tools",
+            json!([{"name": "t", "input_schema": "{}"}, {"name": "t", "input_schema": "{}"}]),
+        )
+        .violates("dynamic_tools[1].name", "must not be given twice"),
         with("tool whose schema is no object", "dynamic_tools", json!([{"name": "t", "input_schema": "[]"}]))
             .violates("dynamic_tools[0].input_schema", "must be a JSON Schema"),
         with("too many tools", "dynamic_tools", tools(251)).violates("dynamic_tools", "must be at most 250"),

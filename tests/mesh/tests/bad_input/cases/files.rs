@@ -29,7 +29,8 @@ fn uploading() -> Vec<Case> {
     vec![
         upload("empty file", "", "image/png", "").violates("data", "must not be empty"),
         Case::new("upload without a body", "POST", FILES).violates("data", "must not be empty"),
-        upload("file that is a page", "", "text/html", "<p>hi").violates("data", "is said to be text/html, which is not"),
+        upload("file that is a page", "", "text/html", "<p>hi")
+            .violates("data", "is said to be text/html, which is not"),
         upload("page that is said to be a text", "", "text/plain", "<!doctype html><p>hi")
             .violates("data", "is an HTML or SVG document"),
         upload("drawing that is a program", "", "", "<svg xmlns='http://www.w3.org/2000/svg'/>")
@@ -37,8 +38,10 @@ fn uploading() -> Vec<Case> {
         upload("archive", "", "application/zip", *b"PK\x03\x04\x14\0\0\0\x08\0")
             .violates("data", "is of a type that is not taken (application/zip): accepted are PNG, JPEG"),
         upload("bytes of nothing", "", "text/plain", *b"\0\x01\x02").violates("data", "accepted are PNG, JPEG"),
-        upload("text in another encoding", "", "text/plain", *b"\xff\xfeh\0i\0").violates("data", "plain text in UTF-8"),
-        upload("image that is a text", "", "image/png", "hello").violates("data", "is said to be image/png, but is text"),
+        upload("text in another encoding", "", "text/plain", *b"\xff\xfeh\0i\0")
+            .violates("data", "plain text in UTF-8"),
+        upload("image that is a text", "", "image/png", "hello")
+            .violates("data", "is said to be image/png, but is text"),
         upload("over-long name", &format!("?name={}", "n".repeat(256)), "", "hello")
             .violates("name", "must be one line of at most 255 bytes"),
         upload("name of two lines", "?name=a%0Ab", "", "hello").violates("name", "must be one line"),
@@ -99,7 +102,8 @@ fn reading(world: &World) -> Vec<Case> {
 }
 
 fn naming(world: &World) -> Vec<Case> {
-    let create = |name, file: Value| Case::post(name, "/api/v1/chats", &json!({"content": [{"text": "hi"}, {"file": file}]}));
+    let create =
+        |name, file: Value| Case::post(name, "/api/v1/chats", &json!({"content": [{"text": "hi"}, {"file": file}]}));
     let field = "content[1].file.file_id";
     let messages = format!("/api/v1/chats/{}/messages", world.idle_chat);
     let many: Vec<Value> = (0..51).map(|_| json!({"file": {"file_id": world.free_file}})).collect();
@@ -111,14 +115,19 @@ fn naming(world: &World) -> Vec<Case> {
         create("message with another chat's file", json!({"file_id": world.used_file}))
             .violates(field, format!("file `{}` belongs to another chat: upload it again", world.used_file)),
         create("message with a file that is no UUID", json!({"file_id": "mine"})).violates(field, "must be a UUID"),
-        create("message with a file without an id", json!({"name": "a.txt"})).violates(field, "must name an uploaded file"),
+        create("message with a file without an id", json!({"name": "a.txt"}))
+            .violates(field, "must name an uploaded file"),
         create("message with the bytes of a file", json!({"file_id": world.free_file, "data": "aGk="}))
             .violates("content[1].file.data", "must not be set: upload the file"),
         Case::post("message with too many files", &messages, &json!({ "content": many }))
             .violates("content", "must have at most 50 files"),
         Case::post("sent with an unknown file", &messages, &json!({"content": [{"file": {"file_id": NOBODY}}]}))
             .violates("content[0].file.file_id", "not found"),
-        Case::patch("edited with an unknown file", format!("{messages}/1"), &json!({"content": [{"file": {"file_id": NOBODY}}]}))
-            .violates("content[0].file.file_id", "not found"),
+        Case::patch(
+            "edited with an unknown file",
+            format!("{messages}/1"),
+            &json!({"content": [{"file": {"file_id": NOBODY}}]}),
+        )
+        .violates("content[0].file.file_id", "not found"),
     ]
 }

@@ -25,7 +25,8 @@ pub(super) fn all(world: &World) -> Vec<Case> {
             .violates("query", "must not have `has_unread` twice"),
         find("over-long query", &format!("title:{}", "x".repeat(1000))).violates("query", "at most 1000 bytes"),
         find("NUL in a query", "title:%00").violates("query", "no NUL"),
-        Case::get("label without a value", "/api/v1/chats?labels=a=b&labels=c").violates("labels[1]", "must be `key=value`"),
+        Case::get("label without a value", "/api/v1/chats?labels=a=b&labels=c")
+            .violates("labels[1]", "must be `key=value`"),
         Case::get("label without a key", "/api/v1/chats?labels==b").violates("labels[0]", "must be `key=value`"),
         Case::get("too many labels to look for", format!("/api/v1/chats?{}", vec!["labels=a=b"; 51].join("&")))
             .violates("labels", "must be at most 50"),
@@ -39,7 +40,11 @@ pub(super) fn all(world: &World) -> Vec<Case> {
             format!("/api/v1/chats?labels=a=b&page_token={}", world.chats_page_token),
         )
         .violates("page_token", "is not a token of this list"),
-        Case::get("query that finds nothing", "/api/v1/chats?query=title:%22%27%20OR%201=1%22").expect(200, Code::Ok, ""),
+        Case::get("query that finds nothing", "/api/v1/chats?query=title:%22%27%20OR%201=1%22").expect(
+            200,
+            Code::Ok,
+            "",
+        ),
     ];
     cases.into_iter().map(|case| case.token(&world.member)).collect()
 }

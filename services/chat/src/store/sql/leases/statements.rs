@@ -13,7 +13,7 @@ pub(in crate::store::sql) const RUNNABLE: Sql = Sql::portable(
      busy AS (SELECT owner_id, parent_chat_id IS NOT NULL AS is_subagent, COUNT(*) AS running FROM chats \
      JOIN chat_heartbeats ON chat_heartbeats.chat_id = chats.id AND chat_heartbeats.runner_id = chats.runner_id \
      WHERE status IN ('running', 'interrupting') AND NOT archived AND chat_heartbeats.heartbeat_at > $1 \
-     AND owner_id IN (SELECT owner_id FROM waiting) GROUP BY owner_id, parent_chat_id IS NOT NULL), \
+     GROUP BY owner_id, parent_chat_id IS NOT NULL), \
      rounds AS (SELECT waiting.id, waiting.is_subagent, waiting.urgency, waiting.updated_at, \
      COALESCE(busy.running, 0) + ROW_NUMBER() OVER (PARTITION BY waiting.owner_id, waiting.is_subagent \
      ORDER BY waiting.urgency, waiting.updated_at, waiting.id) AS round FROM waiting \

@@ -10,12 +10,7 @@ use crate::machine::{self, Operation};
 use crate::store::sql::statements::FIND_MESSAGE;
 use crate::store::{Edit, Edited, StoreError};
 
-pub(in crate::store::sql) async fn edit(
-    db: &Db,
-    id: ChatId,
-    edit: Edit,
-    now: Timestamp,
-) -> Result<Edited, StoreError> {
+pub(in crate::store::sql) async fn edit(db: &Db, id: ChatId, edit: Edit, now: Timestamp) -> Result<Edited, StoreError> {
     let mut tx = db.begin().await?;
     let chat = lock(&mut tx, id).await?;
     if let Some(earlier) = repeated(&mut tx, &chat, edit.message.request_id).await?

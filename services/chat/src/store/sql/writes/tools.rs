@@ -40,10 +40,8 @@ pub(in crate::store::sql) async fn submit_tool_results(
             is_error: result.is_error,
             provider_executed: false,
         };
-        messages.push(NewMessage::new(
-            Role::Tool,
-            vec![Part { body: Some(Body::ToolResult(result)), ..Part::default() }],
-        ));
+        messages
+            .push(NewMessage::new(Role::Tool, vec![Part { body: Some(Body::ToolResult(result)), ..Part::default() }]));
     }
     if !missing.is_empty() || !given.is_empty() {
         let mut unexpected: Vec<String> = given.into_keys().collect();
