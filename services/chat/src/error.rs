@@ -31,6 +31,14 @@ pub enum Error {
     /// The operation does not fit to what the chat is like; the store says why.
     #[error("{0}")]
     Refused(StoreError),
+    /// A field of the request does not fit to what the chat is like.
+    #[error("invalid request: {violations}")]
+    Misfit {
+        /// The stable word for it.
+        reason: &'static str,
+        /// The field, and why it does not fit.
+        violations: Violations,
+    },
     /// There is no such file, or it is somebody else's.
     #[error("file `{0}` not found")]
     FileNotFound(FileId),
@@ -68,20 +76,39 @@ impl Error {
             StoreError::NotFound => Self::NotFound(chat),
             StoreError::Rejected(rejected) => Self::Rejected(rejected),
             StoreError::LeaseLost => Self::Rejected(Rejected::Invalid),
-            StoreError::Database(error) => Self::Database(error),
-            refused => Self::Refused(refused),
+            StoreError::NotOfUser => Self::misfit("message_id", &error),
+            StoreError::WrongCalls { .. } => Self::misfit("results", &error),
+            StoreError::NotARoot => Self::misfit("pin_order", &error),
+            other => other.into(),
+        }
+    }
+
+    /// The error for a message to `chat` that refers to `files`, each with the number of its part.
+    pub(crate) fn on_message(chat: ChatId, files: &[(usize, FileId)], error: StoreError) -> Self {
+        let file = match &error {
+            StoreError::FileNotFound(id) | StoreError::FileOfOtherChat(id) | StoreError::FileGone(id) => *id,
+            _ => return Self::on(chat, error),
+        };
+        let index = files.iter().find(|(_, id)| *id == file).map_or(0, |(index, _)| *index);
+        Self::misfit(&format!("content[{index}].file.file_id"), &error)
+    }
+
+    fn misfit(field: &str, error: &StoreError) -> Self {
+        Self::Misfit {
+            reason: refused_reason(error),
+            violations: Violations::one(field, format!("does not fit: {error}")),
         }
     }
 }
 
-/// The error for a message to `chat` that refers to `files`, each with the number of its part.
-pub(crate) fn on_message(chat: ChatId, files: &[(usize, FileId)], error: StoreError) -> Error {
-    let file = match &error {
-        StoreError::FileNotFound(id) | StoreError::FileOfOtherChat(id) | StoreError::FileGone(id) => *id,
-        _ => return Error::on(chat, error),
-    };
-    let index = files.iter().find(|(_, id)| *id == file).map_or(0, |(index, _)| *index);
-    Violations::one(format!("content[{index}].file.file_id"), format!("names no file to use: {error}")).into()
+/// Where no chat is concerned.
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Database(error) => Self::Database(error),
+            refused => Self::Refused(refused),
+        }
+    }
 }
 
 impl From<Violations> for Error {
@@ -95,7 +122,7 @@ impl ServiceError for Error {
 
     fn code(&self) -> Code {
         match self {
-            Self::Invalid(_) => Code::InvalidArgument,
+            Self::Invalid(_) | Self::Misfit { .. } => Code::InvalidArgument,
             Self::Denied(_) | Self::NotOwner => Code::PermissionDenied,
             Self::NotFound(_) | Self::FileNotFound(_) | Self::FileGone(_) => Code::NotFound,
             Self::Rejected(Rejected::Archived) | Self::NoModel => Code::FailedPrecondition,
@@ -115,6 +142,7 @@ impl ServiceError for Error {
     fn reason(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "INVALID_REQUEST",
+            Self::Misfit { reason, .. } => reason,
             Self::Denied(_) => "DENIED",
             Self::NotOwner => "NOT_OWNER",
             Self::NotFound(_) => "CHAT_NOT_FOUND",
@@ -141,7 +169,7 @@ impl ServiceError for Error {
 
     fn violations(&self) -> Option<&Violations> {
         match self {
-            Self::Invalid(violations) => Some(violations),
+            Self::Invalid(violations) | Self::Misfit { violations, .. } => Some(violations),
             _ => None,
         }
     }
@@ -151,8 +179,6 @@ fn refused_code(refused: &StoreError) -> Code {
     match refused {
         StoreError::QueueFull => Code::ResourceExhausted,
         StoreError::MessageNotFound | StoreError::QueuedNotFound => Code::NotFound,
-        StoreError::NotOfUser | StoreError::WrongCalls { .. } | StoreError::NotARoot => Code::InvalidArgument,
-        StoreError::FileNotFound(_) | StoreError::FileOfOtherChat(_) | StoreError::FileGone(_) => Code::InvalidArgument,
         StoreError::ParentArchived | StoreError::EditsGoneFile(_) => Code::FailedPrecondition,
         StoreError::NothingSaid => Code::Aborted,
         _ => Code::Internal,

@@ -5,9 +5,7 @@ mod turn;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-pub(crate) use turn::{
-    CompactionLabels, ModelLabels, RetryLabels, StageLabels, ToolLabels, TurnLabels, TurnMetrics,
-};
+pub(crate) use turn::{CompactionLabels, ModelLabels, RetryLabels, StageLabels, ToolLabels, TurnLabels, TurnMetrics};
 
 /// The metrics of the service, `chatmesh_chat_*`; clones share them.
 #[derive(Debug, Clone)]
@@ -41,7 +39,11 @@ impl ChatMetrics {
         chat.register("stream_subscribers", "Open streams of chats", metrics.subscribers.clone());
         chat.register("streams_active", "Model calls whose live parts are kept", metrics.streams_active.clone());
         chat.register("stream_buffer_events", "Live parts that are kept", metrics.buffer_events.clone());
-        chat.register("stream_buffer_size_max", "The most live parts of one model call", metrics.buffer_size_max.clone());
+        chat.register(
+            "stream_buffer_size_max",
+            "The most live parts of one model call",
+            metrics.buffer_size_max.clone(),
+        );
         chat.register("stream_buffer_dropped", "Live parts that did not fit", metrics.parts_dropped.clone());
         metrics
     }

@@ -126,8 +126,7 @@ impl Turn {
             };
         }
         let began = Instant::now();
-        let bench =
-            Bench { state: &self.state, chat: &self.chat, toolbox: &work.toolbox, provider: &work.provider };
+        let bench = Bench { state: &self.state, chat: &self.chat, toolbox: &work.toolbox, provider: &work.provider };
         let done = bench.run(&answer, partial).await;
         if !done.results.is_empty() {
             self.state.metrics.turn.stage(&StageLabels::TOOLS, began.elapsed());

@@ -93,12 +93,8 @@ fn the_readme_draws_the_state_machine_as_it_is_in_the_code() {
 fn every_file_that_the_readme_names_exists() {
     let text = std::fs::read_to_string(readme()).expect("a README");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let named: Vec<&str> = text
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|word| word.ends_with(".rs") || word.ends_with('/'))
-        .collect();
+    let named: Vec<&str> =
+        text.split('`').skip(1).step_by(2).filter(|word| word.ends_with(".rs") || word.ends_with('/')).collect();
     assert!(named.len() > 10, "the README names the files of a turn");
     for name in named {
         assert!(source.join(name).exists(), "README.md names `{name}`, which is not in src");

@@ -13,6 +13,9 @@ use chatmesh_rpc::UserId;
 use chats::{World, text, worlds};
 use futures::future::join_all;
 
+/// Labels that chats must have.
+type Labels<'a> = &'a [(&'a str, &'a str)];
+
 impl World {
     async fn list(&self, filter: &ChatFilter) -> Vec<String> {
         let chats = self.store.list(self.owner, filter, None, 100).await.expect("listed");
@@ -144,7 +147,7 @@ async fn all_labels_must_be_there_exactly() {
         world.idle("none").await;
         world.set(both, labelled(&[("team", "söze"), ("a/b.c", "x\"y\\z")])).await;
         world.set(one, labelled(&[("team", "söze")])).await;
-        let table: [(&[(&str, &str)], &[&str]); 7] = [
+        let table: [(Labels<'_>, &[&str]); 7] = [
             (&[("team", "söze")], &["one", "both"]),
             (&[("team", "söze"), ("a/b.c", "x\"y\\z")], &["both"]),
             (&[("team", "söze"), ("team", "other")], &[]),

@@ -8,7 +8,6 @@ use crate::Error;
 use crate::domain::{
     Chat, ChatId, NewMessage, Versions, check_dynamic_tools, check_labels, check_user_content, files_in, title_from,
 };
-use crate::error::on_message;
 use crate::machine::Status;
 use crate::state::State;
 use crate::store::NewChat;
@@ -35,7 +34,7 @@ pub(super) async fn create_chat(
     let id = new.chat.id;
     let files: Vec<_> = files_in(&new.message.content).collect();
     let created = state.store.create(new).await;
-    let (chat, created) = created.map_err(|error| on_message(id, &files, error))?;
+    let (chat, created) = created.map_err(|error| Error::on_message(id, &files, error))?;
     if created {
         state.hints.changed(&chat).await;
         state.hints.listed(&chat, pb::WatchKind::Created).await;

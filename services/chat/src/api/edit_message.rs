@@ -7,7 +7,6 @@ use super::model::resolve_model;
 use crate::Error;
 use crate::convert::visible;
 use crate::domain::{ChatId, NewMessage, check_user_content, files_in};
-use crate::error::on_message;
 use crate::state::State;
 use crate::store::Edit;
 
@@ -32,7 +31,7 @@ pub(super) async fn edit_message(
     let message = NewMessage::from_user(sender, request.content, request_id);
     let edit = Edit { message_id: request.message_id, message, model, traceparent: trace::traceparent() };
     let edited = state.store.edit(id, edit, state.clock.now()).await;
-    let edited = edited.map_err(|error| on_message(id, &files, error))?;
+    let edited = edited.map_err(|error| Error::on_message(id, &files, error))?;
     if edited.changed {
         state.hints.status_changed(&edited.chat).await;
     }

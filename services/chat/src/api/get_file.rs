@@ -13,8 +13,8 @@ pub(super) async fn get_file(
     request: pb::GetFileRequest,
 ) -> Result<pb::GetFileResponse, Error> {
     let id: FileId = request.file_id.parse().map_err(|error| Violations::one("file_id", error))?;
-    let file = state.files.find(id).await.map_err(Error::Refused)?;
+    let file = state.files.find(id).await?;
     let file = file.filter(|file| caller.may_access(file.owner_id)).ok_or(Error::FileNotFound(id))?;
-    let data = state.files.read(id).await.map_err(Error::Refused)?.ok_or(Error::FileGone(id))?;
+    let data = state.files.read(id).await?.ok_or(Error::FileGone(id))?;
     Ok(pb::GetFileResponse { file: Some(file.into()), data: data.into() })
 }

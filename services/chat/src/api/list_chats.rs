@@ -21,8 +21,7 @@ pub(super) async fn list_chats(
     let after = violations.check("page_token", page::cursor(&scope, &request.page_token));
     let (size, after) = violations.finish(size.zip(after))?;
 
-    let chats = state.store.list(owner, &filter, after.and_then(read_cursor), size + 1).await;
-    let chats = chats.map_err(|error| Error::on(ChatId(Uuid::nil()), error))?;
+    let chats = state.store.list(owner, &filter, after.and_then(read_cursor), size + 1).await?;
     let (chats, more) = page::cut(chats, size);
     let last = chats.last().filter(|_| more);
     let next_page_token = last.map_or_else(String::new, |chat| page::token(&scope, &cursor(chat)));

@@ -7,7 +7,6 @@ use super::model::resolve_model;
 use crate::Error;
 use crate::convert::visible;
 use crate::domain::{ChatId, NewMessage, check_user_content, files_in};
-use crate::error::on_message;
 use crate::state::State;
 use crate::store::{Outgoing, Sent};
 
@@ -39,7 +38,7 @@ pub(super) async fn send_message(
     let message = NewMessage::from_user(sender, request.content, request_id);
     let outgoing = Outgoing { message, model, interrupt, traceparent: trace::traceparent() };
     let sent = state.store.send(id, outgoing, state.clock.now()).await;
-    let sent = sent.map_err(|error| on_message(id, &files, error))?;
+    let sent = sent.map_err(|error| Error::on_message(id, &files, error))?;
     if sent.changed {
         state.hints.status_changed(&sent.chat).await;
     }

@@ -13,7 +13,7 @@ pub(super) async fn upload_file(
     request: pb::UploadFileRequest,
 ) -> Result<pb::UploadFileResponse, Error> {
     let file = parse(state, caller.require_user()?, request)?;
-    let stored = state.files.insert(file).await.map_err(Error::Refused)?;
+    let stored = state.files.insert(file).await?;
     Ok(pb::UploadFileResponse { file: Some(stored.into()) })
 }
 

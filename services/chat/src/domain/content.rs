@@ -45,7 +45,7 @@ pub(crate) fn check_user_content(content: &[Part], violations: &mut Violations) 
                 check_reference(reference, &at, violations);
             }
             Some(_) => {
-                violations.add(at, "must be `text`, `file` or `file_reference`: the other parts are not a user's")
+                violations.add(at, "must be `text`, `file` or `file_reference`: the other parts are not a user's");
             }
             None => violations.add(at, "must set `text`, `file` or `file_reference`"),
         }

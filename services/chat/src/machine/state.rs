@@ -115,8 +115,9 @@ impl State {
             (Status::Interrupting, true, false) => Self::I1,
             (Status::RequiresAction, false, false) => Self::A0,
             (Status::RequiresAction, true, false) => Self::A1,
-            (Status::Waiting, true, _)
-            | (Status::Running | Status::Interrupting | Status::RequiresAction, _, true) => Self::Invalid,
+            (Status::Waiting, true, _) | (Status::Running | Status::Interrupting | Status::RequiresAction, _, true) => {
+                Self::Invalid
+            }
         }
     }
 

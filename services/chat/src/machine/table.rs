@@ -136,12 +136,7 @@ pub struct Row {
     pub effects: &'static [Effect],
 }
 
-const fn row(
-    operation: Operation,
-    from: &'static [State],
-    to: &'static [State],
-    effects: &'static [Effect],
-) -> Row {
+const fn row(operation: Operation, from: &'static [State], to: &'static [State], effects: &'static [Effect]) -> Row {
     Row { operation, from, to, effects }
 }
 
@@ -152,14 +147,8 @@ const SEND: &[Effect] = &[E::ClearError, E::AnswerOpenCalls, E::InsertMessages, 
 // Messages that wait are older: the new one goes behind them.
 const SEND_BEHIND: &[Effect] = &[E::ClearError, E::Enqueue, E::AnswerOpenCalls, E::PromoteHead, E::ResetAttempts];
 const CANCEL_ACTION: &[Effect] = &[E::AnswerOpenCalls, E::ClearActionDeadline, E::ResetAttempts];
-const PROMOTE_NOW: &[Effect] = &[
-    E::ClearError,
-    E::ClearActionDeadline,
-    E::MoveToHead,
-    E::AnswerOpenCalls,
-    E::PromoteHead,
-    E::ResetAttempts,
-];
+const PROMOTE_NOW: &[Effect] =
+    &[E::ClearError, E::ClearActionDeadline, E::MoveToHead, E::AnswerOpenCalls, E::PromoteHead, E::ResetAttempts];
 // The runner that worked on what is cut off loses its lease, and with it the right to write.
 const EDIT: &[Effect] = &[
     E::ClearError,
@@ -173,8 +162,7 @@ const EDIT: &[Effect] = &[
     E::ReleaseLease,
 ];
 const REQUEST_COMPACTION: &[Effect] = &[E::ClearError, E::RequestCompaction, E::ResetAttempts];
-const FINISH_AND_GO_ON: &[Effect] =
-    &[E::ClearCompactionRequest, E::AnswerOpenCalls, E::PromoteHead, E::ResetAttempts];
+const FINISH_AND_GO_ON: &[Effect] = &[E::ClearCompactionRequest, E::AnswerOpenCalls, E::PromoteHead, E::ResetAttempts];
 const FAIL: &[Effect] =
     &[E::InsertMessages, E::AnswerOpenCalls, E::SetError, E::ClearCompactionRequest, E::ResetAttempts, E::ReleaseLease];
 

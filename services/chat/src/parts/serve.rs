@@ -110,8 +110,10 @@ async fn find(state: &State, key: EpisodeKey) -> Result<Arc<Episode>, Status> {
     let away = |_| Status::unavailable("the database is not available");
     let chat = state.store.get(key.chat).await.map_err(away)?;
     let missing = || Status::not_found("this process does not have the live parts: look who runs the chat");
-    if chat.is_some_and(|chat| is_about_to_say(state, &chat, key)) {
-        return tokio::time::timeout(OPEN_TIMEOUT, state.episodes.opened(key)).await.map_err(|_| missing());
+    if chat.is_some_and(|chat| is_about_to_say(state, &chat, key))
+        && let Ok(episode) = tokio::time::timeout(OPEN_TIMEOUT, state.episodes.opened(key)).await
+    {
+        return Ok(episode);
     }
     // What has just ended can be read to its end.
     state.episodes.get(key).ok_or_else(missing)

@@ -91,6 +91,9 @@ pub trait LeaseStore: std::fmt::Debug + Send + Sync + 'static {
     /// because somebody waits for them; then owner by owner in turn, where what runs for an owner
     /// counts as his turn already; the oldest first within an owner.
     async fn runnable(&self, limit: Room, now: Timestamp, stale_after: Duration) -> Result<Vec<Runnable>, StoreError>;
+    /// Likewise, of the chats that nobody has a lease of, living or not: the ones that hints are
+    /// about. Where all of them are listed, what runs does not count. It costs less.
+    async fn unleased(&self, limit: Room, now: Timestamp, stale_after: Duration) -> Result<Vec<Runnable>, StoreError>;
     /// Leases one of them. [`StoreError::LeaseLost`] where someone has a living lease of it, and
     /// [`StoreError::Rejected`] where it needs no worker any more.
     async fn acquire(

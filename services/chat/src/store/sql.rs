@@ -20,8 +20,8 @@ pub use statements::STATEMENTS;
 use writes::{Change, Guard};
 
 use super::{
-    ChatStore, ClientResult, Edit, Edited, Fence, ListCursor, NewChat, Outgoing, Sent, Since, Snapshot,
-    StoreError, Update, Updated,
+    ChatStore, ClientResult, Edit, Edited, Fence, ListCursor, NewChat, Outgoing, Sent, Since, Snapshot, StoreError,
+    Update, Updated,
 };
 use crate::domain::{Chat, ChatFilter, ChatId, Message, NewMessage};
 use crate::machine::Operation;

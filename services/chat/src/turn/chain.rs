@@ -49,12 +49,7 @@ pub(super) struct Circumstances {
 
 /// The answer to continue, where the next call of `model` may. `before` counts the messages of the prompt that
 /// come before the rows.
-pub(super) fn decide(
-    rows: &[Row],
-    before: usize,
-    model: &str,
-    circumstances: Circumstances,
-) -> Option<ResponseChain> {
+pub(super) fn decide(rows: &[Row], before: usize, model: &str, circumstances: Circumstances) -> Option<ResponseChain> {
     let last = rows.iter().rposition(|row| row.said().is_some())?;
     let said = rows.get(last)?.said()?;
     let since = rows.get(last + 1..).unwrap_or_default();

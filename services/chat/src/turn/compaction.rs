@@ -34,7 +34,11 @@ const RESTING_STEPS: u32 = 5;
 
 impl Turn {
     /// The rows of a summary of what was before an answer, where the conversation has become too long with it.
-    pub(super) async fn summary_before(&mut self, messages: &[NewMessage], work: &Work) -> Result<Vec<NewMessage>, StoreError> {
+    pub(super) async fn summary_before(
+        &mut self,
+        messages: &[NewMessage],
+        work: &Work,
+    ) -> Result<Vec<NewMessage>, StoreError> {
         let mut rows = work.prompt.rows().to_vec();
         rows.extend(messages.iter().map(|message| Row::uncommitted(message, self.chat.versions.snapshot + 1)));
         match judge(&rows, work.threshold_percent) {
@@ -59,7 +63,11 @@ impl Turn {
     }
 
     /// The owner wants a summary, and nothing else.
-    pub(super) async fn summarise_as_wanted(&mut self, work: &mut Work, partial: &mut Partial) -> Result<Chat, StoreError> {
+    pub(super) async fn summarise_as_wanted(
+        &mut self,
+        work: &mut Work,
+        partial: &mut Partial,
+    ) -> Result<Chat, StoreError> {
         let occasion = self.occasion(Source::Manual, last_measure(work));
         match summarise(self, work, occasion).await? {
             Ok(rows) => self.commit_summary(rows, work).await?,
@@ -179,17 +187,12 @@ fn show(episode: &Episode, role: Role, body: Body) {
 }
 
 fn count(turn: &Turn, result: &'static str, provider: &str) {
-    let labels =
-        CompactionLabels { provider: provider.to_owned(), model: turn.chat.model.clone(), result };
+    let labels = CompactionLabels { provider: provider.to_owned(), model: turn.chat.model.clone(), result };
     turn.state.metrics.turn.compactions.get_or_create(&labels).inc();
 }
 
 fn failed(message: &str) -> GenerationError {
-    GenerationError {
-        message: message.to_owned(),
-        kind: ErrorKind::Generic.into(),
-        ..GenerationError::default()
-    }
+    GenerationError { message: message.to_owned(), kind: ErrorKind::Generic.into(), ..GenerationError::default() }
 }
 
 fn late() -> GenerationError {

@@ -21,11 +21,7 @@ pub(super) enum Generated {
 }
 
 /// Calls the model until it answers, or fails in a way that trying again does not mend.
-pub(super) async fn generate(
-    turn: &mut Turn,
-    work: &mut Work,
-    partial: &mut Partial,
-) -> Result<Generated, StoreError> {
+pub(super) async fn generate(turn: &mut Turn, work: &mut Work, partial: &mut Partial) -> Result<Generated, StoreError> {
     loop {
         // Also where it was another worker that saw the call fail.
         if let Some(retry) = &turn.chat.retry_state {

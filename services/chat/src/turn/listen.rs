@@ -102,8 +102,7 @@ impl<'a> Listener<'a> {
 fn is_known(usage: &Usage) -> bool {
     let Usage { input_tokens, output_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens, total_tokens } =
         *usage;
-    let counts =
-        [input_tokens, output_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens, total_tokens];
+    let counts = [input_tokens, output_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens, total_tokens];
     counts.into_iter().flatten().any(|count| count > 0)
 }
 

@@ -114,12 +114,7 @@ pub(super) fn tells_of_wanted_summary(message: &Message) -> bool {
 }
 
 fn call(name: &str, id: Uuid, args: &Value) -> ToolCall {
-    ToolCall {
-        call_id: format!("{name}_{id}"),
-        name: name.to_owned(),
-        args: args.to_string(),
-        ..ToolCall::default()
-    }
+    ToolCall { call_id: format!("{name}_{id}"), name: name.to_owned(), args: args.to_string(), ..ToolCall::default() }
 }
 
 fn result_of(call: &ToolCall, result: &Value) -> ToolResult {
@@ -181,7 +176,10 @@ mod tests {
         else {
             panic!("{rows:?}")
         };
-        assert_eq!((call.call_id.as_str(), call.call_id.as_str()), (result.call_id.as_str(), "chat_summarized_00000000-0000-0000-0000-000000000000"));
+        assert_eq!(
+            (call.call_id.as_str(), call.call_id.as_str()),
+            (result.call_id.as_str(), "chat_summarized_00000000-0000-0000-0000-000000000000")
+        );
         assert_eq!(call.args, r#"{"source":"automatic","threshold_percent":70}"#);
         let result: Value = serde_json::from_str(&result.result).expect("JSON");
         let expected = json!({

@@ -52,7 +52,8 @@ mod tests {
     #[test]
     fn a_turn_that_is_dropped_anywhere_is_not_counted_any_more() {
         let metrics = crate::ChatMetrics::register(&mut Registry::default()).turn;
-        let counts = || [TurnLabels::STREAMING, TurnLabels::WAITING].map(|labels| metrics.chats.get_or_create(&labels).get());
+        let counts =
+            || [TurnLabels::STREAMING, TurnLabels::WAITING].map(|labels| metrics.chats.get_or_create(&labels).get());
         let phase = Phase::begin(&metrics);
         assert_eq!(counts(), [0, 1]);
         let streaming = phase.streaming();

@@ -34,7 +34,12 @@ pub(super) struct Prompt {
 
 impl Prompt {
     /// The prompt of a history. `unanswered` is its end as it is stored.
-    pub(super) fn new(chat: &Chat, workspace_context: &str, history: Vec<Message>, unanswered: Vec<NewMessage>) -> Self {
+    pub(super) fn new(
+        chat: &Chat,
+        workspace_context: &str,
+        history: Vec<Message>,
+        unanswered: Vec<NewMessage>,
+    ) -> Self {
         let mut prompt = Self::default();
         prompt.instruct(chat, workspace_context);
         prompt.read(history, unanswered);
@@ -128,10 +133,7 @@ impl Prompt {
 pub(super) fn unanswered_of(history: &[Message]) -> Vec<NewMessage> {
     let rows: Vec<Row> = history.iter().map(Row::of).collect();
     let from = history.len() - unanswered(&rows);
-    let again = |message: &Message| NewMessage {
-        visibility: Visibility::Model,
-        request_id: None,
-        ..message.body.clone()
-    };
+    let again =
+        |message: &Message| NewMessage { visibility: Visibility::Model, request_id: None, ..message.body.clone() };
     history.iter().skip(from).map(again).collect()
 }

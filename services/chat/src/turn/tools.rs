@@ -60,10 +60,7 @@ impl Bench<'_> {
                 *slot = Some(part);
             }
         }
-        Done {
-            results: results.into_iter().flatten().collect(),
-            waits_for_client: fates.contains(&Fate::HandOver),
-        }
+        Done { results: results.into_iter().flatten().collect(), waits_for_client: fates.contains(&Fate::HandOver) }
     }
 
     fn fate(&self, call: &ToolCall, finish_reason: FinishReason) -> Fate {

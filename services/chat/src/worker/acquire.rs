@@ -132,7 +132,12 @@ impl Acquisition {
         // What is hinted at from here on may not be in the list.
         self.hints.drain();
         let limit = self.listed(free, &others);
-        let waiting = within(state.leases.runnable(limit, now, alive_for)).await?;
+        let listing = match wake {
+            // Leases that died are found by those who were not woken by a single chat.
+            Wake::Hint => state.leases.unleased(limit, now, alive_for),
+            Wake::Again | Wake::Poll => state.leases.runnable(limit, now, alive_for),
+        };
+        let waiting = within(listing).await?;
 
         let (mut chosen, mut last_rank) = (Vec::new(), 0);
         for pool in Pool::ALL {

@@ -72,11 +72,8 @@ pub(crate) fn marker(name: &str, call_id: &str, told: &str) -> Vec<NewMessage> {
         (Role::Assistant, Visibility::User, vec![call(call_id, name, false)]),
         (Role::Tool, Visibility::Both, vec![result_part(call_id, name, false)]),
     ];
-    let row = |(role, visibility, content)| NewMessage {
-        visibility,
-        compressed: true,
-        ..NewMessage::new(role, content)
-    };
+    let row =
+        |(role, visibility, content)| NewMessage { visibility, compressed: true, ..NewMessage::new(role, content) };
     rows.map(row).into()
 }
 

@@ -9,22 +9,13 @@ use chatmesh_chat::machine::{Operation, State};
 /// says which one it is.
 const TRANSITIONS: &[(Operation, &[(State, State)])] = &[
     (O::CreateChat, &[(N, R0)]),
-    (
-        O::SendMessage,
-        &[(W, R0), (E0, R0), (E1, R1), (R0, R1), (R1, R1), (I0, I1), (I1, I1), (A0, A1), (A1, A1)],
-    ),
+    (O::SendMessage, &[(W, R0), (E0, R0), (E1, R1), (R0, R1), (R1, R1), (I0, I1), (I1, I1), (A0, A1), (A1, A1)]),
     (
         O::SendMessageInterrupting,
         &[(W, R0), (E0, R0), (E1, R1), (R0, I1), (R1, I1), (I0, I1), (I1, I1), (A0, R1), (A1, R1)],
     ),
-    (
-        O::EditMessage,
-        &[(W, R0), (E0, R0), (E1, R0), (R0, R0), (R1, R0), (I0, R0), (I1, R0), (A0, R0), (A1, R0)],
-    ),
-    (
-        O::DeleteQueuedMessage,
-        &[(E1, E0), (E1, E1), (R1, R0), (R1, R1), (I1, I0), (I1, I1), (A1, A0), (A1, A1)],
-    ),
+    (O::EditMessage, &[(W, R0), (E0, R0), (E1, R0), (R0, R0), (R1, R0), (I0, R0), (I1, R0), (A0, R0), (A1, R0)]),
+    (O::DeleteQueuedMessage, &[(E1, E0), (E1, E1), (R1, R0), (R1, R1), (I1, I0), (I1, I1), (A1, A0), (A1, A1)]),
     (O::PromoteQueuedMessage, &[(E1, R0), (E1, R1), (A1, R0), (A1, R1), (R1, I1), (I1, I1)]),
     (O::Interrupt, &[(R0, I0), (R1, I1), (A0, R0), (A1, R1)]),
     (O::CompleteRequiresAction, &[(A0, R0), (A1, R1)]),
@@ -113,7 +104,9 @@ pub(crate) fn changes(operation: Operation, from: State, open: bool) -> Changes 
         O::FinishTurn => (queued, queued),
         O::FinishInterruption => (true, queued),
         O::ReconcileInvalidState => (open, false),
-        O::Archive | O::Unarchive | O::UpdateMetadata | O::RequestCompaction | O::Acquire | O::Abandon => (false, false),
+        O::Archive | O::Unarchive | O::UpdateMetadata | O::RequestCompaction | O::Acquire | O::Abandon => {
+            (false, false)
+        }
         O::RecordGenerationAttempt | O::RecordRetryState | O::RecordStep => (false, false),
     };
     Changes { history, queue }

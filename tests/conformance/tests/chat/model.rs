@@ -99,7 +99,7 @@ impl Model {
     /// What the model sees: instructions of any age, the newest summary, and everything after it.
     pub(crate) fn prompt(&self) -> Vec<Line> {
         let live = || self.lines.iter().filter(|line| !line.deleted && line.shown_to != Visibility::User);
-        let summary = live().filter(|line| line.compressed && line.shown_to == Visibility::Model).next_back();
+        let summary = live().rfind(|line| line.compressed && line.shown_to == Visibility::Model);
         let since = summary.map_or(0, |line| line.id);
         let seen = live().filter(|line| {
             let newer = line.id > since || line.role == Role::System;

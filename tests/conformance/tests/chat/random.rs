@@ -48,7 +48,8 @@ fn play(cases: u32, open: impl AsyncFn() -> World + Sync) {
 
 fn play_shard(runtime: &Runtime, cases: u32, open: &(impl AsyncFn() -> World + Sync), tally: &Mutex<Tally>) {
     let world = std::cell::RefCell::new(runtime.block_on(open()));
-    let config = ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 512, ..ProptestConfig::default() };
+    let config =
+        ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 512, ..ProptestConfig::default() };
     let last_words = Arc::new(Mutex::new(Vec::new()));
     let result = TestRunner::new(config).run(&prop::collection::vec(step(), STEPS), |steps: Vec<Step>| {
         let mut world = world.borrow_mut();

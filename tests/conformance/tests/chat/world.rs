@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chatmesh_chat::machine::Status;
 use chatmesh_chat::{
-    Acquired, Chat, ChatId, ChatStore as _, Edit, Edited, Fence, Lease, LeaseStore as _, MIGRATIONS, Message,
-    NewChat, NewMessage, Outgoing, Room, RunnerId, Sent, Since, Snapshot, SqlChatStore, StoreError, Update, Versions, WorkerId,
+    Acquired, Chat, ChatId, ChatStore as _, Edit, Edited, Fence, Lease, LeaseStore as _, MIGRATIONS, Message, NewChat,
+    NewMessage, Outgoing, Room, RunnerId, Sent, Since, Snapshot, SqlChatStore, StoreError, Update, Versions, WorkerId,
 };
 use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds, Timestamp, Uuid};
 use chatmesh_db::{DbError, FromRow, Row, Sql, values};
@@ -41,11 +41,11 @@ pub(crate) struct Everything {
     pub(crate) seen: Snapshot,
     messages: Vec<Message>,
     pub(crate) kept: Option<NewMessage>,
-    heartbeats: Vec<Heartbeat>,
+    pub(crate) heartbeats: Vec<Heartbeat>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct Heartbeat(Uuid, Uuid, Timestamp);
+pub(crate) struct Heartbeat(Uuid, Uuid, Timestamp);
 
 impl FromRow for Heartbeat {
     fn from_row(row: &Row) -> Result<Self, DbError> {

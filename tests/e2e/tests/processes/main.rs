@@ -4,6 +4,8 @@
 //! `CHATMESH_TEST_POSTGRES` and `CHATMESH_TEST_NATS` name. The programs have to be built before:
 //! `cargo build --workspace`.
 
+#![expect(clippy::print_stdout, reason = "the figures of a run, for whoever runs it with --nocapture")]
+
 mod cluster_crashes;
 mod command_line;
 mod conversation;

@@ -66,6 +66,8 @@ async fn only_the_clients_tools_are_asked_for_and_the_turn_goes_on_with_their_re
         ] {
             let refused = client.post(&submit, &results(&wrong)).await;
             assert_eq!((refused.status.as_u16(), &refused.body["code"]), (400, &json!(3)), "{refused:?}");
+            assert_eq!(refused.body["details"][0]["reason"], "WRONG_TOOL_CALLS", "{refused:?}");
+            assert_eq!(refused.body["details"][1]["field_violations"][0]["field"], "results", "{refused:?}");
             let message = refused.body["message"].as_str().unwrap_or_default();
             let named = if missing { locate } else { wrong.last().expect("one") };
             assert!(message.contains(named["call_id"].as_str().expect("an id")), "{message}");

@@ -58,7 +58,8 @@ async fn a_turn_after_calls_that_the_provider_saw_no_results_of_sends_everything
     Mesh::run(scripts(), async |mesh| {
         keeping_model(mesh).await;
         let client = mesh.admin();
-        let look = json!([{"name": "look", "description": "", "input_schema": "{\"type\":\"object\",\"properties\":{}}"}]);
+        let look =
+            json!([{"name": "look", "description": "", "input_schema": "{\"type\":\"object\",\"properties\":{}}"}]);
         let chat = chat_with(mesh, "keeping", "Please look.", &json!({ "dynamic_tools": look })).await;
         client.settled(&chat, "CHAT_STATUS_REQUIRES_ACTION").await;
         // A message that waits, and that is promoted before the results are there.

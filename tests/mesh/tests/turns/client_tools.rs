@@ -15,9 +15,7 @@ fn scripts() -> Vec<Script> {
 }
 
 fn tools() -> Value {
-    let tool = |name: &str| {
-        json!({"name": name, "description": "The client's.", "input_schema": "{\"type\":\"object\",\"properties\":{}}"})
-    };
+    let tool = |name: &str| json!({"name": name, "description": "The client's.", "input_schema": "{\"type\":\"object\",\"properties\":{}}"});
     json!([tool("ask"), tool("measure"), tool("execute")])
 }
 
@@ -68,7 +66,8 @@ async fn a_turn_waits_for_the_clients_results_and_for_no_others() {
         assert!(messages[2].to_string().contains("built-in"), "the mesh's own tool ran: {}", messages[2]);
         let all = requests(mesh);
         assert_eq!(all.len(), 2);
-        let names: Vec<&str> = all[0]["tools"].as_array().into_iter().flatten().filter_map(|tool| tool["name"].as_str()).collect();
+        let names: Vec<&str> =
+            all[0]["tools"].as_array().into_iter().flatten().filter_map(|tool| tool["name"].as_str()).collect();
         assert_eq!(names, ["ask", "execute", "measure", "read_file", "write_file"], "each once");
     })
     .await;

@@ -40,8 +40,7 @@ async fn what_was_seen_before_a_stop_stays() {
         let seen = events.until(|event| event["message_part"]["seq"] == 2).await;
         client.post(&format!("/api/v1/chats/{chat}:interrupt"), &json!({})).await.ok();
         client.settled(&chat, "CHAT_STATUS_WAITING").await;
-        let live: String =
-            seen.iter().filter_map(|event| event["message_part"]["part"]["text"].as_str()).collect();
+        let live: String = seen.iter().filter_map(|event| event["message_part"]["part"]["text"].as_str()).collect();
         let messages = client.messages(&chat).await;
         let kept = text_of(&messages[1]);
         assert!(kept.starts_with(&live) && ANSWER.starts_with(&kept) && kept != ANSWER, "{live:?} {kept:?}");

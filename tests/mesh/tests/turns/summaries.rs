@@ -72,7 +72,8 @@ async fn a_long_turn_is_summarised_twice_and_comes_to_its_end() {
             assert_eq!(all[summary + 2]["messages"].as_array().map(Vec::len), Some(3), "and one step more");
             // F38: what the provider has in its cache is the beginning of what it is sent.
             assert_eq!(all[summary]["tools"], next["tools"]);
-            let (before, asked) = (without_marks(&all[summary - 1]["messages"]), without_marks(&all[summary]["messages"]));
+            let (before, asked) =
+                (without_marks(&all[summary - 1]["messages"]), without_marks(&all[summary]["messages"]));
             let beginning = before.as_array().expect("messages");
             assert_eq!(asked.as_array().map(|asked| &asked[..beginning.len()]), Some(beginning.as_slice()));
         }
@@ -87,12 +88,15 @@ async fn a_long_turn_is_summarised_twice_and_comes_to_its_end() {
         }
         assert_eq!(messages.len(), 1 + 60 * 2 + 1 + 2 * 2, "{:#?}", shapes(&messages));
         let markers: Vec<&Value> = messages.iter().filter(|message| message["compressed"] == true).collect();
-        assert_eq!(shapes(&markers.into_iter().cloned().collect::<Vec<_>>()), [
-            "assistant: tool_call chat_summarized",
-            "tool: tool_result chat_summarized",
-            "assistant: tool_call chat_summarized",
-            "tool: tool_result chat_summarized",
-        ]);
+        assert_eq!(
+            shapes(&markers.into_iter().cloned().collect::<Vec<_>>()),
+            [
+                "assistant: tool_call chat_summarized",
+                "tool: tool_result chat_summarized",
+                "assistant: tool_call chat_summarized",
+                "tool: tool_result chat_summarized",
+            ]
+        );
         assert_eq!(text_of(messages.last().expect("a message")), "Everything was looked at.");
     })
     .await;
@@ -179,10 +183,9 @@ async fn a_summary_on_request_takes_the_place_of_the_history() {
         assert!(last.contains("You talked about apples.") && last.contains("And now?"), "{last}");
         assert!(!last.contains("What about apples?"), "{last}");
         let messages = client.messages(&chat).await;
-        let result: Value = serde_json::from_str(
-            messages[3]["content"][0]["tool_result"]["result"].as_str().expect("a result"),
-        )
-        .expect("JSON");
+        let result: Value =
+            serde_json::from_str(messages[3]["content"][0]["tool_result"]["result"].as_str().expect("a result"))
+                .expect("JSON");
         assert_eq!((&result["source"], &result["summary"]), (&json!("manual"), &json!("You talked about apples.")));
     })
     .await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chatmesh_core::Timestamp;
 use chatmesh_db::{DbError, FromRow, Row, Tx, values};
-use statements::{FORGET_HEARTBEATS, HAS_HEARTBEAT, HEARTBEAT, INTERRUPTED, RUNNABLE};
+use statements::{FORGET_HEARTBEATS, HAS_HEARTBEAT, HEARTBEAT, INTERRUPTED, RUNNABLE, UNLEASED};
 
 use super::SqlChatStore;
 use super::rows::HeldRow;
@@ -27,6 +27,10 @@ impl FromRow for Runnable {
 impl LeaseStore for SqlChatStore {
     async fn runnable(&self, limit: Room, now: Timestamp, stale_after: Duration) -> Result<Vec<Runnable>, StoreError> {
         Ok(self.db.fetch_all(RUNNABLE, values![now - stale_after, limit.roots, limit.subagents]).await?)
+    }
+
+    async fn unleased(&self, limit: Room, now: Timestamp, stale_after: Duration) -> Result<Vec<Runnable>, StoreError> {
+        Ok(self.db.fetch_all(UNLEASED, values![now - stale_after, limit.roots, limit.subagents]).await?)
     }
 
     async fn acquire(

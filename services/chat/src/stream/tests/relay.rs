@@ -260,6 +260,8 @@ async fn an_episode_that_is_about_to_begin_is_waited_for_and_not_for_ever() {
         pass(Duration::from_secs(1)).await;
         runner.commit().await.expect("committed");
         owner.state.episodes.close(chat);
+        // Should the question have come to the database only now.
+        pass(Duration::from_secs(10)).await;
     });
     assert_eq!(parts.expect("the parts"), [2]);
 

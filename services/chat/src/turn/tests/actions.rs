@@ -23,8 +23,13 @@ async fn only_the_clients_calls_wait_and_the_turn_goes_on_with_their_results() {
     let left = waiting.action_deadline_at.expect("a deadline") - world.state.clock.now();
     assert_eq!(left.to_std(), Ok(Duration::from_secs(300)));
     let shown = world.shown(chat).await;
-    let expected =
-        ["user: go", "assistant: [ask c-0]", "assistant: [look c-1]", "assistant: [tell c-2]", "tool: [c-1: {\"saw\":\"c-1\"}]"];
+    let expected = [
+        "user: go",
+        "assistant: [ask c-0]",
+        "assistant: [look c-1]",
+        "assistant: [tell c-2]",
+        "tool: [c-1: {\"saw\":\"c-1\"}]",
+    ];
     assert_eq!(shown, expected);
     assert_eq!(world.hands.call_ids(), ["c-1"], "the mesh runs no tool of the client");
 
@@ -117,13 +122,8 @@ async fn a_conversation_that_is_too_long_where_the_client_has_to_act_is_summaris
     assert_eq!(world.ended(chat).await.status, Status::Waiting);
     let asked = told(&world.model.asked()[2]);
     assert!(asked[0].contains("a summary"), "{asked:?}");
-    let rest = [
-        "user: do it",
-        "assistant: [call c-0]",
-        "assistant: [call c-1]",
-        "tool: [result c-1]",
-        "tool: [result c-0]",
-    ];
+    let rest =
+        ["user: do it", "assistant: [call c-0]", "assistant: [call c-1]", "tool: [result c-1]", "tool: [result c-0]"];
     assert_eq!(asked[1..], rest);
     let shown = world.shown(chat).await;
     assert_eq!(shown.iter().filter(|line| *line == "user: do it").count(), 1, "{shown:?}");

@@ -32,7 +32,12 @@ impl World {
 #[tokio::test(start_paused = true)]
 async fn work_goes_on_after_a_summary_between_two_steps() {
     let world = World::new().await;
-    world.model.then(step("a", 400)).then(step("b", 750)).then(step("c", 100)).then(Reply::text("all done").tokens(120));
+    world
+        .model
+        .then(step("a", 400))
+        .then(step("b", 750))
+        .then(step("c", 100))
+        .then(Reply::text("all done").tokens(120));
     world.model.then_summarises(Reply::text("a and b were looked at").tokens(760));
     let chat = world.chat("look around").await;
     assert_eq!(world.ended(chat).await.status, Status::Waiting);
@@ -44,8 +49,14 @@ async fn work_goes_on_after_a_summary_between_two_steps() {
     assert!(after[0].contains("a and b were looked at"), "{after:?}");
     assert_eq!(told(&asked[3])[1..], ["assistant: [call c-0]", "tool: [result c-0]"]);
     let summary = &world.model.asked_to_summarise()[0];
-    assert_eq!(told(summary)[..5], told(&asked[1])[..3].iter().cloned().chain([
-        "assistant: [call b-0]".to_owned(), "tool: [result b-0]".to_owned()]).collect::<Vec<_>>()[..]);
+    assert_eq!(
+        told(summary)[..5],
+        told(&asked[1])[..3]
+            .iter()
+            .cloned()
+            .chain(["assistant: [call b-0]".to_owned(), "tool: [result b-0]".to_owned()])
+            .collect::<Vec<_>>()[..]
+    );
 
     // People see everything that was said, and where the summary is.
     let shown = world.shown(chat).await;
@@ -214,11 +225,14 @@ async fn a_conversation_that_is_too_long_even_for_its_summary_is_shortened_for_i
         world.model.then(step(&format!("s{number}"), 10));
     }
     world.model.then(Reply::overflow()).then(Reply::text("all done").tokens(10));
-    world.model.then_summarises(Reply::overflow()).then_summarises(Reply::overflow()).then_summarises(Reply::text("in short"));
+    world
+        .model
+        .then_summarises(Reply::overflow())
+        .then_summarises(Reply::overflow())
+        .then_summarises(Reply::text("in short"));
     let chat = world.chat("look around").await;
     assert_eq!(world.ended(chat).await.status, Status::Waiting);
-    let lengths: Vec<usize> =
-        world.model.asked_to_summarise().iter().map(|request| told(request).len()).collect();
+    let lengths: Vec<usize> = world.model.asked_to_summarise().iter().map(|request| told(request).len()).collect();
     assert_eq!(lengths.len(), 3);
     assert!(lengths.is_sorted_by(|longer, shorter| longer > shorter), "{lengths:?}");
     assert_eq!(world.summaries(chat).await, 1);
@@ -238,8 +252,11 @@ async fn a_summary_on_request_answers_nobody() {
     let markers = world.markers(chat).await;
     let Some(Body::ToolResult(result)) = &markers[1].body.content[0].body else { panic!("{markers:?}") };
     let result: Value = serde_json::from_str(&result.result).expect("JSON");
-    assert_eq!((&result["source"], &result["usage_percent"], &result["context_limit_tokens"]),
-        (&"manual".into(), &30.into(), &LIMIT.into()), "{result}");
+    assert_eq!(
+        (&result["source"], &result["usage_percent"], &result["context_limit_tokens"]),
+        (&"manual".into(), &30.into(), &LIMIT.into()),
+        "{result}"
+    );
     world.say(chat, "go on").await;
     world.ended(chat).await;
     let asked = told(&world.model.asked()[1]);

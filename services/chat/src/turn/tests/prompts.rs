@@ -24,10 +24,8 @@ fn script(world: &World, turn: usize, steps: &[Vec<&'static str>]) {
 /// What a worker is told that reads the whole history.
 async fn read_anew(world: &World, chat: crate::ChatId) -> Vec<PromptMessage> {
     let history = world.state.store.prompt_messages(chat).await.expect("read");
-    let message = |message: crate::Message| PromptMessage {
-        role: message.body.role.into(),
-        parts: message.body.content,
-    };
+    let message =
+        |message: crate::Message| PromptMessage { role: message.body.role.into(), parts: message.body.content };
     history.into_iter().map(message).collect()
 }
 

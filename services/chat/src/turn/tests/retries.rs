@@ -82,9 +82,8 @@ async fn whoever_takes_a_chat_over_in_a_pause_waits_for_its_end_and_counts_on() 
     for _ in 0..3 {
         world.sit_out(chat).await;
     }
-    let put_off = world.until(chat, "the fourth failure", |chat| {
-        chat.retry_state.as_ref().is_some_and(|retry| retry.attempt == 4)
-    });
+    let put_off = world
+        .until(chat, "the fourth failure", |chat| chat.retry_state.as_ref().is_some_and(|retry| retry.attempt == 4));
     let put_off = put_off.await;
     pass(Duration::from_secs(3)).await;
     world.kill().await;

@@ -170,8 +170,9 @@ impl World {
         let delay = Duration::from_millis(put_off.retry_state.expect("a pause").delay_ms.into());
         let attempt = put_off.versions.generation_attempt;
         pass(delay).await;
-        let is_next =
-            |chat: &Chat| chat.versions.generation_attempt != attempt || chat.versions.history > put_off.versions.history;
+        let is_next = |chat: &Chat| {
+            chat.versions.generation_attempt != attempt || chat.versions.history > put_off.versions.history
+        };
         self.until(chat, "the call is made again", is_next).await;
         delay
     }
@@ -205,8 +206,7 @@ impl World {
             is_error: false,
         };
         let results = calls.iter().map(result).collect();
-        let (chat, _) =
-            self.state.store.submit_tool_results(chat, results, self.clock.now()).await.expect("submitted");
+        let (chat, _) = self.state.store.submit_tool_results(chat, results, self.clock.now()).await.expect("submitted");
         self.state.hints.changed(&chat).await;
     }
 
@@ -218,7 +218,10 @@ impl World {
     /// The messages that people see, a line per part.
     pub(super) async fn shown(&self, chat: ChatId) -> Vec<String> {
         let messages = self.messages(chat).await;
-        messages.iter().flat_map(|message| message.body.content.iter().map(|part| line(message.body.role, part))).collect()
+        messages
+            .iter()
+            .flat_map(|message| message.body.content.iter().map(|part| line(message.body.role, part)))
+            .collect()
     }
 
     /// What the metrics say, a line per sample.

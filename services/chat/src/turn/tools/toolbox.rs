@@ -114,7 +114,8 @@ mod tests {
         assert_eq!(names, ["execute", "read_file", "zoom", "ask"]);
         assert_eq!(toolbox.fate(&call("execute", "{}")), Fate::Run);
         assert_eq!(toolbox.fate(&call("ask", "{}")), Fate::HandOver);
-        let again = Toolbox::new(mesh(&["execute", "read_file"]), vec![tool("zoom"), tool("execute"), tool("ask")], None);
+        let again =
+            Toolbox::new(mesh(&["execute", "read_file"]), vec![tool("zoom"), tool("execute"), tool("ask")], None);
         assert_eq!(again, toolbox, "the same tools make the same prompt");
     }
 

@@ -73,6 +73,12 @@ impl LeaseStore for FaultyLeases {
         listed
     }
 
+    async fn unleased(&self, limit: Room, now: Timestamp, stale_after: Duration) -> Result<Vec<Runnable>, StoreError> {
+        let listed = self.reach().await?.unleased(limit, now, stale_after).await;
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        listed
+    }
+
     async fn acquire(
         &self,
         chat: ChatId,

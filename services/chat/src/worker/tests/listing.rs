@@ -123,3 +123,22 @@ async fn only_chats_without_a_living_lease_are_listed() {
         assert_eq!(store.listed(Pool::Roots, Room::of_each(9)).await, chats, "{}: forgotten", store.engine);
     }
 }
+
+#[tokio::test]
+async fn a_hint_finds_chats_without_any_lease_and_counts_what_runs_where_not_all_are_listed() {
+    for database in databases(MIGRATIONS).await {
+        let mut store = Store::new(database);
+        let [one, two] = owners();
+        let chats = store.chats(&[one, one, one, two]).await;
+        store.lease(chats[0]).await;
+        let unleased = async |roots: u32, now: Timestamp| {
+            let limit = Room { roots, subagents: 1 };
+            let listed = store.sql.unleased(limit, now, STALE).await.expect("listed");
+            assert!(listed.iter().all(|chat| chat.waiting == 3), "{}: {listed:?}", store.engine);
+            listed.into_iter().map(|chat| chat.chat_id).collect::<Vec<_>>()
+        };
+        assert_eq!(unleased(3, store.now).await, [chats[1], chats[3], chats[2]], "{}: all", store.engine);
+        assert_eq!(unleased(2, store.now).await, [chats[3], chats[1]], "{}: one of the first owner runs", store.engine);
+        assert_eq!(unleased(9, store.now + STALE).await.len(), 3, "{}: a dead lease is a lease", store.engine);
+    }
+}

@@ -114,7 +114,10 @@ impl Run<'_> {
         assert_eq!((row.lease, row.versions), (model.lease, model.versions), "the lease and the versions");
         assert_eq!(row.last_error.is_some(), model.status == Status::Error, "the error");
         assert_eq!(row.retry_state.is_some(), model.pauses, "the retry state");
-        assert_eq!((row.action_deadline_at, row.compaction_requested_at.is_some()), (model.deadline, model.wants_summary));
+        assert_eq!(
+            (row.action_deadline_at, row.compaction_requested_at.is_some()),
+            (model.deadline, model.wants_summary)
+        );
         let numbers = [row.last_message_id, row.queued_count];
         assert_eq!(numbers, [model.lines.len(), model.queue.len()].map(|count| u32::try_from(count).expect("small")));
         let numbers = [row.last_queued_id, row.last_assistant_message_id, row.last_read_message_id];

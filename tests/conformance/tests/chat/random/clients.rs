@@ -25,9 +25,8 @@ impl Run<'_> {
             self.sent[at].push(Request { id, text: text.clone(), is_edit: false });
         }
         let queued = stored.as_ref().ok().map(|sent| sent.queued.is_some());
-        let outcome = self.committed(at, stored.map(|sent| (sent.chat, sent.messages)), |model| {
-            model.send(&message, interrupt)
-        });
+        let outcome =
+            self.committed(at, stored.map(|sent| (sent.chat, sent.messages)), |model| model.send(&message, interrupt));
         let waits = self.home.chats[at].queue.iter().any(|(_, queued)| *queued == text);
         assert!(queued.is_none_or(|queued| queued == waits), "whether it waits");
         outcome
@@ -56,7 +55,7 @@ impl Run<'_> {
             let queued = sent.queued.iter().map(|one| text_of(&one.content));
             sent.messages.iter().map(|one| text_of(&one.body.content)).chain(queued).collect()
         };
-        assert_eq!(found, [request.text.clone()], "the first result, once");
+        assert_eq!(found, std::slice::from_ref(&request.text), "the first result, once");
     }
 
     pub(super) async fn edit(&mut self, at: usize, step: &Step) -> Result<(), Why> {
@@ -126,7 +125,8 @@ impl Run<'_> {
             1 => results.push(client_result("nobody asked")),
             _ => {}
         }
-        let stored = self.world.store.submit_tool_results(self.home.chats[at].id, results.clone(), self.world.now).await;
+        let stored =
+            self.world.store.submit_tool_results(self.home.chats[at].id, results.clone(), self.world.now).await;
         self.committed(at, stored, |model| model.submit(&results, &rows))
     }
 
@@ -159,7 +159,8 @@ impl Run<'_> {
                 ids.into_iter().map(|other| before.chats[other].id).collect::<Vec<_>>()
             };
             let family = changed(|old, new, at| old.chats[at].archived != new.chats[at].archived);
-            let moved = changed(|old, new, at| old.places().get(&old.chats[at].id) != new.places().get(&old.chats[at].id));
+            let moved =
+                changed(|old, new, at| old.places().get(&old.chats[at].id) != new.places().get(&old.chats[at].id));
             let ids = |chats: &[chatmesh_chat::Chat]| {
                 let mut ids: Vec<_> = chats.iter().map(|chat| chat.id).collect();
                 ids.sort_unstable();

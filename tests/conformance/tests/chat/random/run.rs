@@ -95,7 +95,11 @@ impl<'a> Run<'a> {
             last.push_str(&format!(" -> {outcome:?}"));
         }
         let counts = self.tally.entry(name).or_default();
-        if outcome.is_ok() { counts.0 += 1 } else { counts.1 += 1 };
+        if outcome.is_ok() {
+            counts.0 += 1;
+        } else {
+            counts.1 += 1;
+        };
         self.check(at).await;
     }
 

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 use super::weather::Weather;
 use crate::harness::{
-    Api, Audit, Cluster, Databases, Follower, LONG, Layout, Mesh, Model, Patient, STEPS, Servers, Stored, Tally, Turn, open,
-    simulator, variable,
+    Api, Audit, Cluster, Databases, Follower, LONG, Layout, Mesh, Model, Patient, STEPS, Servers, Stored, Tally, Turn,
+    open, simulator, variable,
 };
 
 const DEFAULT_TURNS: usize = 60;
@@ -60,10 +60,11 @@ struct Driver {
 impl Storm {
     pub(super) async fn start(servers: &Servers) -> Self {
         let provider = simulator().await;
-        let layout = Layout::from(Databases::Separate)
-            .chat_replicas(2)
-            .set("chat", "heartbeat_interval", "1s")
-            .set("chat", "lease_duration", "3s");
+        let layout = Layout::from(Databases::Separate).chat_replicas(2).set("chat", "heartbeat_interval", "1s").set(
+            "chat",
+            "lease_duration",
+            "3s",
+        );
         let cluster = Cluster::start(servers, layout).await;
         let mesh = cluster.mesh();
         mesh.api.configure_models("PROVIDER_TYPE_ANTHROPIC", &provider.base_url(), &[Model::Steps.name()]).await;

@@ -64,13 +64,13 @@ impl<'a> Weather<'a> {
             if let Some(postgres) = postgres {
                 crash_database(postgres, progress, turns, database_crashes).await;
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         let losses = async {
             if let Some(nats) = nats {
                 lose_bus(nats, bus_losses).await;
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         // A restart that has begun is not left half done.
         tokio::select! {

@@ -56,7 +56,7 @@ impl World {
         }
         while let Some(begun) = beginning.join_next().await {
             let (chat, turns) = begun.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-            if self.asked.len() % FOLLOWED == 0 {
+            if self.asked.len().is_multiple_of(FOLLOWED) {
                 let (mut follower, count) = (Follower::new(&self.mesh.api, &chat), turns.len());
                 self.readers.spawn(async move { drop(follower.until_answered(count).await) });
             }
@@ -68,7 +68,8 @@ impl World {
     /// The replica that runs the most chats.
     pub(crate) async fn busiest(&self) -> &'static str {
         let address = Leases::busiest(&self.db).await;
-        let busiest = CHAT_REPLICAS.into_iter().find(|name| self.cluster.has(name) && self.cluster.address(name) == address);
+        let busiest =
+            CHAT_REPLICAS.into_iter().find(|name| self.cluster.has(name) && self.cluster.address(name) == address);
         busiest.unwrap_or_else(|| panic!("nobody is at {address}"))
     }
 

@@ -72,11 +72,8 @@ fn editing(world: &World) -> Vec<Case> {
     vec![
         unknown(edit("edit an unknown message", idle, "99", hi.clone())),
         unknown(edit("edit message 0", idle, "0", hi.clone())),
-        edit("edit a message of the model", idle, "2", hi.clone()).expect(
-            400,
-            Code::InvalidArgument,
-            "only messages of the user can be edited",
-        ),
+        edit("edit a message of the model", idle, "2", hi.clone())
+            .violates("message_id", "only messages of the user can be edited"),
         edit("edit message `last`", idle, "last", hi.clone()).expect(400, Code::InvalidArgument, "whole number"),
         edit("edit into nothing", idle, "1", json!({"content": []})).violates("content", "must have at least one part"),
         edit("edit with an unknown model", idle, "1", json!({"content": [{"text": "hi"}], "model": "gpt-9"}))

@@ -109,7 +109,7 @@ fn naming(world: &World) -> Vec<Case> {
     let many: Vec<Value> = (0..51).map(|_| json!({"file": {"file_id": world.free_file}})).collect();
     vec![
         create("message with an unknown file", json!({"file_id": NOBODY}))
-            .violates(field, format!("names no file to use: file `{NOBODY}` not found")),
+            .violates(field, format!("does not fit: file `{NOBODY}` not found")),
         create("message with another user's file", json!({"file_id": world.others_file}))
             .violates(field, format!("file `{}` not found", world.others_file)),
         create("message with another chat's file", json!({"file_id": world.used_file}))
