@@ -158,25 +158,25 @@ impl Turn {
             }
             Next::Committed { goes_on } => goes_on,
         };
-        match judge(work.prompt.rows(), work.threshold_percent) {
-            // What the model wanted to say is said: only who has to go on cannot.
-            Verdict::StillTooLong if goes_on => self.fail(compaction::still_too_long(), partial).await.map(Some),
-            // Without a summary it goes on as long as it fits.
-            Verdict::TooLong(_) if goes_on && work.resting > 0 => {
-                work.resting -= 1;
-                Ok(None)
-            }
-            Verdict::TooLong(measure) if goes_on => {
-                self.summarise(work, measure).await?;
-                Ok(None)
-            }
-            Verdict::TooLong(measure) if work.re_entries < MAX_RE_ENTRIES && self.summarise(work, measure).await? => {
-                work.re_entries += 1;
-                Ok(None)
-            }
-            _ if goes_on => Ok(None),
-            _ => self.finish().await.map(Some),
+        let verdict = judge(work.prompt.rows(), work.threshold_percent);
+        if !goes_on {
+            let is_summarised = match verdict {
+                Verdict::TooLong(measure) if work.re_entries < MAX_RE_ENTRIES => self.summarise(work, measure).await?,
+                // What the model wanted to say is said.
+                _ => false,
+            };
+            work.re_entries += 1;
+            // A message that waits is what to go on with.
+            return if is_summarised && self.chat.queued_count == 0 { Ok(None) } else { self.finish().await.map(Some) };
         }
+        match verdict {
+            Verdict::Fits => {}
+            Verdict::StillTooLong => return self.fail(compaction::still_too_long(), partial).await.map(Some),
+            // Without a summary it goes on as long as it fits.
+            Verdict::TooLong(_) if work.resting > 0 => work.resting -= 1,
+            Verdict::TooLong(measure) => drop(self.summarise(work, measure).await?),
+        }
+        Ok(None)
     }
 
     /// Begins a call of the model: it has a number from here on, and people can watch it.

@@ -34,14 +34,19 @@ pub(crate) async fn pass(duration: Duration) {
     while !left.is_zero() {
         let step = left.min(STEP);
         tokio::time::advance(step).await;
-        breathe().await;
+        pause(Duration::from_millis(1)).await;
         left -= step;
     }
 }
 
 /// Lets other tasks and the database work for a moment.
 pub(crate) async fn breathe() {
-    let pause = tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_micros(300)));
+    pause(Duration::from_micros(300)).await;
+}
+
+/// Waits on a clock on the wall.
+async fn pause(duration: Duration) {
+    let pause = tokio::task::spawn_blocking(move || std::thread::sleep(duration));
     pause.await.expect("a pause");
 }
 

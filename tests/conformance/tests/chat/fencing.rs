@@ -47,6 +47,25 @@ async fn a_runner_that_never_had_the_lease_changes_nothing() {
     }
 }
 
+/// F17: of two runners of one chat, the old one changes nothing, not even where both are of one worker: leases
+/// have names of their own. Else the old one's late write would end the turn of the new one.
+#[tokio::test]
+async fn a_runner_that_was_replaced_by_its_own_worker_changes_nothing() {
+    for mut world in worlds().await {
+        let chat = world.busy().await;
+        let lease = chat.lease.expect("leased");
+        world.now += STALE;
+        let next = world.lease(chat.id, lease.worker_id).await.expect("taken over");
+        assert_eq!(next.lease.worker_id, lease.worker_id, "{}", world.engine);
+        assert_eq!(next.chat.versions.history, chat.versions.history, "{}: it knows the history", world.engine);
+        world.is_fenced_without_lease(fence(&chat), "replaced").await;
+        let (done, _) = world.store.commit_step(fence(&next.chat), vec![answer("new")], world.now).await.expect("said");
+        world.is_fenced_without_lease(fence(&chat), "replaced, and gone on").await;
+        world.store.finish_turn(fence(&done), world.now).await.expect("the new one is not disturbed");
+        assert_eq!(world.history(chat.id).await, ["first", "new", "second"], "{}", world.engine);
+    }
+}
+
 #[tokio::test]
 async fn a_runner_whose_lease_was_taken_over_changes_nothing() {
     for mut world in worlds().await {

@@ -11,6 +11,7 @@ use futures::future::{join, join_all};
 use crate::content::{answer, failure};
 use crate::world::{STALE, fence, is_lost, new_worker, worlds};
 
+/// S-T4: of all workers that race for a chat one has it.
 #[tokio::test]
 async fn no_chat_is_leased_twice_however_many_workers_race() {
     const CHATS: usize = 64;
@@ -95,6 +96,31 @@ async fn a_stale_lease_is_taken_over_and_a_living_one_is_not() {
         let late = world.store.abandon(chat.id, first.lease.runner_id, world.now).await;
         assert!(is_lost(&late), "{}: {late:?}", world.engine);
         assert_eq!(world.get(chat.id).await, second.chat, "{}", world.engine);
+    }
+}
+
+/// S-T12: whoever lost a lease hears of it with the next heartbeat, and what it commits until then is refused.
+#[tokio::test]
+async fn a_heartbeat_tells_the_loser_and_a_late_commit_is_refused() {
+    for mut world in worlds().await {
+        let chat = world.running("first").await;
+        let loser = chat.lease.expect("leased").worker_id;
+        let other = world.lease(world.create("second").await.id, loser).await.expect("leased");
+        world.store.record_attempt(fence(&chat), world.now).await.expect("recorded");
+        world.now += STALE;
+        let thief = new_worker();
+        let taken = world.lease(chat.id, thief).await.expect("taken over").chat;
+        let held = world.store.heartbeat(loser, world.now).await.expect("renewed");
+        assert_eq!(held, [(other.chat.id, other.lease.runner_id)], "{}: what it still holds", world.engine);
+
+        let before = world.dump().await;
+        let late = world.store.commit_step(fence(&chat), vec![answer("late")], world.now).await;
+        assert!(is_lost(&late), "{}: {late:?}", world.engine);
+        assert_eq!(world.dump().await, before, "{}", world.engine);
+        assert_eq!(taken.versions.generation_attempt, 1, "{}: attempts are counted on", world.engine);
+        world.store.commit_step(fence(&taken), vec![answer("in time")], world.now).await.expect("committed");
+        assert_eq!(world.history(chat.id).await, ["first", "in time"], "{}", world.engine);
+        assert_eq!(world.store.heartbeat(thief, world.now).await.expect("renewed").len(), 1, "{}", world.engine);
     }
 }
 

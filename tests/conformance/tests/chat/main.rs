@@ -1,13 +1,22 @@
 //! What the store of chats promises, on every engine.
 
+mod action;
+mod archive;
+mod compaction;
 mod content;
 mod create;
+mod edit;
 mod expected;
+mod faults;
 mod fencing;
+mod invalid;
 mod invariants;
 mod leases;
 mod line;
+mod metadata;
 mod model;
+mod pins;
+mod promote;
 mod queue;
 mod random;
 mod reach;

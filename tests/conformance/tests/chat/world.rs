@@ -280,6 +280,11 @@ pub(crate) fn fence(chat: &Chat) -> Fence {
     Fence { chat_id: chat.id, runner_id: lease.runner_id, history_version: chat.versions.history }
 }
 
+/// What somebody writes under who has no lease.
+pub(crate) fn nobodys_fence(chat: &Chat) -> Fence {
+    Fence { chat_id: chat.id, runner_id: RunnerId(SystemIds.next()), history_version: chat.versions.history }
+}
+
 pub(crate) fn is_lost<T>(result: &Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::LeaseLost))
 }

@@ -21,11 +21,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 fn layout() -> Layout {
     let seconds = |time: Duration| format!("{}s", time.as_secs());
-    Layout::from(Databases::Separate).chat_replicas(2).set("chat", "heartbeat_interval", &seconds(HEARTBEAT)).set(
-        "chat",
-        "lease_duration",
-        &seconds(LEASE),
-    )
+    Layout::from(Databases::Separate).chat_replicas(2).leases(&seconds(HEARTBEAT), &seconds(LEASE))
 }
 
 #[tokio::test(flavor = "multi_thread")]

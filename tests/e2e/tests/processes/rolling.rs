@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 async fn chats_resume_elsewhere_within_five_seconds_when_their_worker_is_told_to_end() {
     let Some(servers) = Servers::find() else { return };
     // Leases that would not expire in time: whoever takes a chat over was given it.
-    let layout = Layout::from(Databases::Separate).chat_replicas(3).set("chat", "lease_duration", "60s");
+    let layout = Layout::from(Databases::Separate).chat_replicas(3).leases("10s", "60s");
     let mut world = World::start(&servers, layout).await;
     world.begin(&Phase::ALL, CHATS).await;
     println!("rolling restart of {} replicas, {} chats", CHAT_REPLICAS.len(), CHATS * Phase::ALL.len());

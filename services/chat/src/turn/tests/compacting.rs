@@ -101,6 +101,22 @@ async fn a_summary_at_the_end_lets_the_model_go_on_three_times_at_most() {
     assert!(told(&world.model.asked()[2])[0].contains("a summary"));
 }
 
+/// A message that waits is what the model goes on with.
+#[tokio::test(start_paused = true)]
+async fn a_summary_at_the_end_lets_the_waiting_message_be_the_next() {
+    let world = World::new().await;
+    world.model.then(Reply::text("all done").tokens(800)).then(Reply::text("and that, too").tokens(100));
+    world.model.then_summarises(Reply::text("in short").late(std::time::Duration::from_secs(1)));
+    let chat = world.chat("look around").await;
+    eventually("asked", async || world.model.asked_to_summarise().len(), |asked| *asked == 1).await;
+    world.say(chat, "and there").await;
+    crate::testing::pass(std::time::Duration::from_secs(1)).await;
+    world.ended(chat).await;
+    let asked = world.model.asked();
+    assert_eq!(asked.len(), 2, "nobody asks whether there is more");
+    assert_eq!(told(&asked[1])[1..], ["user: and there"]);
+}
+
 /// F6: a conversation that is still too long after its summary is summarised again and again.
 #[tokio::test(start_paused = true)]
 async fn a_summary_that_does_not_help_ends_the_turn_with_an_error() {

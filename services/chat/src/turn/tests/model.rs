@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_stream::stream;
 use chatmesh_proto::common::v1::part::Body;
-use chatmesh_proto::common::v1::{ErrorKind, FinishReason, GenerationError, Part, Role, ToolCall, Usage};
+use chatmesh_proto::common::v1::{ErrorKind, FinishReason, GenerationError, Part, Role, ToolCall, ToolResult, Usage};
 use chatmesh_proto::llm::v1::generate_response::Event;
 use chatmesh_proto::llm::v1::llm_service_server::LlmService;
 use chatmesh_proto::llm::v1::{
@@ -90,6 +90,39 @@ impl Reply {
     /// The prompt is too long.
     pub(super) fn overflow() -> Self {
         Self::error(GenerationError { context_overflow: true, ..failure(ErrorKind::Config, false) })
+    }
+
+    /// A search that the provider runs itself, with what it found.
+    pub(super) fn search(id: &str) -> Self {
+        let call = ToolCall {
+            call_id: id.to_owned(),
+            name: "web_search".to_owned(),
+            args: "{}".to_owned(),
+            provider_executed: true,
+            ..ToolCall::default()
+        };
+        let result = ToolResult {
+            call_id: id.to_owned(),
+            name: "web_search".to_owned(),
+            result: "{}".to_owned(),
+            provider_executed: true,
+            ..ToolResult::default()
+        };
+        let begun = ToolCall { args: String::new(), ..call.clone() };
+        let found = Body::ToolResult(result);
+        Self::new().part(Body::ToolCall(begun), "{}", Body::ToolCall(call)).part(found.clone(), "", found)
+    }
+
+    /// And a call of a tool that is not the provider's.
+    pub(super) fn and_call(self, id: &str, name: &str) -> Self {
+        let call = ToolCall {
+            call_id: id.to_owned(),
+            name: name.to_owned(),
+            args: "{}".to_owned(),
+            ..ToolCall::default()
+        };
+        let begun = ToolCall { args: String::new(), ..call.clone() };
+        Self { calls: true, ..self.part(Body::ToolCall(begun), "{}", Body::ToolCall(call)) }
     }
 
     pub(super) fn and_text(self, text: &str) -> Self {

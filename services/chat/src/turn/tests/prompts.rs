@@ -1,9 +1,9 @@
 //! F4: what the model is told within a turn is what it is told after the history was read anew.
 
-use chatmesh_proto::llm::v1::PromptMessage;
+use chatmesh_proto::llm::v1::{GenerateRequest, PromptMessage};
 use proptest::prelude::*;
 
-use super::model::Reply;
+use super::model::{Reply, told};
 use super::world::World;
 use crate::testing::eventually;
 
@@ -53,6 +53,32 @@ proptest! {
             }
         });
     }
+}
+
+/// L-T2, F4: what the provider ran itself stays where it was said, and what the mesh ran comes after it.
+#[tokio::test(start_paused = true)]
+async fn what_the_provider_ran_stays_where_it_was_said() {
+    let world = World::new().await;
+    let answer = Reply::search("ws").and_text("and now").and_call("c-0", "look").and_call("c-1", "look");
+    world.model.then(answer).then(Reply::text("done"));
+    let chat = world.chat("go").await;
+    world.ended(chat).await;
+    let expected = [
+        "user: go",
+        "assistant: [call ws]",
+        "assistant: [result ws]",
+        "assistant: and now",
+        "assistant: [call c-0]",
+        "assistant: [call c-1]",
+        "tool: [result c-0]",
+        "tool: [result c-1]",
+    ];
+    assert_eq!(told(&world.model.asked()[1]), expected);
+    let anew = read_anew(&world, chat).await;
+    assert_eq!(told(&GenerateRequest { messages: anew, ..GenerateRequest::default() })[..8], expected);
+    assert_eq!(world.hands.call_ids(), ["c-0", "c-1"], "nobody runs the provider's tools");
+    let rows: Vec<usize> = world.messages(chat).await.iter().map(|message| message.body.content.len()).collect();
+    assert_eq!(rows, [1, 5, 1, 1, 1]);
 }
 
 /// No model is asked to go on with its own words.

@@ -1,11 +1,13 @@
 //! How workers divide the chats that wait.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use chatmesh_core::{IdSource as _, SystemIds};
 
 use super::time::eventually;
 use super::world::{Replica, World, config, without_poll};
+use crate::domain::ChatId;
 use crate::store::WorkerDirectory as _;
 use crate::worker::acquire::{MAX_PATIENCE, PATIENCE};
 use crate::{Config, WorkerId};
@@ -16,17 +18,6 @@ fn with_room(max_running: u32) -> Config {
 
 async fn running_on(world: &World, replicas: &[&Replica]) -> Vec<usize> {
     replicas.iter().map(|replica| world.script.running_on(replica.state.worker_id)).collect()
-}
-
-/// Lets the time pass that chats are left to others, bit by bit, until `number` turns have begun.
-async fn until_begun(world: &World, number: usize) {
-    for _ in 0..=2 * MAX_PATIENCE {
-        if world.script.begun().len() >= number {
-            return;
-        }
-        tokio::time::advance(PATIENCE).await;
-    }
-    eventually("all have begun", async || world.script.begun().len() >= number).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -49,22 +40,31 @@ async fn three_times_the_free_capacity_gets_three_times_the_chats() {
 async fn a_single_chat_goes_to_the_worker_with_the_most_free_capacity() {
     let world = World::new().await;
     let replicas = [world.start(with_room(4)).await, world.start(with_room(9)).await, world.start(with_room(6)).await];
-    let [a, b, c] = &replicas;
-    // What is free on the second sinks below what is free on the third, and then on the first.
-    for expected in [[0, 1, 0], [0, 2, 0], [0, 3, 0]] {
-        world.hinted_chat().await;
-        eventually("it runs", async || running_on(&world, &[a, b, c]).await == expected).await;
+    for number in 1..=10 {
+        let most = replicas.iter().max_by_key(|one| (one.worker.slots.free().roots, Reverse(one.state.worker_id)));
+        let most = most.expect("a worker").state.worker_id;
+        let chat = one_more(&world, &replicas).await;
+        assert_eq!(world.begun(chat, 1).await.worker, most, "chat {number}");
         settled(&world, &replicas).await;
     }
-    for _ in 0..6 {
-        let number = world.script.begun().len() + 1;
-        world.hinted_chat().await;
-        until_begun(&world, number).await;
-        settled(&world, &replicas).await;
+    let free = replicas.each_ref().map(|replica| replica.worker.slots.free().roots);
+    assert_eq!(free, [3, 3, 3], "as much is free on all");
+}
+
+/// A chat that all workers see before one of them has leased it.
+async fn one_more(world: &World, replicas: &[Replica]) -> ChatId {
+    replicas.iter().for_each(|replica| replica.leases.hold_requests());
+    let looks: Vec<usize> = replicas.iter().map(Replica::looks).collect();
+    let chat = world.hinted_chat().await;
+    eventually("all have seen it", async || replicas.iter().zip(&looks).all(|(one, looks)| one.looks() > *looks)).await;
+    replicas.iter().for_each(|replica| replica.leases.release());
+    let winner = world.begun(chat, 1).await.worker;
+    // Those who left it to the one look whether it was taken.
+    tokio::time::advance(PATIENCE * MAX_PATIENCE).await;
+    for (replica, looks) in replicas.iter().zip(looks).filter(|(replica, _)| replica.state.worker_id != winner) {
+        eventually("they have looked", async || replica.looks() >= looks + 2).await;
     }
-    let free: Vec<u32> = replicas.iter().map(|replica| replica.worker.slots.free().roots).collect();
-    assert_eq!(free.iter().sum::<u32>(), 10);
-    assert!(free.iter().all(|free| (3..=4).contains(free)), "about the same is free on all: {free:?}");
+    chat
 }
 
 /// Waits until all workers have announced how much room they have.

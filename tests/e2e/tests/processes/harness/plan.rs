@@ -40,8 +40,7 @@ pub(crate) struct Layout {
 
 impl From<Databases> for Layout {
     fn from(databases: Databases) -> Self {
-        let settings = vec![variable("chat", "heartbeat_interval", "2s"), variable("chat", "lease_duration", "6s")];
-        Self { databases, chat_replicas: 1, settings }
+        Self { databases, chat_replicas: 1, settings: Vec::new() }.leases("2s", "6s")
     }
 }
 
@@ -52,9 +51,10 @@ impl Layout {
         self
     }
 
-    /// With this setting, for all processes.
-    pub(crate) fn set(mut self, section: &str, field: &str, value: &str) -> Self {
-        self.settings.push(variable(section, field, value));
+    /// With leases on chats that are renewed and that expire after these times.
+    pub(crate) fn leases(mut self, heartbeat: &str, duration: &str) -> Self {
+        self.settings =
+            vec![variable("chat", "heartbeat_interval", heartbeat), variable("chat", "lease_duration", duration)];
         self
     }
 

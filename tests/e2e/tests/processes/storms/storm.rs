@@ -60,11 +60,7 @@ struct Driver {
 impl Storm {
     pub(super) async fn start(servers: &Servers) -> Self {
         let provider = simulator().await;
-        let layout = Layout::from(Databases::Separate).chat_replicas(2).set("chat", "heartbeat_interval", "1s").set(
-            "chat",
-            "lease_duration",
-            "3s",
-        );
+        let layout = Layout::from(Databases::Separate).chat_replicas(2).leases("1s", "3s");
         let cluster = Cluster::start(servers, layout).await;
         let mesh = cluster.mesh();
         mesh.api.configure_models("PROVIDER_TYPE_ANTHROPIC", &provider.base_url(), &[Model::Steps.name()]).await;
