@@ -46,7 +46,11 @@ impl Runner {
                     Ended::Went(result) => *result,
                     Ended::Stopped(Cause::Interrupted) => self.reread(&chat).await,
                     Ended::Stopped(Cause::Deadline) => self.time_out(&chat, &mut partial).await,
-                    Ended::Stopped(Cause::Shutdown) => return self.abandon(&chat).await,
+                    Ended::Stopped(Cause::Shutdown) => match self.reread(&chat).await {
+                        // Its user was faster: only this runner knows what was said.
+                        Ok(fresh) if fresh.status == Status::Interrupting => Ok(fresh),
+                        _ => return self.abandon(&chat).await,
+                    },
                     Ended::Stopped(Cause::OwnershipLost) => return,
                 },
                 Status::Interrupting => self.finish_interruption(&chat, &mut partial).await,

@@ -56,7 +56,10 @@ async fn a_family_of_which_one_works_stays_where_it_is() {
         assert_eq!((updated.chat.archived, family), (true, vec![(one.id, true), (two.id, true)]), "{}", world.engine);
         for (before, after) in [(&root, &updated.chat), (&one, &updated.family[0])] {
             assert_eq!(after.versions.snapshot, before.versions.snapshot + 1, "{}: one step each", world.engine);
-            assert_eq!((after.versions.history, after.versions.queue), (before.versions.history, before.versions.queue));
+            assert_eq!(
+                (after.versions.history, after.versions.queue),
+                (before.versions.history, before.versions.queue)
+            );
         }
     }
 }

@@ -35,7 +35,8 @@ async fn where_the_model_said_nothing_there_is_nothing_to_sum_up_or_to_forget() 
         is_nothing(chat.id).await;
         world.send(chat.id, "second").await;
         let running = world.run(chat.id).await;
-        let stopped = world.store.finish_error(fence(&running), Vec::new(), failure(), world.now).await.expect("failed");
+        let stopped =
+            world.store.finish_error(fence(&running), Vec::new(), failure(), world.now).await.expect("failed");
         assert_eq!(stopped.status, Status::Error, "{}", world.engine);
         is_nothing(chat.id).await;
 
@@ -83,7 +84,8 @@ async fn a_wanted_summary_begins_a_turn_with_all_its_attempts() {
 async fn the_model_sees_instructions_of_any_age_the_newest_summary_and_what_came_after_it() {
     for world in worlds().await {
         let chat = world.running("first").await;
-        let instructions = |text| NewMessage { visibility: Visibility::Model, ..NewMessage::new(Role::System, parts(text)) };
+        let instructions =
+            |text| NewMessage { visibility: Visibility::Model, ..NewMessage::new(Role::System, parts(text)) };
         let for_people = NewMessage { visibility: Visibility::User, ..answer("for people") };
         let said = vec![instructions("be brief"), answer("one"), for_people];
         let chat = world.store.commit_step(fence(&chat), said, world.now).await.expect("said").0;
@@ -110,8 +112,16 @@ async fn the_model_sees_instructions_of_any_age_the_newest_summary_and_what_came
         let people = world.store.list_messages(chat.id, None, false, 100).await.expect("listed");
         let shown: Vec<_> = people.iter().map(|one| (one.body.role, text_of(&one.body.content))).collect();
         let (user, model, tool) = (Role::User, Role::Assistant, Role::Tool);
-        let expected =
-            [(user, "first"), (model, "one"), (model, "for people"), (model, ""), (tool, ""), (model, "two"), (model, ""), (tool, "")];
+        let expected = [
+            (user, "first"),
+            (model, "one"),
+            (model, "for people"),
+            (model, ""),
+            (tool, ""),
+            (model, "two"),
+            (model, ""),
+            (tool, ""),
+        ];
         assert_eq!(shown, expected.map(|(role, text)| (role, text.to_owned())), "{}", world.engine);
         assert_eq!(chat.last_assistant_message_id, 11, "{}: the marker is something to read", world.engine);
     }
@@ -126,7 +136,10 @@ async fn a_cleared_context_leaves_the_model_nothing_and_the_user_everything() {
         let (after, committed) = world.store.clear_context(chat.id, rows.clone(), world.now).await.expect("cleared");
         assert!(committed.iter().map(|message| &message.body).eq(&rows), "{}: {committed:?}", world.engine);
         assert_eq!((after.status, after.updated_at), (Status::Waiting, world.now), "{}", world.engine);
-        assert_eq!((after.versions.snapshot, after.versions.history), (chat.versions.snapshot + 1, after.versions.snapshot));
+        assert_eq!(
+            (after.versions.snapshot, after.versions.history),
+            (chat.versions.snapshot + 1, after.versions.snapshot)
+        );
         assert_eq!(world.prompt_texts(chat.id).await, ["forget"], "{}", world.engine);
         assert_eq!(world.history(chat.id).await, ["first", "said", "", ""], "{}", world.engine);
 

@@ -133,7 +133,8 @@ async fn an_edit_sets_model_and_trace_and_is_not_done_twice() {
         assert_eq!((edited.chat.lease, edited.changed), (None, true), "{}", world.engine);
 
         let before = world.dump().await;
-        let words = Edit { message: chatmesh_chat::NewMessage { content: parts("no"), ..edit.message.clone() }, ..edit };
+        let words =
+            Edit { message: chatmesh_chat::NewMessage { content: parts("no"), ..edit.message.clone() }, ..edit };
         let again = world.store.edit(chat.id, words, world.now).await.expect("repeated");
         assert_eq!((&again.messages, again.changed), (&edited.messages, false), "{}", world.engine);
         assert_eq!(text_of(&again.messages[0].body.content), "better", "{}", world.engine);

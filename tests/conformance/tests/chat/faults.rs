@@ -29,7 +29,15 @@ impl Place {
         macro_rules! trap {
             ($name:literal, $event:literal) => {
                 Sql::split(
-                    concat!("CREATE TRIGGER ", $name, " BEFORE ", $event, " FOR EACH ROW EXECUTE FUNCTION fail('", $name, "')"),
+                    concat!(
+                        "CREATE TRIGGER ",
+                        $name,
+                        " BEFORE ",
+                        $event,
+                        " FOR EACH ROW EXECUTE FUNCTION fail('",
+                        $name,
+                        "')"
+                    ),
                     concat!(
                         "CREATE TRIGGER ",
                         $name,
@@ -64,7 +72,7 @@ impl Place {
 
 impl World {
     async fn run_sql(&self, statement: Sql, values: Vec<Value>) {
-        self.database.db.execute(statement, values).await.expect("done");
+        self.db.execute(statement, values).await.expect("done");
     }
 
     async fn set_traps(&self) {

@@ -21,12 +21,7 @@ struct Written {
 impl Written {
     fn all() -> impl Iterator<Item = Self> {
         Status::ALL.into_iter().flat_map(|status| {
-            (0..8).map(move |bits| Self {
-                status,
-                queued: bits & 1 > 0,
-                archived: bits & 2 > 0,
-                failed: bits & 4 > 0,
-            })
+            (0..8).map(move |bits| Self { status, queued: bits & 1 > 0, archived: bits & 2 > 0, failed: bits & 4 > 0 })
         })
     }
 
@@ -43,12 +38,11 @@ impl Written {
 
 impl World {
     async fn write(&self, chat: &chatmesh_chat::Chat, written: Written) -> bool {
-        const WRITE: Sql =
-            Sql::portable("UPDATE chats SET status = $2, archived = $3, last_error = $4 WHERE id = $1");
+        const WRITE: Sql = Sql::portable("UPDATE chats SET status = $2, archived = $3, last_error = $4 WHERE id = $1");
         let words: Option<Vec<u8>> = written.failed.then(|| b"\x0a\x01x".to_vec());
         let row = values![chat.id.0, written.status.as_str(), written.archived];
         let row = [row, vec![Value::Bytes(words)]].concat();
-        self.database.db.execute(WRITE, row).await.is_ok()
+        self.db.execute(WRITE, row).await.is_ok()
     }
 }
 
@@ -71,7 +65,11 @@ async fn the_schema_refuses_what_it_can_and_the_rest_is_a_state_or_invalid() {
             }
             let state = world.get(chat.id).await.state();
             assert_eq!(state == State::Invalid, written.is_invalid(), "{}: {written:?}: {state}", world.engine);
-            if written.is_invalid() { invalid += 1 } else { valid += 1 };
+            if written.is_invalid() {
+                invalid += 1
+            } else {
+                valid += 1
+            };
         }
         assert_eq!((refused, valid, invalid), (22, 12, 6), "{}: of 40", world.engine);
     }
@@ -87,7 +85,7 @@ async fn no_status_is_unknown_and_nothing_is_said_by_nobody() {
     for world in worlds().await {
         let chat = world.create("first").await;
         for statement in STATEMENTS {
-            let result = world.database.db.execute(statement, values![chat.id.0]).await;
+            let result = world.db.execute(statement, values![chat.id.0]).await;
             assert!(result.is_err(), "{}: {statement:?}", world.engine);
         }
         assert_eq!(world.get(chat.id).await, chat, "{}", world.engine);
@@ -115,7 +113,12 @@ async fn a_chat_that_contradicts_itself_is_repaired_and_works_again() {
             let expected = if queued.is_empty() { State::E0 } else { State::E1 };
             assert_eq!((after.state(), &after.last_error), (expected, &Some(repaired())), "{}", world.engine);
             errors_have_words(&after);
-            assert_eq!((after.lease, after.action_deadline_at, after.archived), (None, None, false), "{}", world.engine);
+            assert_eq!(
+                (after.lease, after.action_deadline_at, after.archived),
+                (None, None, false),
+                "{}",
+                world.engine
+            );
             assert_eq!(after.versions.snapshot, before.versions.snapshot + 1, "{}", world.engine);
             let answered = u32::try_from(calls.len()).expect("small");
             assert_eq!(after.last_message_id, before.last_message_id + answered, "{}", world.engine);

@@ -25,7 +25,7 @@ impl World {
 
     async fn own(&self) -> Vec<Chat> {
         const OWN: Sql = Sql::portable("SELECT * FROM chats WHERE owner_id = $1 ORDER BY id");
-        self.database.db.fetch_all(OWN, values![self.owner.0]).await.expect("listed")
+        self.db.fetch_all(OWN, values![self.owner.0]).await.expect("listed")
     }
 
     /// The places of these chats.
@@ -90,7 +90,12 @@ async fn whoever_is_put_away_loses_the_pin_and_the_others_close_the_gap() {
         assert!(matches!(refused, Err(StoreError::Rejected(Rejected::Archived))), "{}: {refused:?}", world.engine);
         let back = Update { archived: Some(false), ..Update::default() };
         let back = world.store.update(chats[1].id, back, world.now).await.expect("taken out");
-        assert_eq!((back.chat.pin_order, world.places(&chats).await), (0, vec![1, 0, 2]), "{}: not by itself", world.engine);
+        assert_eq!(
+            (back.chat.pin_order, world.places(&chats).await),
+            (0, vec![1, 0, 2]),
+            "{}: not by itself",
+            world.engine
+        );
     }
 }
 
@@ -141,7 +146,10 @@ async fn a_storm_of_pins_blocks_nobody_and_leaves_no_gap() {
             for result in results.unwrap_or_else(|_| panic!("{}: somebody waits for ever", world.engine)) {
                 let fine = matches!(
                     result,
-                    Ok(_) | Err(StoreError::Rejected(Rejected::Archived) | StoreError::ParentArchived | StoreError::NotARoot)
+                    Ok(_)
+                        | Err(StoreError::Rejected(Rejected::Archived)
+                            | StoreError::ParentArchived
+                            | StoreError::NotARoot)
                 );
                 assert!(fine, "{}: {result:?}", world.engine);
             }

@@ -31,7 +31,10 @@ async fn a_promoted_message_stands_behind_the_partial_answer_and_behind_the_resu
         }
         let (stopped, committed) = world.promote(chat.id, 3).await;
         assert_eq!((stopped.status, stopped.lease), (Status::Interrupting, chat.lease), "{}", world.engine);
-        assert_eq!((committed.len(), world.queue(chat.id).await), (0, vec!["three".into(), "one".into(), "two".into()]));
+        assert_eq!(
+            (committed.len(), world.queue(chat.id).await),
+            (0, vec!["three".into(), "one".into(), "two".into()])
+        );
         assert_eq!(stopped.versions.history, chat.versions.history, "{}", world.engine);
 
         // Being stopped: the last promoted one is the next.

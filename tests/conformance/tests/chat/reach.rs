@@ -91,7 +91,7 @@ impl World {
         const PLANT: Sql = Sql::portable("UPDATE chats SET worker_id = $2, runner_id = $3 WHERE id = $1");
         let lease = Lease { worker_id: new_worker(), runner_id: RunnerId(SystemIds.next()) };
         let row = values![target.id.0, lease.worker_id.0, lease.runner_id.0];
-        self.database.db.execute(PLANT, row).await.expect("planted");
+        self.db.execute(PLANT, row).await.expect("planted");
         target.fence.runner_id = lease.runner_id;
         target.chat = self.store.get(target.id).await.expect("asked");
     }

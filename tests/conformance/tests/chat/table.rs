@@ -87,7 +87,7 @@ async fn what_is_illegal_changes_nothing_and_what_is_legal_is_done_in_one_step()
                 tried += 1;
                 assert_eq!(world.get(bystander.id).await, bystander, "{}: {operation:?}", world.engine);
             }
-            world.database.db.execute(CLEAN_UP, values![bystander.id.0]).await.expect("cleaned up");
+            world.db.execute(CLEAN_UP, values![bystander.id.0]).await.expect("cleaned up");
         }
         println!("{}: {} legal and {} illegal pairs, {tried} situations", world.engine, legal.len(), illegal.len());
         assert!(legal.is_disjoint(&illegal), "{}", world.engine);

@@ -3,7 +3,7 @@
 use chatmesh_chat::machine::{Operation, Status};
 use chatmesh_chat::{Chat, ChatStore as _, LeaseStore as _, NewMessage, Since, Versions, Visibility};
 use chatmesh_core::{IdSource as _, SystemIds};
-use chatmesh_proto::common::v1::Role;
+use chatmesh_proto::common::v1::{FinishReason, Role, Usage};
 
 use crate::content::{answer, failure, full_answer, parts, result, retry};
 use crate::world::{fence, worlds};
@@ -82,6 +82,46 @@ async fn the_answer_is_kept_for_its_history_until_it_is_committed() {
         for version in 0..=after.versions.snapshot {
             assert_eq!(kept(version).await, None, "{}: {version}", world.engine);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_kept_answer_says_nothing_that_it_did_not_say() {
+    let usages = [
+        None,
+        Some(Usage::default()),
+        Some(Usage { total_tokens: Some(0), ..Usage::default() }),
+        Some(Usage { cache_write_tokens: Some(7), reasoning_tokens: Some(u32::MAX), ..Usage::default() }),
+    ];
+    let numbers = [None, Some(0), Some(u32::MAX)];
+    let words = [None, Some(String::new()), Some("resp – 1".to_owned())];
+    let reasons = [None, Some(FinishReason::Unspecified), Some(FinishReason::Length)];
+    let mut answers = vec![answer(""), NewMessage::new(Role::Assistant, Vec::new()), full_answer()];
+    answers.extend(usages.map(|usage| NewMessage { usage, ..answer("a") }));
+    answers.extend(reasons.map(|finish_reason| NewMessage { finish_reason, ..answer("a") }));
+    for number in numbers {
+        answers.push(NewMessage { context_limit: number, ..answer("a") });
+        answers.push(NewMessage { runtime_ms: number, ..answer("a") });
+        answers.push(NewMessage { cost_micros: number, ..answer("a") });
+    }
+    for word in words {
+        answers.push(NewMessage { model: word.clone(), ..answer("a") });
+        answers.push(NewMessage { provider_response_id: word, ..answer("a") });
+    }
+    for world in worlds().await {
+        let chat = world.running("first").await;
+        for kept in &answers {
+            world.store.record_step(fence(&chat), kept, world.now).await.expect("recorded");
+            let found = world.store.kept_step(chat.id, chat.versions.history).await.expect("asked");
+            assert_eq!(found.as_ref(), Some(kept), "{}", world.engine);
+        }
+        // As a message it is the same, but that a provider's report without a number is no report.
+        let (_, said) = world.store.commit_step(fence(&chat), answers.clone(), world.now).await.expect("said");
+        for (message, given) in world.messages(chat.id).await[1..].iter().zip(&answers) {
+            let usage = given.usage.filter(|usage| *usage != Usage::default());
+            assert_eq!(message.body, NewMessage { usage, ..given.clone() }, "{}", world.engine);
+        }
+        assert_eq!(said.len(), answers.len(), "{}", world.engine);
     }
 }
 

@@ -1,20 +1,21 @@
 //! A store of chats under test, and the words to speak to it.
 
+mod reads;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chatmesh_chat::machine::Status;
 use chatmesh_chat::{
-    Acquired, Chat, ChatId, ChatStore as _, Edit, Edited, Fence, Lease, LeaseStore as _, MIGRATIONS, Message, NewChat,
-    NewMessage, Outgoing, Room, RunnerId, Sent, Since, Snapshot, SqlChatStore, StoreError, Update, Versions, WorkerId,
+    Acquired, Chat, ChatId, ChatStore as _, Edit, Edited, Fence, Lease, LeaseStore as _, MIGRATIONS, NewChat,
+    NewMessage, Outgoing, Room, RunnerId, Sent, SqlChatStore, StoreError, Update, Versions, WorkerId,
 };
 use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds, Timestamp, Uuid};
-use chatmesh_db::{DbError, FromRow, Row, Sql, values};
+use chatmesh_db::{Db, Sql, values};
 use chatmesh_rpc::UserId;
 use chatmesh_testkit::{TestDb, databases};
 
-use crate::content::{answer, asking, failure, parts, text_of};
-use crate::line::Line;
+use crate::content::{answer, asking, failure, parts};
 
 /// How long a lease lives without a heartbeat here.
 pub(crate) const STALE: Duration = Duration::from_secs(30);
@@ -28,39 +29,32 @@ pub(crate) struct World {
     pub(crate) store: SqlChatStore,
     pub(crate) owner: UserId,
     pub(crate) now: Timestamp,
-    pub(crate) database: TestDb,
+    pub(crate) db: Db,
+    /// What goes with the world.
+    _database: Option<TestDb>,
 }
 
 pub(crate) async fn worlds() -> Vec<World> {
-    databases(MIGRATIONS).await.into_iter().map(World::new).collect()
+    databases(MIGRATIONS).await.into_iter().map(World::from).collect()
 }
 
-/// All that the store keeps of a chat.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Everything {
-    pub(crate) seen: Snapshot,
-    messages: Vec<Message>,
-    pub(crate) kept: Option<NewMessage>,
-    pub(crate) heartbeats: Vec<Heartbeat>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Heartbeat(Uuid, Uuid, Timestamp);
-
-impl FromRow for Heartbeat {
-    fn from_row(row: &Row) -> Result<Self, DbError> {
-        Ok(Self(row.get("runner_id")?, row.get("worker_id")?, row.get("heartbeat_at")?))
+impl From<TestDb> for World {
+    fn from(database: TestDb) -> Self {
+        let world = Self::on(database.engine, database.db.clone());
+        Self { _database: Some(database), ..world }
     }
 }
 
 impl World {
-    pub(crate) fn new(database: TestDb) -> Self {
+    /// A world on a database whose schema is up to date.
+    pub(crate) fn on(engine: &'static str, db: Db) -> Self {
         Self {
-            engine: database.engine,
-            store: SqlChatStore::new(database.db.clone()),
+            engine,
+            store: SqlChatStore::new(db.clone()),
             owner: UserId(SystemIds.next()),
             now: SystemClock.now(),
-            database,
+            db,
+            _database: None,
         }
     }
 
@@ -214,58 +208,9 @@ impl World {
         chat
     }
 
-    pub(crate) async fn get(&self, id: ChatId) -> Chat {
-        self.store.get(id).await.expect("asked").expect("there")
-    }
-
-    pub(crate) async fn snapshot(&self, id: ChatId, since: Since) -> Snapshot {
-        self.store.snapshot(id, since).await.expect("asked").expect("there")
-    }
-
-    /// What people see of the history, in order.
-    pub(crate) async fn history(&self, id: ChatId) -> Vec<String> {
-        let messages = self.snapshot(id, Since::Message(0)).await.messages;
-        messages.iter().map(|message| text_of(&message.body.content)).collect()
-    }
-
-    /// What waits, in order.
-    pub(crate) async fn queue(&self, id: ChatId) -> Vec<String> {
-        let queue = self.snapshot(id, Since::Message(0)).await.queue.expect("asked for");
-        queue.iter().map(|message| text_of(&message.content)).collect()
-    }
-
-    /// Every message, also what was deleted and what people do not see, in order.
-    pub(crate) async fn messages(&self, id: ChatId) -> Vec<Message> {
-        const ALL: Sql = Sql::portable("SELECT * FROM chat_messages WHERE chat_id = $1 ORDER BY id");
-        self.database.db.fetch_all(ALL, values![id.0]).await.expect("listed")
-    }
-
-    /// What the model sees, in order.
-    pub(crate) async fn prompt(&self, id: ChatId) -> Vec<Line> {
-        Line::all(&self.store.prompt_messages(id).await.expect("listed"))
-    }
-
-    pub(crate) async fn everything(&self, id: ChatId) -> Everything {
-        const HEARTBEATS: Sql = Sql::portable(
-            "SELECT runner_id, worker_id, heartbeat_at FROM chat_heartbeats WHERE chat_id = $1 ORDER BY runner_id",
-        );
-        let seen = self.snapshot(id, Since::Message(0)).await;
-        Everything {
-            messages: self.messages(id).await,
-            kept: self.store.kept_step(id, seen.chat.versions.history).await.expect("asked"),
-            heartbeats: self.database.db.fetch_all(HEARTBEATS, values![id.0]).await.expect("listed"),
-            seen,
-        }
-    }
-
-    /// Every row of every table.
-    pub(crate) async fn dump(&self) -> Vec<String> {
-        self.database.db.dump().await.expect("dumped")
-    }
-
     /// What only a hand or a defect could do to the database.
     pub(crate) async fn force(&self, statement: Sql, chat: ChatId) {
-        let changed = self.database.db.execute(statement, values![chat.0]).await.expect("forced");
+        let changed = self.db.execute(statement, values![chat.0]).await.expect("forced");
         assert_eq!(changed, 1, "{}: {statement:?}", self.engine);
     }
 }

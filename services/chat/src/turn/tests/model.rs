@@ -115,12 +115,8 @@ impl Reply {
 
     /// And a call of a tool that is not the provider's.
     pub(super) fn and_call(self, id: &str, name: &str) -> Self {
-        let call = ToolCall {
-            call_id: id.to_owned(),
-            name: name.to_owned(),
-            args: "{}".to_owned(),
-            ..ToolCall::default()
-        };
+        let call =
+            ToolCall { call_id: id.to_owned(), name: name.to_owned(), args: "{}".to_owned(), ..ToolCall::default() };
         let begun = ToolCall { args: String::new(), ..call.clone() };
         Self { calls: true, ..self.part(Body::ToolCall(begun), "{}", Body::ToolCall(call)) }
     }

@@ -53,7 +53,7 @@ impl Run<'_> {
     /// Looks at all chats, and at all of the one that something was done to. What has no new version
     /// is counted; the end of the sequence reads it.
     pub(super) async fn check(&mut self, at: usize) {
-        let db = &self.world.database.db;
+        let db = &self.world.db;
         let versions: Vec<Version> = db.fetch_all(VERSIONS, values![self.world.owner.0]).await.expect("listed");
         assert_eq!(versions.len(), self.rows.len(), "no chat comes or goes");
         let seen = self.rows[at].versions;
@@ -73,7 +73,7 @@ impl Run<'_> {
     }
 
     async fn check_counts(&self, at: usize) {
-        let (model, db) = (&self.home.chats[at], &self.world.database.db);
+        let (model, db) = (&self.home.chats[at], &self.world.db);
         let runner = model.lease.map(|lease| lease.runner_id.0);
         let found: Option<Counts> = db.fetch_optional(COUNTS, values![model.id.0, runner]).await.expect("counted");
         let living = model.lines.iter().filter(|line| !line.deleted).count();
@@ -130,7 +130,7 @@ impl Run<'_> {
 
     /// Compares all that belongs to a chat with the model, and returns its messages.
     pub(super) async fn check_content(&self, at: usize) -> Vec<Line> {
-        let (model, row, db) = (&self.home.chats[at], &self.rows[at], &self.world.database.db);
+        let (model, row, db) = (&self.home.chats[at], &self.rows[at], &self.world.db);
         let lines = Line::all(&self.world.messages(row.id).await);
         numbers_grow(&self.lines[at], &lines);
         summaries_are_whole(&lines);

@@ -56,7 +56,7 @@ impl<'a> Run<'a> {
     pub(super) async fn begin(world: &'a mut World, last_words: Arc<Mutex<Vec<String>>>) -> Self {
         const EMPTY: [Sql; 2] = [Sql::portable("DELETE FROM chat_heartbeats"), Sql::portable("DELETE FROM chats")];
         for statement in EMPTY {
-            world.database.db.execute(statement, Vec::new()).await.expect("emptied");
+            world.db.execute(statement, Vec::new()).await.expect("emptied");
         }
         world.owner = UserId(SystemIds.next());
         let (mut home, mut rows, mut sent) = (Household::default(), Vec::<Chat>::new(), Vec::new());
@@ -128,7 +128,7 @@ impl<'a> Run<'a> {
                 return self.committed(at, stored, Model::interrupt);
             }
             Action::Submit => return self.submit(at, step).await,
-            Action::CancelAction => {
+            Action::CancelClientTools => {
                 let stored = self.world.store.cancel_action(id, now).await;
                 return agree(stored, self.home.chats[at].cancel(now));
             }
@@ -168,6 +168,11 @@ impl<'a> Run<'a> {
         let expected = self.home.chats.iter().filter(|chat| chat.is_runnable(now, STALE)).map(|chat| chat.id);
         let found: BTreeSet<ChatId> = found.into_iter().map(|one| one.chat_id).collect();
         assert_eq!(found, expected.collect::<BTreeSet<ChatId>>(), "runnable");
+        let free = |chat: &&Model| chat.lease.is_none() && chat.allows(Operation::Acquire);
+        let expected = self.home.chats.iter().filter(free).map(|chat| chat.id);
+        let found = store.unleased(Room::of_each(100), now, STALE).await.expect("listed");
+        let found: BTreeSet<ChatId> = found.into_iter().map(|one| one.chat_id).collect();
+        assert_eq!(found, expected.collect::<BTreeSet<ChatId>>(), "unleased");
     }
 
     pub(super) fn new_text(&mut self) -> String {
@@ -192,6 +197,7 @@ impl<'a> Run<'a> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "results are made for it")]
 pub(super) fn agree(stored: Result<Chat, StoreError>, expected: Result<(), Why>) -> Result<(), Why> {
     assert_eq!(why(&stored), expected.err(), "the store and the model: {stored:?}");
     expected

@@ -1,6 +1,6 @@
 //! What workers do, at random.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chatmesh_chat::machine::Operation;
@@ -37,6 +37,10 @@ impl Run<'_> {
             }
         }
         assert_eq!(held, expected, "exactly what is held");
+        let stopped = |model: &&Model| model.allows(Operation::FinishInterruption);
+        let stopped = self.home.chats.iter().filter(stopped).filter_map(|model| expected.get(&model.id).copied());
+        let found = self.world.store.interrupted(worker).await.expect("asked");
+        assert_eq!(BTreeSet::from_iter(found), stopped.collect::<BTreeSet<RunnerId>>(), "what is to be stopped");
     }
 
     pub(super) async fn work(&mut self, at: usize, operation: Operation, step: &Step) -> Result<(), Why> {

@@ -60,7 +60,7 @@ pub(super) enum Action {
     Promote,
     Interrupt,
     Submit,
-    CancelAction,
+    CancelClientTools,
     /// The title, the pin, or whether it is put away.
     Update,
     AskForSummary,
@@ -101,7 +101,7 @@ fn chances(chat: &Model, now: Timestamp) -> Vec<(Action, u32)> {
         (A::Promote, when(valid && waits, 2)),
         (A::Interrupt, when(runs || asks, 1)),
         (A::Submit, when(asks, 5)),
-        (A::CancelAction, when(asks, 2)),
+        (A::CancelClientTools, when(asks, 2)),
         (A::Update, 2 + when(chat.archived, 4)),
         (A::AskForSummary, when(idle, 2)),
         (A::Clear, when(idle, 1)),
