@@ -93,7 +93,7 @@ impl Turn {
 /// How long the conversation was when the model last answered, as far as that is known.
 pub(super) fn last_measure(work: &Work) -> Measure {
     let said = work.prompt.rows().iter().rev().find_map(Row::said);
-    said.map(|said| Measure::of(said, work.threshold_percent)).unwrap_or_default()
+    said.map(|said| Measure::of(said, work.threshold_percent.unwrap_or_default())).unwrap_or_default()
 }
 
 /// The rows that take the place of what the prompt holds, to be committed; or why there are none. What the

@@ -26,8 +26,8 @@ pub(super) struct Work {
     pub(super) is_over: bool,
     /// The display name of the provider that answered last.
     pub(super) provider: String,
-    /// From how many percent of its limit on the conversation is too long; 0 while nobody said.
-    pub(super) threshold_percent: u32,
+    /// From how many percent of its limit on the conversation is too long, once somebody said.
+    pub(super) threshold_percent: Option<u32>,
     /// The provider forgot an answer: this turn continues none.
     pub(super) chain_is_broken: bool,
     /// The conversation was summarised because it did not fit, and nothing was committed since.
@@ -42,7 +42,7 @@ impl Work {
     /// Who answered, and what is known of the model.
     pub(super) fn heard(&mut self, started: &ResponseStarted) {
         self.provider.clone_from(&started.provider);
-        self.threshold_percent = started.compaction_threshold_percent;
+        self.threshold_percent = Some(started.compaction_threshold_percent);
     }
 
     /// The answer to continue, where the next call may.

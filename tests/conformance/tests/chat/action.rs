@@ -16,6 +16,10 @@ fn results(calls: &[&str]) -> Vec<ClientResult> {
     calls.iter().map(|call| client_result(call)).collect()
 }
 
+fn strings(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
 impl World {
     async fn due(&self, limit: u32) -> Vec<ChatId> {
         self.store.expired_actions(self.now, limit).await.expect("listed")
@@ -40,7 +44,7 @@ async fn exactly_the_open_calls_are_answered_or_nothing_is() {
             let Err(StoreError::WrongCalls { missing, unexpected }) = refused else {
                 panic!("{}: {given:?}: {refused:?}", world.engine);
             };
-            assert_eq!((missing, unexpected), (lacks.map_into(), surplus.map_into()), "{}: {given:?}", world.engine);
+            assert_eq!((missing, unexpected), (strings(lacks), strings(surplus)), "{}: {given:?}", world.engine);
             assert_eq!(world.dump().await, before, "{}: {given:?}", world.engine);
         }
 
@@ -62,21 +66,11 @@ async fn exactly_the_open_calls_are_answered_or_nothing_is() {
     }
 }
 
-trait MapInto {
-    fn map_into(&self) -> Vec<String>;
-}
-
-impl MapInto for &[&str] {
-    fn map_into(&self) -> Vec<String> {
-        self.iter().map(|item| (*item).to_owned()).collect()
-    }
-}
-
 #[tokio::test]
 async fn what_the_mesh_and_the_provider_answered_is_not_asked_of_the_client() {
     for world in worlds().await {
         let chat = world.running("first").await;
-        let calls: Vec<String> = ["mesh", "client"].map(str::to_owned).into();
+        let calls = strings(&["mesh", "client"]);
         let mut step = searched("found", "provider");
         step.content.extend(asking("", &calls).content);
         let messages = vec![step, result("mesh")];
@@ -181,7 +175,7 @@ async fn all_that_was_inserted_is_returned_to_whoever_caused_it() {
 #[tokio::test]
 async fn a_turn_that_ends_leaves_no_call_without_a_result() {
     for world in worlds().await {
-        let calls: Vec<String> = ["a", "b"].map(str::to_owned).into();
+        let calls = strings(&["a", "b"]);
         let chat = world.running("first").await;
         let partial = vec![asking("look", &calls), result("b")];
         let failure = crate::content::failure();

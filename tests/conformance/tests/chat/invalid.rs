@@ -95,7 +95,8 @@ async fn no_status_is_unknown_and_nothing_is_said_by_nobody() {
 #[tokio::test]
 async fn a_chat_that_contradicts_itself_is_repaired_and_works_again() {
     for mut world in worlds().await {
-        for (calls, queued) in [(&[][..], &[][..]), (&[], &["waits"]), (&["a", "b"], &[]), (&["a"], &["waits"])] {
+        let table: [(&[&str], &[&str]); 4] = [(&[], &[]), (&[], &["waits"]), (&["a", "b"], &[]), (&["a"], &["waits"])];
+        for (calls, queued) in table {
             let chat = if calls.is_empty() {
                 let chat = world.running("first").await;
                 for text in queued {

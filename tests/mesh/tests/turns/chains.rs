@@ -52,7 +52,7 @@ async fn what_the_provider_keeps_is_not_sent_again_unless_it_forgot() {
     .await;
 }
 
-/// F15, L-T12: a turn that ended with open calls bricks the chat, because the provider never saw what came of them.
+/// F15: a turn that ended with open calls bricks the chat, because the provider never saw what came of them. L-T12.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_turn_after_calls_that_the_provider_saw_no_results_of_sends_everything() {
     Mesh::run(scripts(), async |mesh| {

@@ -73,7 +73,7 @@ async fn a_turn_waits_for_the_clients_results_and_for_no_others() {
     .await;
 }
 
-/// Scenario 10, and F18: a stop instead of results.
+/// F18: a stop instead of results. Scenario 10.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_instead_of_results_answers_every_open_call() {
     Mesh::run(scripts(), async |mesh| {

@@ -10,7 +10,7 @@ use super::{chat_with, requests, shapes, text_of};
 
 const ANSWER: &str = "This answer is long enough to be sent in several pieces, one after the other.";
 
-/// F10, L-T4: the words of an attempt that was reset are joined with those of the next one.
+/// F10: the words of an attempt that was reset are joined with those of the next one. L-T4.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_said_before_a_reset_is_void() {
     let step = Step::text(ANSWER).fail_first(1, Fault::reset(6, ResetReason::Cancel));

@@ -107,6 +107,41 @@ async fn a_new_owner_in_the_middle_of_a_step_is_followed() {
     }
 }
 
+/// Attempts are counted anew with each turn: two calls of the model can have the same name.
+#[tokio::test(start_paused = true)]
+async fn an_earlier_call_of_the_same_name_is_not_shown_again() {
+    let _still = Standstill::begin();
+    let world = World::new().await;
+    let (owner, other) = (world.replica().await, world.replica().await);
+    let chat = owner.chat("hello").await;
+    let mut runner = Runner::acquire(&owner, chat).await.expect("leased");
+    runner.attempt().await.expect("called");
+    runner.say("an answer");
+    runner.commit().await.expect("committed");
+    runner.attempt().await.expect("called");
+    runner.call("half");
+    let first = runner.key();
+    let (mut here, mut there) = (owner.reader(chat).await, other.reader(chat).await);
+    for reader in [&mut here, &mut there] {
+        reader.until("half a call", |client| client.live.len() == 1).await;
+    }
+    // Nothing that was said is kept, and somebody asks for a summary.
+    owner.state.store.interrupt(chat, owner.now()).await.expect("stopping");
+    runner.finish_interruption().await.expect("stopped");
+    runner.leave();
+    let asked = owner.state.store.request_compaction(chat, None, owner.now()).await.expect("asked");
+    owner.state.hints.changed(&asked).await;
+    let mut runner = Runner::acquire(&owner, chat).await.expect("leased");
+    runner.attempt().await.expect("called");
+    assert_eq!(runner.key(), first, "the names are the same");
+    runner.say("something else");
+    let (mut late_here, mut late_there) = (owner.reader(chat).await, other.reader(chat).await);
+    for reader in [&mut here, &mut there, &mut late_here, &mut late_there] {
+        reader.until("the new text", |client| client.live_text() == "something else").await;
+        assert_eq!(reader.client.live.len(), 1);
+    }
+}
+
 /// F35: the owner cannot be reached for a while: the relay does not give up.
 #[tokio::test(start_paused = true)]
 async fn a_relay_does_not_give_up_while_the_answer_is_being_said() {

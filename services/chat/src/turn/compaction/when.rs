@@ -2,6 +2,9 @@
 
 use crate::turn::rows::{Kind, Row, Said};
 
+/// The threshold of those who want no summaries.
+const NEVER: u32 = 100;
+
 /// How long a conversation was when the model last answered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::turn) struct Measure {
@@ -9,7 +12,7 @@ pub(in crate::turn) struct Measure {
     pub(in crate::turn) tokens: u32,
     /// The most tokens; 0 where that is not known.
     pub(in crate::turn) limit: u32,
-    /// From how many percent on it is too long; 0 where that is not known, 100 for never.
+    /// From how many percent on it is too long; 100 for never.
     pub(in crate::turn) threshold_percent: u32,
 }
 
@@ -27,8 +30,9 @@ impl Measure {
     }
 
     fn is_over(self) -> bool {
-        (1..100).contains(&self.threshold_percent)
-            && self.limit > 0
+        let is_counted = self.limit > 0 && self.tokens > 0;
+        self.threshold_percent < NEVER
+            && is_counted
             && u64::from(self.tokens) * 100 >= u64::from(self.limit) * u64::from(self.threshold_percent)
     }
 }
@@ -44,8 +48,10 @@ pub(in crate::turn) enum Verdict {
     StillTooLong,
 }
 
-/// Judges by the last answer; `rows` are what the model sees.
-pub(in crate::turn) fn judge(rows: &[Row], threshold_percent: u32) -> Verdict {
+/// Judges by the last answer; `rows` are what the model sees. As long as nobody said from where on a conversation is
+/// too long, it is not.
+pub(in crate::turn) fn judge(rows: &[Row], threshold_percent: Option<u32>) -> Verdict {
+    let Some(threshold_percent) = threshold_percent else { return Verdict::Fits };
     let summary = rows.iter().rposition(|row| row.kind == Kind::Summary);
     // What was committed together with the summary was said before it.
     let revision = summary.and_then(|at| rows.get(at)).map_or(0, |row| row.revision);
@@ -75,7 +81,7 @@ mod tests {
 
     fn verdict(rows: &[(u32, Kind)]) -> Verdict {
         let rows: Vec<Row> = rows.iter().map(|(revision, kind)| row(*revision, kind.clone())).collect();
-        judge(&rows, 70)
+        judge(&rows, Some(70))
     }
 
     fn too_long(tokens: u32) -> Verdict {
@@ -92,9 +98,9 @@ mod tests {
             (over(2, 10, 25), false),
             (over(u32::MAX, u32::MAX, 99), true),
             (over(1000, 100, 100), false),
-            (over(1000, 100, 0), false),
+            (over(1, 100, 0), true),
             (over(1000, 0, 70), false),
-            (over(0, 100, 1), false),
+            (over(0, 100, 0), false),
         ];
         for (at, (found, expected)) in table.into_iter().enumerate() {
             assert_eq!(found, expected, "case {at}");
@@ -111,6 +117,7 @@ mod tests {
         let result = Kind::Result("1".to_owned());
         assert_eq!(verdict(&[(1, Kind::User), (2, said(90, 100)), (2, result)]), too_long(90));
         assert_eq!(verdict(&[(1, Kind::User), (2, said(0, 100))]), Verdict::Fits, "nobody counted");
+        assert_eq!(judge(&[row(1, said(90, 100))], None), Verdict::Fits, "nobody said what is too long");
     }
 
     /// F6: a summary that does not help is not made again and again.

@@ -40,7 +40,7 @@ async fn each_turn_continues_the_answer_before_it_with_what_is_new() {
     assert_eq!(told(&world.model.asked()[2]).len(), 5);
 }
 
-/// F15, L-T12: a turn that ended behind the results of tools bricks the chat: the provider never saw them.
+/// F15: a turn that ended behind the results of tools bricks the chat: the provider never saw them. L-T12.
 #[tokio::test(start_paused = true)]
 async fn the_turn_after_one_that_ended_with_tools_sends_everything() {
     let world = World::new().await;

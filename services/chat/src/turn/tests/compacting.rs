@@ -28,7 +28,7 @@ impl World {
     }
 }
 
-/// F5, L-T5: a conversation that is too long in the middle of the work is summarised, and the work goes on.
+/// F5: a conversation that is too long in the middle of the work is summarised, and the work goes on. L-T5.
 #[tokio::test(start_paused = true)]
 async fn work_goes_on_after_a_summary_between_two_steps() {
     let world = World::new().await;
@@ -86,7 +86,7 @@ async fn a_summary_is_asked_for_with_the_same_instructions_and_tools() {
     assert_eq!(summary.messages.last().map(|message| message.role()), Some(Role::User));
 }
 
-/// F5, L-T5: the turn is not over because it was summarised at its end, and it does not go on for ever.
+/// F5: the turn is not over because it was summarised at its end, and it does not go on for ever. L-T5.
 #[tokio::test(start_paused = true)]
 async fn a_summary_at_the_end_lets_the_model_go_on_three_times_at_most() {
     let world = World::new().await;

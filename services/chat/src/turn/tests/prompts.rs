@@ -55,7 +55,7 @@ proptest! {
     }
 }
 
-/// L-T2, F4: what the provider ran itself stays where it was said, and what the mesh ran comes after it.
+/// F4: what the provider ran itself stays where it was said, and what the mesh ran comes after it. L-T2.
 #[tokio::test(start_paused = true)]
 async fn what_the_provider_ran_stays_where_it_was_said() {
     let world = World::new().await;

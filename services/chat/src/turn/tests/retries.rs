@@ -88,7 +88,9 @@ async fn whoever_takes_a_chat_over_in_a_pause_waits_for_its_end_and_counts_on() 
     pass(Duration::from_secs(3)).await;
     world.kill().await;
     let lease = put_off.lease.expect("a lease");
-    let given_back = world.state.leases.abandon(chat, lease.runner_id, world.state.clock.now()).await.expect("free");
+    // Unless the process was quick enough to do so itself.
+    let _ = world.state.leases.abandon(chat, lease.runner_id, world.state.clock.now()).await;
+    let given_back = world.until(chat, "the lease is free", |chat| chat.lease.is_none()).await;
     assert!(given_back.retry_state.is_some(), "the pause is still there");
     let other = world.another_process().await;
     other.hints.changed(&given_back).await;
@@ -129,7 +131,7 @@ async fn what_the_owner_wants_begins_with_all_attempts() {
     assert_eq!(world.ended(chat).await.status, Status::Waiting);
 }
 
-/// F40, L-T7: a time that runs out in the instant of the first part ends a healthy answer.
+/// F40: a time that runs out in the instant of the first part ends a healthy answer. L-T7.
 #[tokio::test(start_paused = true)]
 async fn a_first_part_at_the_last_moment_is_in_time() {
     let world = World::new().await;

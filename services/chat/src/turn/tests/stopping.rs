@@ -23,7 +23,7 @@ async fn a_pause_between_two_calls_is_stopped_at_once_and_keeps_nothing() {
     assert_eq!(world.model.asked().len(), 1);
 }
 
-/// F3, L-T3: words that were shown stay.
+/// F3: words that were shown stay. L-T3.
 #[tokio::test(start_paused = true)]
 async fn words_that_were_shown_before_the_stop_are_kept() {
     let world = World::new().await;
@@ -40,7 +40,7 @@ async fn words_that_were_shown_before_the_stop_are_kept() {
     assert_eq!(told(&world.model.asked()[1]), ["user: go", "assistant: half a sentence", "user: on"]);
 }
 
-/// F3, L-T3: a result that is there stays, and a call without one is answered.
+/// F3: a result that is there stays, and a call without one is answered. L-T3.
 #[tokio::test(start_paused = true)]
 async fn a_stop_while_tools_run_keeps_the_results_that_are_there() {
     let world = World::new().await;
@@ -113,6 +113,19 @@ async fn tools_that_cannot_be_listed_end_the_turn_after_half_a_minute() {
     assert!(failed.last_error.is_some_and(|error| error.message.contains("tools")));
     assert!(world.hands.listed() > 3, "it was tried again");
     assert_eq!(world.model.asked().len(), 0, "a model is not told that it has no tools in the middle of its work");
+}
+
+/// F11: and a chat without a workspace talks on without them.
+#[tokio::test(start_paused = true)]
+async fn tools_that_cannot_be_listed_do_not_keep_a_chat_without_workspace_from_talking() {
+    let world = World::new().await;
+    world.hands.hide();
+    let chat = world.chat_in(None, "go", &["ask"]).await;
+    eventually("it asks for the tools", async || world.hands.listed(), |listed| *listed == 1).await;
+    pass(Duration::from_secs(5)).await;
+    assert_eq!(world.ended(chat).await.status, Status::Waiting);
+    let offered: Vec<String> = world.model.asked()[0].tools.iter().map(|tool| tool.name.clone()).collect();
+    assert_eq!(offered, ["ask"], "the client's tools are known all the same");
 }
 
 /// A summary under way is nothing to wait for.

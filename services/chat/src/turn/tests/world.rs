@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatmesh_bus::Bus;
-use chatmesh_core::{Clock, IdSource as _, SecretString, SystemClock, SystemIds, Timestamp};
+use chatmesh_core::{Clock, IdSource as _, SecretString, SystemClock, SystemIds, Timestamp, Uuid};
 use chatmesh_db::{Sql, values};
 use chatmesh_host::Deps;
 use chatmesh_proto::common::v1::part::Body;
@@ -111,6 +111,11 @@ impl World {
 
     /// The same where the client has tools of these names.
     pub(super) async fn chat_with_tools(&self, said: &str, tools: &[&str]) -> ChatId {
+        self.chat_in(Some(SystemIds.next()), said, tools).await
+    }
+
+    /// The same in a workspace of the test's choice.
+    pub(super) async fn chat_in(&self, workspace_id: Option<Uuid>, said: &str, tools: &[&str]) -> ChatId {
         let now = self.clock.now();
         let chat = Chat {
             id: ChatId(SystemIds.next()),
@@ -119,7 +124,7 @@ impl World {
             status: Status::Running,
             archived: false,
             model: "house".to_owned(),
-            workspace_id: Some(SystemIds.next()),
+            workspace_id,
             system_prompt: "be brief".to_owned(),
             labels: BTreeMap::new(),
             parent_id: None,

@@ -120,9 +120,9 @@ impl Run<'_> {
         let calls = self.home.chats[at].open_calls();
         let rows: Vec<NewMessage> = calls.iter().map(|call| result(call)).collect();
         let mut results: Vec<_> = calls.iter().map(|call| client_result(call)).collect();
-        match step.number {
-            0 => drop(results.pop()),
-            1 => results.push(client_result("nobody asked")),
+        match (step.number, step.flag) {
+            (0, true) => drop(results.pop()),
+            (1, true) => results.push(client_result("nobody asked")),
             _ => {}
         }
         let stored =

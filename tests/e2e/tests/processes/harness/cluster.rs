@@ -94,6 +94,11 @@ impl Cluster {
         }
     }
 
+    /// True where a process is ready at this moment.
+    pub(crate) async fn is_ready(&self, name: &str) -> bool {
+        self.processes[name].is_ready(&format!("{}/readyz", self.address(name))).await
+    }
+
     pub(crate) fn mesh(&self) -> Mesh {
         let url = format!("http://127.0.0.1:{}", self.plan.port("gateway"));
         Mesh { api: Api::new(&url, ADMIN_TOKEN), workspaces: self.sandbox.path().join("workspaces") }

@@ -13,6 +13,8 @@ use super::variable;
 
 /// How much of its log is shown when a test fails.
 const SHOWN_LINES: usize = 40;
+/// How long a look at a process may take.
+const GLANCE: Duration = Duration::from_millis(300);
 /// Names a directory for the whole logs.
 const LOGS_VARIABLE: &str = "CHATMESH_E2E_LOGS";
 
@@ -80,6 +82,12 @@ impl Process {
             if answer.status().is_success() { Ok(()) } else { Err(answer.status().to_string()) }
         })
         .await;
+    }
+
+    /// True where `url` answers with success at this moment.
+    pub(crate) async fn is_ready(&self, url: &str) -> bool {
+        let answer = super::api::http_client().get(url).timeout(GLANCE).send().await;
+        answer.is_ok_and(|answer| answer.status().is_success())
     }
 
     /// All that it has written.

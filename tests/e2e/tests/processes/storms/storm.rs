@@ -25,10 +25,8 @@ const LEAST_TURNS: usize = 6;
 const MOST_AT_ONCE: usize = 3;
 /// How many chats have a client that reads along.
 const READERS: usize = 3;
-/// How long the answers to those may take, whatever happens meanwhile.
-const TURN_LIMIT: Duration = Duration::from_secs(300);
-/// How long everything may take.
-const RUN_LIMIT: Duration = Duration::from_secs(1800);
+/// How long everything may take, also on a machine that has other things to do.
+const LIMIT: Duration = Duration::from_secs(1800);
 /// What a turn adds to a chat: what the user says, the calls with their results, and the answer.
 const MESSAGES: usize = 2 * STEPS + 2;
 
@@ -142,7 +140,7 @@ impl Driver {
     async fn run(mut self) -> (String, Asked) {
         let said: Vec<String> = (1..=self.turns).map(|turn| format!("{}-{turn}", self.name)).collect();
         let chat = self.client.create_chat(Model::Steps.name(), &self.workspace, &said[0]).await;
-        let mut follower = self.reader.take().map(|api| Follower::new(&api, &chat).within(RUN_LIMIT));
+        let mut follower = self.reader.take().map(|api| Follower::new(&api, &chat).within(LIMIT));
         let reading = async {
             if let Some(follower) = &mut follower {
                 follower.until_messages(said.len() * MESSAGES).await;
@@ -162,7 +160,7 @@ impl Driver {
     async fn ask(&mut self, chat: &str, said: &[String]) {
         let (mut asked, mut rest) = (1, &said[1..]);
         while asked > 0 {
-            self.client.until_idle(chat, TURN_LIMIT).await;
+            self.client.until_idle(chat, LIMIT).await;
             self.progress.fetch_add(asked, Ordering::Relaxed);
             asked = self.random.random_range(1..=MOST_AT_ONCE).min(rest.len());
             for text in &rest[..asked] {

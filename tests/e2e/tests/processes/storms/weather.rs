@@ -114,7 +114,12 @@ async fn kill_processes(
         for name in cluster.revive() {
             *ended.entry(name).or_default() += 1;
         }
-        let victim = VICTIMS[random.random_range(0..VICTIMS.len())];
+        let mut victim = VICTIMS[random.random_range(0..VICTIMS.len())];
+        // On a slow machine a process that is always killed while it starts would never be there.
+        while !cluster.is_ready(victim).await {
+            sleep(PAUSE).await;
+            victim = VICTIMS[random.random_range(0..VICTIMS.len())];
+        }
         cluster.kill(victim);
         cluster.launch(victim);
         *killed.entry(victim).or_default() += 1;
