@@ -66,9 +66,9 @@ async fn the_schema_refuses_what_it_can_and_the_rest_is_a_state_or_invalid() {
             let state = world.get(chat.id).await.state();
             assert_eq!(state == State::Invalid, written.is_invalid(), "{}: {written:?}: {state}", world.engine);
             if written.is_invalid() {
-                invalid += 1
+                invalid += 1;
             } else {
-                valid += 1
+                valid += 1;
             };
         }
         assert_eq!((refused, valid, invalid), (22, 12, 6), "{}: of 40", world.engine);
