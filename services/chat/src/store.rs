@@ -274,6 +274,8 @@ pub trait ChatStore: std::fmt::Debug + Send + Sync + 'static {
         descending: bool,
         limit: u32,
     ) -> Result<Vec<Message>, StoreError>;
+    /// True where an edit removed a message that people saw and whose identifier is `from` or higher.
+    async fn has_deleted(&self, chat: ChatId, from: u32) -> Result<bool, StoreError>;
     /// Lists the messages that the model sees, in order.
     async fn prompt_messages(&self, chat: ChatId) -> Result<Vec<Message>, StoreError>;
     /// Reads a chat, messages and the queue as of one moment.

@@ -83,6 +83,10 @@ impl ChatStore for SqlChatStore {
         queries::list_messages(&self.db, chat, after, descending, limit).await
     }
 
+    async fn has_deleted(&self, chat: ChatId, from: u32) -> Result<bool, StoreError> {
+        queries::has_deleted(&self.db, chat, from).await
+    }
+
     async fn prompt_messages(&self, chat: ChatId) -> Result<Vec<Message>, StoreError> {
         queries::prompt_messages(&self.db, chat).await
     }

@@ -46,8 +46,8 @@ pub(super) async fn generate(turn: &mut Turn, work: &mut Work, partial: &mut Par
             }
             Err(error) => error,
         };
-        if error.chain_broken && is_chained {
-            info!(chat = %turn.chat.id, "the provider forgot the answer before: sending it all");
+        if is_chained && (error.chain_broken || is_refused(&error)) {
+            info!(chat = %turn.chat.id, "the provider does not continue the answer before: sending it all");
             work.chain_is_broken = true;
             turn.forgive_attempt();
             count(turn, &error);
@@ -66,6 +66,11 @@ pub(super) async fn generate(turn: &mut Turn, work: &mut Work, partial: &mut Par
         partial.begin(history);
         put_off(turn, failures, &error).await?;
     }
+}
+
+/// The provider found fault with the request as such: what it keeps and what was sent may not go together.
+fn is_refused(error: &GenerationError) -> bool {
+    error.status_code == Some(400) && error.kind() == ErrorKind::Generic && !error.retryable
 }
 
 fn request(turn: &Turn, work: &Work) -> GenerateRequest {

@@ -8,7 +8,7 @@ use super::chain::Circumstances;
 use super::prompt::{Prompt, unanswered_of};
 use super::rows::{Kind, Row, is_open};
 use super::tools::{self, Toolbox};
-use super::{Turn, markers};
+use super::{Answer, Partial, Turn, markers};
 use crate::domain::{Chat, Message, NewMessage};
 use crate::files;
 use crate::state::State;
@@ -51,8 +51,9 @@ impl Work {
     }
 }
 
-/// Prepares a turn; an error ends it.
-pub(super) async fn prepare(turn: &Turn) -> Result<Result<Work, GenerationError>, StoreError> {
+/// Prepares a turn; an error ends it. An answer that another worker kept is in `partial` then, so that it does not
+/// go with the turn.
+pub(super) async fn prepare(turn: &Turn, partial: &mut Partial) -> Result<Result<Work, GenerationError>, StoreError> {
     let (state, chat) = (&*turn.state, &turn.chat);
     let (listed, history, client_tools, kept) = tokio::join!(
         tools::list(state, chat),
@@ -63,7 +64,12 @@ pub(super) async fn prepare(turn: &Turn) -> Result<Result<Work, GenerationError>
     let (history, client_tools, kept) = (history?, client_tools?, kept?);
     let listed = match listed {
         Ok(listed) => listed,
-        Err(error) => return Ok(Err(error)),
+        Err(error) => {
+            if let Some(kept) = kept {
+                partial.resume(chat.versions.history, &Answer::from_message(kept));
+            }
+            return Ok(Err(error));
+        }
     };
     let context = listed.as_ref().map(|listed| listed.workspace_context.clone()).unwrap_or_default();
     let prompt = Prompt::new(chat, &context, history.messages, history.unanswered);

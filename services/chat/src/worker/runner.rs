@@ -1,23 +1,21 @@
 //! Works on one chat under one lease, until there is nothing more to do or the lease is gone.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use chatmesh_core::Backoff;
 use chatmesh_db::DbError;
 use chatmesh_proto::common::v1::{ErrorKind, GenerationError};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tracing::{Instrument as _, debug, info, info_span, warn};
+use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
 use super::RunTurn;
 use super::cancel::{Cancel, Cause};
 use super::control::Control;
-use crate::domain::{Chat, RunnerId};
+use crate::domain::{Chat, NewMessage, RunnerId};
 use crate::machine::{Rejected, Status};
 use crate::state::State;
 use crate::store::{Acquired, Fence, StoreError};
-use crate::turn::{Answer, Partial, StopReason};
+use crate::turn::{Answer, Partial, StopReason, persist};
 
 pub(super) struct Runner {
     pub(super) state: Arc<State>,
@@ -53,7 +51,9 @@ impl Runner {
                     },
                     Ended::Stopped(Cause::OwnershipLost) => return,
                 },
-                Status::Interrupting => self.finish_interruption(&chat, &mut partial).await,
+                Status::Interrupting => {
+                    self.finish_interruption(&chat, &mut partial).instrument(turn_span(&chat)).await
+                }
                 Status::Waiting | Status::Error | Status::RequiresAction => return,
             };
             match self.go_on(&chat, next).await {
@@ -76,7 +76,13 @@ impl Runner {
             Ok(fresh) if fresh == *chat && fresh.status == Status::Running => self.give_up(chat).await,
             Ok(fresh) => return Some(fresh),
             // What is stored contradicts itself: asking the model again would not mend that.
-            Err(StoreError::Rejected(_) | StoreError::Database(DbError::Inconsistent { .. })) => {
+            // The same goes for what cannot be stored: the model would be asked for it for ever.
+            Err(
+                StoreError::Rejected(_)
+                | StoreError::Database(
+                    DbError::Inconsistent { .. } | DbError::Text(_) | DbError::Unique(_) | DbError::Driver(_),
+                ),
+            ) => {
                 let fresh = self.reread(chat).await;
                 self.give_up(fresh.as_ref().unwrap_or(chat)).await;
             }
@@ -94,10 +100,7 @@ impl Runner {
     }
 
     async fn turn(&self, chat: &Chat, control: &mut Control, partial: &mut Partial) -> Ended {
-        let span = info_span!("chat.turn", gen_ai.conversation.id = %chat.id);
-        if let Some(traceparent) = &chat.traceparent {
-            chatmesh_rpc::trace::adopt_traceparent(&span, traceparent);
-        }
+        let span = turn_span(chat);
         let deadline = Instant::now() + self.state.config.max_turn_duration;
         tokio::select! {
             // Stopping comes first, so that a turn with quick steps can be stopped too.
@@ -114,7 +117,7 @@ impl Runner {
         let history = chat.versions.history;
         if !partial.continues(history) {
             // Another runner said it: what it kept is all that there is.
-            let kept = self.persist(|| self.state.store.kept_step(chat.id, history)).await?;
+            let kept = persist(&self.state, || self.state.store.kept_step(chat.id, history)).await?;
             if let Some(kept) = kept {
                 partial.resume(history, &Answer::from_message(kept));
             }
@@ -122,7 +125,7 @@ impl Runner {
         let messages = std::mem::take(partial).into_stopped_messages(history, StopReason::Interrupted);
         let fence = self.fence(chat);
         let finish = || self.state.store.finish_interruption(fence, messages.clone(), self.state.clock.now());
-        let finished = self.persist(finish).await?;
+        let finished = persist(&self.state, finish).await?;
         self.state.hints.status_changed(&finished).await;
         Ok(finished)
     }
@@ -143,10 +146,12 @@ impl Runner {
             kind: ErrorKind::Timeout.into(),
             ..GenerationError::default()
         };
-        let said = std::mem::take(partial).into_stopped_messages(chat.versions.history, StopReason::Failed);
+        // Its user may stop it while this is written: then the interruption still has what was said.
+        let said = partial.clone().into_stopped_messages(chat.versions.history, StopReason::Failed);
         let fence = self.fence(&chat);
         let finish = || self.state.store.finish_error(fence, said.clone(), error.clone(), self.state.clock.now());
-        let finished = self.persist(finish).await?;
+        let finished = persist(&self.state, finish).await?;
+        *partial = Partial::default();
         self.state.hints.status_changed(&finished).await;
         Ok(finished)
     }
@@ -157,8 +162,9 @@ impl Runner {
         match chat.status {
             Status::Running => self.give_up(&chat).await,
             Status::Interrupting => {
+                let said = self.kept(&chat, StopReason::Interrupted).await;
                 let now = self.state.clock.now();
-                let finished = self.state.store.finish_interruption(self.fence(&chat), Vec::new(), now).await;
+                let finished = self.state.store.finish_interruption(self.fence(&chat), said, now).await;
                 self.ended(&chat, finished).await;
             }
             Status::Waiting | Status::Error | Status::RequiresAction => {}
@@ -173,9 +179,23 @@ impl Runner {
             kind: ErrorKind::Generic.into(),
             ..GenerationError::default()
         };
+        let said = self.kept(chat, StopReason::Failed).await;
         let now = self.state.clock.now();
-        let finished = self.state.store.finish_error(self.fence(chat), Vec::new(), error, now).await;
+        let mut finished = self.state.store.finish_error(self.fence(chat), said, error.clone(), now).await;
+        if matches!(finished, Err(StoreError::Database(_))) {
+            // It may be what was kept that cannot be stored: a turn that ends without it ends at least.
+            finished = self.state.store.finish_error(self.fence(chat), Vec::new(), error, now).await;
+        }
         self.ended(chat, finished).await;
+    }
+
+    /// The answer whose tools were running, as far as that can be read.
+    async fn kept(&self, chat: &Chat, reason: StopReason) -> Vec<NewMessage> {
+        let history = chat.versions.history;
+        let Ok(Some(kept)) = self.state.store.kept_step(chat.id, history).await else { return Vec::new() };
+        let mut partial = Partial::default();
+        partial.resume(history, &Answer::from_message(kept));
+        partial.into_stopped_messages(history, reason)
     }
 
     async fn ended(&self, chat: &Chat, finished: Result<Chat, StoreError>) {
@@ -191,32 +211,14 @@ impl Runner {
         // once. The semaphore is never closed.
         let _turn = self.hand_overs.acquire().await;
         let abandon = || self.state.leases.abandon(chat.id, self.name(), self.state.clock.now());
-        match self.persist(abandon).await {
+        match persist(&self.state, abandon).await {
             Ok(chat) => self.state.hints.changed(&chat).await,
             Err(error) => debug!(chat = %chat.id, %error, "lease not given back"),
         }
     }
 
     async fn reread(&self, chat: &Chat) -> Result<Chat, StoreError> {
-        self.persist(|| self.state.store.get(chat.id)).await?.ok_or(StoreError::NotFound)
-    }
-
-    /// Tries again while the database is away, for as long as the lease is safely held.
-    async fn persist<T, F>(&self, write: impl Fn() -> F) -> Result<T, StoreError>
-    where
-        F: Future<Output = Result<T, StoreError>>,
-    {
-        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
-        let give_up_at = Instant::now() + self.state.config.lease_duration / 2;
-        loop {
-            match write().await {
-                Err(StoreError::Database(error @ DbError::Unavailable(_))) if Instant::now() < give_up_at => {
-                    warn!(%error, "the database is away, trying again");
-                    tokio::time::sleep(backoff.next_pause()).await;
-                }
-                other => return other,
-            }
-        }
+        persist(&self.state, || self.state.store.get(chat.id)).await?.ok_or(StoreError::NotFound)
     }
 
     /// The lease under which this runner works.
@@ -231,4 +233,13 @@ impl Runner {
     fn fence(&self, chat: &Chat) -> Fence {
         Fence { chat_id: chat.id, runner_id: self.name(), history_version: chat.versions.history }
     }
+}
+
+/// A span in the trace of the message that is worked on.
+fn turn_span(chat: &Chat) -> Span {
+    let span = info_span!("chat.turn", gen_ai.conversation.id = %chat.id);
+    if let Some(traceparent) = &chat.traceparent {
+        chatmesh_rpc::trace::adopt_traceparent(&span, traceparent);
+    }
+    span
 }

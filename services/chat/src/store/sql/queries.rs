@@ -4,10 +4,10 @@ use chatmesh_core::Timestamp;
 use chatmesh_db::{Db, values};
 use chatmesh_proto::common::v1::ToolDefinition;
 
-use super::rows::{IdRow, StepRow, ToolsRow};
+use super::rows::{IdRow, NumberRow, StepRow, ToolsRow};
 use super::statements::{
-    EXPIRED_ACTIONS, GET_CHAT, GET_TOOLS, KEPT_STEP, LIST_MESSAGES_DOWN, LIST_MESSAGES_UP, LIST_QUEUED, MESSAGES_AFTER,
-    MESSAGES_CHANGED, PROMPT_MESSAGES,
+    EXPIRED_ACTIONS, GET_CHAT, GET_TOOLS, HAS_DELETED, KEPT_STEP, LIST_MESSAGES_DOWN, LIST_MESSAGES_UP, LIST_QUEUED,
+    MESSAGES_AFTER, MESSAGES_CHANGED, PROMPT_MESSAGES,
 };
 use crate::domain::{Chat, ChatId, Message, NewMessage};
 use crate::store::{Since, Snapshot, StoreError};
@@ -29,6 +29,11 @@ pub(super) async fn list_messages(
         db.fetch_all(LIST_MESSAGES_UP, values![chat.0, after.unwrap_or_default(), limit]).await
     };
     Ok(rows?)
+}
+
+pub(super) async fn has_deleted(db: &Db, chat: ChatId, from: u32) -> Result<bool, StoreError> {
+    let found: Option<NumberRow> = db.fetch_optional(HAS_DELETED, values![chat.0, from]).await?;
+    Ok(found.is_some())
 }
 
 pub(super) async fn prompt_messages(db: &Db, chat: ChatId) -> Result<Vec<Message>, StoreError> {

@@ -142,6 +142,9 @@ pub(super) const LIST_MESSAGES_UP: Sql = Sql::portable(concat!(
     " FROM chat_messages WHERE chat_id = $1 AND id > $2 AND NOT deleted AND visibility <> 'model' \
      ORDER BY id LIMIT $3"
 ));
+pub(super) const HAS_DELETED: Sql = Sql::portable(
+    "SELECT id FROM chat_messages WHERE chat_id = $1 AND id >= $2 AND deleted AND visibility <> 'model' LIMIT 1",
+);
 pub(super) const LIST_MESSAGES_DOWN: Sql = Sql::portable(concat!(
     "SELECT ",
     message_columns!(),
@@ -227,6 +230,7 @@ pub const STATEMENTS: &[Sql] = &[
     FIND_MESSAGE_BY_REQUEST,
     LIST_MESSAGES_UP,
     LIST_MESSAGES_DOWN,
+    HAS_DELETED,
     PROMPT_MESSAGES,
     MESSAGES_AFTER,
     MESSAGES_CHANGED,

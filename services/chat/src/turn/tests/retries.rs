@@ -88,9 +88,7 @@ async fn whoever_takes_a_chat_over_in_a_pause_waits_for_its_end_and_counts_on() 
     pass(Duration::from_secs(3)).await;
     world.kill().await;
     let lease = put_off.lease.expect("a lease");
-    // Unless the process was quick enough to do so itself.
-    let _ = world.state.leases.abandon(chat, lease.runner_id, world.state.clock.now()).await;
-    let given_back = world.until(chat, "the lease is free", |chat| chat.lease.is_none()).await;
+    let given_back = world.given_back(chat, lease.runner_id).await;
     assert!(given_back.retry_state.is_some(), "the pause is still there");
     let other = world.another_process().await;
     other.hints.changed(&given_back).await;
