@@ -274,6 +274,8 @@ pub trait ChatStore: std::fmt::Debug + Send + Sync + 'static {
         descending: bool,
         limit: u32,
     ) -> Result<Vec<Message>, StoreError>;
+    /// Lists the chats of a user that changed after a time, no sub-agents.
+    async fn changed_since(&self, owner: UserId, since: Timestamp, limit: u32) -> Result<Vec<Chat>, StoreError>;
     /// True where an edit removed a message that people saw and whose identifier is `from` or higher.
     async fn has_deleted(&self, chat: ChatId, from: u32) -> Result<bool, StoreError>;
     /// Lists the messages that the model sees, in order.

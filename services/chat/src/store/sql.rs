@@ -83,6 +83,10 @@ impl ChatStore for SqlChatStore {
         queries::list_messages(&self.db, chat, after, descending, limit).await
     }
 
+    async fn changed_since(&self, owner: UserId, since: Timestamp, limit: u32) -> Result<Vec<Chat>, StoreError> {
+        queries::changed_since(&self.db, owner, since, limit).await
+    }
+
     async fn has_deleted(&self, chat: ChatId, from: u32) -> Result<bool, StoreError> {
         queries::has_deleted(&self.db, chat, from).await
     }

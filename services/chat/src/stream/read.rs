@@ -30,8 +30,8 @@ pub(super) async fn first(state: &State, chat: ChatId, after: u32) -> Result<Loo
     // An edit removes a message with all that follow it: the subscriber may hold such ones. It is asked for after
     // the snapshot: what an edit removes later is in the next look.
     let is_gone = state.store.has_deleted(chat, after).await.map_err(|error| Error::on(chat, error))?;
-    if !is_gone {
-        return Ok(look);
+    if !is_gone || after == 0 {
+        return Ok(Look { reset: is_gone, ..look });
     }
     let whole = self::look(state, chat, Since::Message(0), &View::default()).await;
     let whole = whole.map_err(|error| Error::on(chat, error))?.ok_or(Error::NotFound(chat))?;

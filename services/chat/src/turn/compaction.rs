@@ -184,7 +184,7 @@ async fn ask(turn: &Turn, work: &Work, level: u32) -> Result<Heard, GenerationEr
     messages.extend(said);
     messages.push(words::instruction());
     let request = GenerateRequest {
-        model: turn.chat.model.clone(),
+        model: work.model(&turn.chat),
         messages,
         tools: work.toolbox.definitions.clone(),
         tool_choice: ToolChoice::None.into(),

@@ -28,6 +28,8 @@ pub(super) struct Work {
     pub(super) provider: String,
     /// From how many percent of its limit on the conversation is too long, once somebody said.
     pub(super) threshold_percent: Option<u32>,
+    /// The chat's model was deleted: the default stands in for it.
+    pub(super) model_is_gone: bool,
     /// The provider forgot an answer: this turn continues none.
     pub(super) chain_is_broken: bool,
     /// The conversation was summarised because it did not fit, and nothing was committed since.
@@ -43,6 +45,11 @@ impl Work {
     pub(super) fn heard(&mut self, started: &ResponseStarted) {
         self.provider.clone_from(&started.provider);
         self.threshold_percent = Some(started.compaction_threshold_percent);
+    }
+
+    /// The model to ask; the default where it is empty.
+    pub(super) fn model(&self, chat: &Chat) -> String {
+        if self.model_is_gone { String::new() } else { chat.model.clone() }
     }
 
     /// The answer to continue, where the next call may.

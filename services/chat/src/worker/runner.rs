@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chatmesh_db::DbError;
+use chatmesh_proto::chat::v1::WatchKind;
 use chatmesh_proto::common::v1::{ErrorKind, GenerationError};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -23,6 +24,8 @@ pub(super) struct Runner {
     pub(super) hand_overs: Arc<Semaphore>,
     pub(super) acquired: Acquired,
     pub(super) cancel: Cancel,
+    /// There is room to end what was stopped; what waits behind it is anybody's.
+    pub(super) only_ends: bool,
 }
 
 /// How a stretch of work ended.
@@ -40,6 +43,7 @@ impl Runner {
         let mut partial = Partial::default();
         while self.holds(&chat) {
             let next = match chat.status {
+                Status::Running if self.only_ends => return self.abandon(&chat).await,
                 Status::Running => match self.turn(&chat, &mut control, &mut partial).await {
                     Ended::Went(result) => *result,
                     Ended::Stopped(Cause::Interrupted) => self.reread(&chat).await,
@@ -56,7 +60,7 @@ impl Runner {
                 }
                 Status::Waiting | Status::Error | Status::RequiresAction => return,
             };
-            match self.go_on(&chat, next).await {
+            match self.go_on(&chat, next, &mut partial).await {
                 Some(fresh) => chat = fresh,
                 None => return,
             }
@@ -64,16 +68,16 @@ impl Runner {
     }
 
     /// The chat to go on with. `None` where there is nothing more to do for this runner.
-    async fn go_on(&self, chat: &Chat, next: Result<Chat, StoreError>) -> Option<Chat> {
+    async fn go_on(&self, chat: &Chat, next: Result<Chat, StoreError>, partial: &mut Partial) -> Option<Chat> {
         let next = match next {
             // The history may have gone on: then the chat is looked at again.
-            Err(StoreError::LeaseLost) => self.reread(chat).await,
-            Err(StoreError::Rejected(rejected)) if rejected != Rejected::Invalid => self.reread(chat).await,
+            Err(StoreError::LeaseLost) => self.look_again(chat).await,
+            Err(StoreError::Rejected(rejected)) if rejected != Rejected::Invalid => self.look_again(chat).await,
             other => other,
         };
         match next {
             // Nothing can be done with the chat as it is: doing it again would be no better.
-            Ok(fresh) if fresh == *chat && fresh.status == Status::Running => self.give_up(chat).await,
+            Ok(fresh) if fresh == *chat && fresh.status == Status::Running => self.give_up(chat, partial).await,
             Ok(fresh) => return Some(fresh),
             // What is stored contradicts itself: asking the model again would not mend that.
             // The same goes for what cannot be stored: the model would be asked for it for ever.
@@ -84,7 +88,7 @@ impl Runner {
                 ),
             ) => {
                 let fresh = self.reread(chat).await;
-                self.give_up(fresh.as_ref().unwrap_or(chat)).await;
+                self.give_up(fresh.as_ref().unwrap_or(chat), partial).await;
             }
             Err(StoreError::LeaseLost | StoreError::NotFound) => {}
             Err(error) => {
@@ -160,9 +164,9 @@ impl Runner {
     pub(super) async fn crashed(&self) {
         let Ok(chat) = self.reread(&self.acquired.chat).await else { return };
         match chat.status {
-            Status::Running => self.give_up(&chat).await,
+            Status::Running => self.give_up(&chat, &mut Partial::default()).await,
             Status::Interrupting => {
-                let said = self.kept(&chat, StopReason::Interrupted).await;
+                let said = self.said(&chat, &mut Partial::default(), StopReason::Interrupted).await;
                 let now = self.state.clock.now();
                 let finished = self.state.store.finish_interruption(self.fence(&chat), said, now).await;
                 self.ended(&chat, finished).await;
@@ -172,14 +176,14 @@ impl Runner {
     }
 
     /// Ends a turn that cannot go on for a reason of the mesh's own.
-    async fn give_up(&self, chat: &Chat) {
+    async fn give_up(&self, chat: &Chat, partial: &mut Partial) {
         let error = GenerationError {
             message: "The turn failed for a reason inside chatmesh; its log has the cause. Send the message again."
                 .to_owned(),
             kind: ErrorKind::Generic.into(),
             ..GenerationError::default()
         };
-        let said = self.kept(chat, StopReason::Failed).await;
+        let said = self.said(chat, partial, StopReason::Failed).await;
         let now = self.state.clock.now();
         let mut finished = self.state.store.finish_error(self.fence(chat), said, error.clone(), now).await;
         if matches!(finished, Err(StoreError::Database(_))) {
@@ -189,13 +193,15 @@ impl Runner {
         self.ended(chat, finished).await;
     }
 
-    /// The answer whose tools were running, as far as that can be read.
-    async fn kept(&self, chat: &Chat, reason: StopReason) -> Vec<NewMessage> {
+    /// What was said and not committed: here, or by a runner before whose answer was kept.
+    async fn said(&self, chat: &Chat, partial: &mut Partial, reason: StopReason) -> Vec<NewMessage> {
         let history = chat.versions.history;
-        let Ok(Some(kept)) = self.state.store.kept_step(chat.id, history).await else { return Vec::new() };
-        let mut partial = Partial::default();
-        partial.resume(history, &Answer::from_message(kept));
-        partial.into_stopped_messages(history, reason)
+        if !partial.continues(history)
+            && let Ok(Some(kept)) = self.state.store.kept_step(chat.id, history).await
+        {
+            partial.resume(history, &Answer::from_message(kept));
+        }
+        std::mem::take(partial).into_stopped_messages(history, reason)
     }
 
     async fn ended(&self, chat: &Chat, finished: Result<Chat, StoreError>) {
@@ -215,6 +221,19 @@ impl Runner {
             Ok(chat) => self.state.hints.changed(&chat).await,
             Err(error) => debug!(chat = %chat.id, %error, "lease not given back"),
         }
+    }
+
+    /// The chat after a write that was refused. A write whose answer was lost may have ended the turn: then nobody
+    /// has been told of it.
+    async fn look_again(&self, chat: &Chat) -> Result<Chat, StoreError> {
+        let fresh = self.reread(chat).await?;
+        if !self.holds(&fresh) && fresh.versions.snapshot > chat.versions.snapshot {
+            self.state.hints.status_changed(&fresh).await;
+            if fresh.status == Status::RequiresAction {
+                self.state.hints.listed(&fresh, WatchKind::ActionRequired).await;
+            }
+        }
+        Ok(fresh)
     }
 
     async fn reread(&self, chat: &Chat) -> Result<Chat, StoreError> {

@@ -15,11 +15,11 @@ use crate::{DbError, FromRow, Row, Sql, Tx, Value};
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// No statement and no lock waits for ever, and a client that vanished in a transaction does not
-/// keep its locks.
+/// keep its locks: not for as long as others wait for them.
 const POSTGRES_LIMITS: [(&str, &str); 4] = [
     ("statement_timeout", "30s"),
     ("lock_timeout", "10s"),
-    ("idle_in_transaction_session_timeout", "30s"),
+    ("idle_in_transaction_session_timeout", "8s"),
     ("tcp_user_timeout", "20000"),
 ];
 

@@ -48,6 +48,9 @@ impl DbError {
 /// one (deadlock), too many connections or a full disk, operator intervention (shutdown, crash recovery).
 const UNAVAILABLE_CLASSES: [&str; 4] = ["08", "40", "53", "57"];
 
+/// Waiting for a lock, or in a transaction, took longer than it may.
+const TIMEOUTS_IN_POSTGRES: [&str; 2] = ["55P03", "25P03"];
+
 /// What SQLite says of a database that is locked or whose disk is full: BUSY, LOCKED and their kinds, FULL.
 const UNAVAILABLE_IN_SQLITE: [&str; 7] = ["5", "6", "13", "261", "262", "517", "773"];
 
@@ -79,7 +82,9 @@ impl From<sqlx::Error> for DbError {
 fn means_not_now(code: &str) -> bool {
     match code.len() {
         // Only SQLSTATE has five characters.
-        5 => UNAVAILABLE_CLASSES.iter().any(|class| code.starts_with(class)),
+        5 => {
+            TIMEOUTS_IN_POSTGRES.contains(&code) || UNAVAILABLE_CLASSES.iter().any(|class| code.starts_with(class))
+        }
         _ => UNAVAILABLE_IN_SQLITE.contains(&code),
     }
 }
@@ -90,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_may_succeed_later_is_told_from_what_is_wrong() {
-        for code in ["08006", "40001", "40P01", "53300", "57P01", "5", "517", "13"] {
+        for code in ["08006", "40001", "40P01", "53300", "57P01", "55P03", "25P03", "5", "517", "13"] {
             assert!(means_not_now(code), "{code}");
         }
         for code in ["23505", "22021", "42P01", "57", "53", "1", "19", "2067", ""] {

@@ -49,6 +49,13 @@ pub(super) const INSERT_CHAT: Sql = Sql::portable(
 );
 pub(super) const GET_TOOLS: Sql = Sql::portable("SELECT dynamic_tools FROM chats WHERE id = $1");
 pub(super) const GET_CHAT: Sql = Sql::portable(concat!("SELECT ", chat_columns!(), " FROM chats WHERE id = $1"));
+/// Said so that both of the indexes of lists are of use.
+pub(super) const CHANGED_SINCE: Sql = Sql::portable(concat!(
+    "SELECT ",
+    chat_columns!(),
+    " FROM chats WHERE owner_id = $1 AND parent_chat_id IS NULL AND updated_at > $2 \
+     AND ((pin_order = 0 AND archived IN (TRUE, FALSE)) OR pin_order > 0) ORDER BY updated_at, id LIMIT $3"
+));
 pub(super) const FIND_CHAT_BY_REQUEST: Sql =
     Sql::portable(concat!("SELECT ", chat_columns!(), " FROM chats WHERE owner_id = $1 AND request_id = $2"));
 pub(super) const LOCK_CHAT: Sql = Sql::split(
@@ -211,6 +218,7 @@ pub const STATEMENTS: &[Sql] = &[
     INSERT_CHAT,
     GET_TOOLS,
     GET_CHAT,
+    CHANGED_SINCE,
     FIND_CHAT_BY_REQUEST,
     LOCK_CHAT,
     LOCK_FAMILY,
