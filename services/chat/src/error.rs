@@ -184,7 +184,7 @@ fn refused_code(refused: &StoreError) -> Code {
     match refused {
         StoreError::QueueFull => Code::ResourceExhausted,
         StoreError::MessageNotFound | StoreError::QueuedNotFound => Code::NotFound,
-        StoreError::ParentArchived | StoreError::EditsGoneFile(_) => Code::FailedPrecondition,
+        StoreError::ParentArchived | StoreError::PinsFull | StoreError::EditsGoneFile(_) => Code::FailedPrecondition,
         StoreError::NothingSaid => Code::Aborted,
         _ => Code::Internal,
     }
@@ -199,6 +199,7 @@ fn refused_reason(refused: &StoreError) -> &'static str {
         StoreError::WrongCalls { .. } => "WRONG_TOOL_CALLS",
         StoreError::NotARoot => "CHAT_IS_SUBAGENT",
         StoreError::ParentArchived => "PARENT_ARCHIVED",
+        StoreError::PinsFull => "PINS_FULL",
         StoreError::NothingSaid => "NOTHING_SAID",
         StoreError::FileNotFound(_) => "FILE_NOT_FOUND",
         StoreError::FileOfOtherChat(_) => "FILE_OF_OTHER_CHAT",

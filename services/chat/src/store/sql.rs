@@ -23,7 +23,7 @@ use super::{
     ChatStore, ClientResult, Edit, Edited, Fence, ListCursor, NewChat, Outgoing, Sent, Since, Snapshot, StoreError,
     Update, Updated,
 };
-use crate::domain::{Chat, ChatFilter, ChatId, Message, NewMessage};
+use crate::domain::{Chat, ChatFilter, ChatId, Message, NewMessage, QueuedMessage};
 use crate::machine::Operation;
 
 /// The store on a database.
@@ -107,7 +107,12 @@ impl ChatStore for SqlChatStore {
         writes::edit(&self.db, chat, edit, now).await
     }
 
-    async fn delete_queued(&self, chat: ChatId, queued_id: u32, now: Timestamp) -> Result<Chat, StoreError> {
+    async fn delete_queued(
+        &self,
+        chat: ChatId,
+        queued_id: u32,
+        now: Timestamp,
+    ) -> Result<(Chat, Vec<QueuedMessage>), StoreError> {
         writes::delete_queued(&self.db, chat, queued_id, now).await
     }
 
