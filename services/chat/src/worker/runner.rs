@@ -7,7 +7,7 @@ use chatmesh_proto::chat::v1::WatchKind;
 use chatmesh_proto::common::v1::{ErrorKind, GenerationError};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tracing::{Instrument as _, Span, debug, info, info_span, warn};
+use tracing::{Instrument as _, Span, debug, error, info, info_span, warn};
 
 use super::RunTurn;
 use super::cancel::{Cancel, Cause};
@@ -77,16 +77,21 @@ impl Runner {
         };
         match next {
             // Nothing can be done with the chat as it is: doing it again would be no better.
-            Ok(fresh) if fresh == *chat && fresh.status == Status::Running => self.give_up(chat, partial).await,
+            Ok(fresh) if fresh == *chat && fresh.status == Status::Running => {
+                warn!(chat = %chat.id, "a turn ended and left its chat as it was");
+                self.give_up(chat, partial).await;
+            }
             Ok(fresh) => return Some(fresh),
             // What is stored contradicts itself: asking the model again would not mend that.
             // The same goes for what cannot be stored: the model would be asked for it for ever.
             Err(
-                StoreError::Rejected(_)
+                error @ (StoreError::Rejected(_)
                 | StoreError::Database(
                     DbError::Inconsistent { .. } | DbError::Text(_) | DbError::Unique(_) | DbError::Driver(_),
-                ),
+                )),
             ) => {
+                // The text of such an error does not say what the database said.
+                error!(chat = %chat.id, ?error, "a turn cannot go on");
                 let fresh = self.reread(chat).await;
                 self.give_up(fresh.as_ref().unwrap_or(chat), partial).await;
             }

@@ -69,8 +69,11 @@ impl From<sqlx::Error> for DbError {
             sqlx::Error::Database(database) if database.code().is_some_and(|code| means_not_now(&code)) => {
                 Self::Unavailable(error)
             }
+            // A connection that was cut in the middle of an answer shows up as a broken protocol, too.
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::BeginFailed
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
@@ -82,9 +85,7 @@ impl From<sqlx::Error> for DbError {
 fn means_not_now(code: &str) -> bool {
     match code.len() {
         // Only SQLSTATE has five characters.
-        5 => {
-            TIMEOUTS_IN_POSTGRES.contains(&code) || UNAVAILABLE_CLASSES.iter().any(|class| code.starts_with(class))
-        }
+        5 => TIMEOUTS_IN_POSTGRES.contains(&code) || UNAVAILABLE_CLASSES.iter().any(|class| code.starts_with(class)),
         _ => UNAVAILABLE_IN_SQLITE.contains(&code),
     }
 }
