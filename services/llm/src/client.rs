@@ -5,19 +5,22 @@ mod drive;
 mod reply;
 mod target;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use async_stream::stream;
-use chatmesh_proto::llm::v1::{GenerateRequest, GenerateResponse, ProviderType, Warning};
+use chatmesh_proto::llm::v1::{GenerateRequest, GenerateResponse, ModelOptions, ProviderType, Warning};
 use futures::{Stream, StreamExt};
+use prost::Message as _;
 use reqwest::redirect;
 use tokio::time::Instant;
 
 use self::drive::{Limits, drive};
 use self::reply::Reply;
-pub use self::target::{Target, endpoint};
+pub use self::target::Target;
 use crate::classify::{Cause, Failure};
-use crate::codec::{Call, Codec, Encoded, Event, Kept, ResponseContext, call_ids, for_provider};
+use crate::codec::{Call, Codec, Encoded, Event, Kept, ResponseContext, call_ids};
+use crate::provider::{Composition, compose, endpoint};
 use crate::simulated::{self, Simulated};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -134,32 +137,42 @@ struct Outgoing {
 
 impl Outgoing {
     fn prepare(target: &Target, request: &GenerateRequest) -> Result<Self, Failure> {
-        let codec = for_provider(target.provider_type)
-            .ok_or_else(|| Failure::configuration("providers of this type cannot be called by this version"))?;
-        let call = Call { request, model: &target.model, options: &target.options };
-        let Encoded { path, mut headers, body, warnings, kept } = codec.encode(&call)?;
+        let Composition { codec, base_url, auth } = compose(target.provider_type, &target.settings, &target.model)?;
+        let options = match &request.options {
+            Some(own) => Cow::Owned(overridden(&target.options, own)?),
+            None => Cow::Borrowed(&target.options),
+        };
+        let call = Call { request, model: &target.model, options: &options };
+        let Encoded { path, headers, body, warnings, kept } = codec.encode(&call)?;
+        let base_url = match (target.base_url.as_str(), &base_url) {
+            ("", Some(base_url)) => base_url,
+            ("", None) => return Err(Failure::configuration("the provider has no address; set its base URL")),
+            (base_url, _) => base_url,
+        };
+        let url = endpoint(base_url, &path)?;
+        let mut http = http::Request::new(body);
+        *http.method_mut() = http::Method::POST;
+        *http.uri_mut() =
+            url.as_str().parse().map_err(|_| Failure::configuration("the base URL of the provider cannot be used"))?;
+        *http.headers_mut() = headers;
         match &target.api_key {
-            Some(key) => codec.authorize(key, &mut headers)?,
+            Some(key) => auth.apply(key, &mut http)?,
             // A server of the user's own may do without a key, a public one does not.
             None if target.base_url.is_empty() => {
                 return Err(Failure::of(Cause::MissingKey, "no key is configured"));
             }
             None => {}
         }
-        let base_url = match target.base_url.as_str() {
-            "" => codec
-                .default_base_url()
-                .ok_or_else(|| Failure::configuration("the provider has no address; set its base URL"))?,
-            base_url => base_url,
-        };
-        let url = endpoint(base_url, path)?;
-        let mut http = http::Request::new(body);
-        *http.method_mut() = http::Method::POST;
-        *http.uri_mut() =
-            url.as_str().parse().map_err(|_| Failure::configuration("the base URL of the provider cannot be used"))?;
-        *http.headers_mut() = headers;
         Ok(Self { codec, http, warnings, kept })
     }
+}
+
+/// The model's options with those of a call in their place: every field that the call sets wins.
+fn overridden(model: &ModelOptions, call: &ModelOptions) -> Result<ModelOptions, Failure> {
+    let mut merged = model.clone();
+    let own = call.encode_to_vec();
+    merged.merge(&*own).map_err(|error| Failure::configuration(error.to_string()))?;
+    Ok(merged)
 }
 
 #[cfg(test)]

@@ -29,13 +29,13 @@ mod schema;
 pub(crate) mod testing;
 mod warnings;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
 use bytes::Bytes;
-use chatmesh_proto::llm::v1::{GenerateRequest, ModelOptions, ProviderType, Warning, generate_response};
+use chatmesh_proto::llm::v1::{GenerateRequest, ModelOptions, Warning, generate_response};
 use http::{HeaderMap, HeaderValue};
-use secrecy::SecretString;
 
 pub use self::prices::Prices;
 use crate::classify::{Classifier, Failure};
@@ -57,8 +57,9 @@ pub struct Call<'a> {
 /// A request of one protocol, without address and key.
 #[derive(Debug, Clone)]
 pub struct Encoded {
-    /// The path after the version, without a leading slash, such as `chat/completions`.
-    pub path: &'static str,
+    /// The path after the version, without a leading slash, such as `chat/completions`; with its
+    /// query where the protocol has one.
+    pub path: Cow<'static, str>,
     /// The headers that the protocol demands, credentials excepted.
     pub headers: HeaderMap,
     /// The JSON body.
@@ -101,21 +102,11 @@ pub struct ResponseContext {
 
 /// One wire protocol.
 pub trait Codec: fmt::Debug + Send + Sync {
-    /// Where the provider is reached when nobody configured an address; `None` where only the
-    /// user can know.
-    fn default_base_url(&self) -> Option<&'static str>;
-
     /// Encodes a call that asks for a stream.
     ///
     /// # Errors
     /// The call cannot be expressed at all, such as a conversation without a message.
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure>;
-
-    /// Adds the key to the headers, marked as sensitive.
-    ///
-    /// # Errors
-    /// The key has characters that no header may have.
-    fn authorize(&self, key: &SecretString, headers: &mut HeaderMap) -> Result<(), Failure>;
 
     /// Makes a decoder for a stream.
     fn decoder(&self, context: ResponseContext) -> Box<dyn Decoder>;
@@ -146,37 +137,10 @@ pub trait Decoder: Send {
     fn fail(&mut self, failure: &Failure, out: &mut Vec<Event>);
 }
 
-/// The codec for a type of provider; `None` where its protocol is not spoken here.
-pub fn for_provider(provider: ProviderType) -> Option<&'static dyn Codec> {
-    use self::openai_chat::{COMPATIBLE, OPENAI, OPENROUTER, VERCEL};
-    Some(match provider {
-        ProviderType::Anthropic => &anthropic::Anthropic,
-        ProviderType::Openai => &openai_responses::OpenAiResponses,
-        ProviderType::OpenaiChat => &OPENAI,
-        ProviderType::OpenaiCompatible => &COMPATIBLE,
-        ProviderType::Openrouter => &OPENROUTER,
-        ProviderType::Vercel => &VERCEL,
-        ProviderType::Unspecified
-        | ProviderType::Google
-        | ProviderType::Vertex
-        | ProviderType::Azure
-        | ProviderType::Bedrock
-        | ProviderType::Simulated => return None,
-    })
-}
-
 /// Headers of every request that asks for a stream.
 fn stream_headers() -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(http::header::ACCEPT, HeaderValue::from_static("text/event-stream"));
     headers
-}
-
-/// A header with a key in it, hidden from logs.
-fn sensitive(value: &str) -> Result<HeaderValue, Failure> {
-    let mut header = HeaderValue::from_str(value)
-        .map_err(|_| Failure::configuration("the API key has characters that a header cannot carry"))?;
-    header.set_sensitive(true);
-    Ok(header)
 }

@@ -17,6 +17,7 @@ impl From<Provider> for pb::Provider {
                 Source::Database => "database".to_owned(),
                 Source::Environment => "environment".to_owned(),
             },
+            settings: Some(provider.settings),
             create_time: Some(provider.created_at.into()),
             update_time: Some(provider.updated_at.into()),
         }

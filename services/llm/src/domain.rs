@@ -1,7 +1,7 @@
 //! Providers and models, as they are configured.
 
 use chatmesh_core::{Timestamp, Violations, typed_id};
-use chatmesh_proto::llm::v1::{ModelOptions, ProviderType};
+use chatmesh_proto::llm::v1::{AzureApi, ModelOptions, ProviderSettings, ProviderType};
 use url::Url;
 
 typed_id!(
@@ -37,6 +37,8 @@ pub struct Provider {
     pub enabled: bool,
     /// Where the row comes from.
     pub source: Source,
+    /// What its type needs to know beside its address.
+    pub settings: ProviderSettings,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -142,33 +144,35 @@ pub(crate) fn check_base_url(url: &str, violations: &mut Violations) {
 }
 
 pub(crate) fn check_api_key(key: &str, violations: &mut Violations) {
-    let fits = key.len() <= MAX_KEY && key.bytes().all(|b| b.is_ascii_graphic());
+    // The key of a service account is a JSON document.
+    let is_document = key.starts_with('{') && serde_json::from_str::<serde_json::Value>(key).is_ok();
+    let fits = key.len() <= MAX_KEY && (is_document || key.bytes().all(|b| b.is_ascii_graphic()));
     violations.require(fits, "api_key", "must be at most 4096 printable ASCII characters without blanks");
 }
 
-/// Providers of these types can be called by this version.
 pub(crate) fn check_provider_type(provider_type: i32, violations: &mut Violations) -> ProviderType {
     let known = ProviderType::try_from(provider_type).unwrap_or_default();
-    let callable = matches!(
-        known,
-        ProviderType::Anthropic
-            | ProviderType::Openai
-            | ProviderType::OpenaiChat
-            | ProviderType::OpenaiCompatible
-            | ProviderType::Openrouter
-            | ProviderType::Vercel
-            | ProviderType::Simulated
+    violations.require(
+        known != ProviderType::Unspecified,
+        "type",
+        "must be set, for example to PROVIDER_TYPE_ANTHROPIC",
     );
-    let description = match known {
-        ProviderType::Unspecified => "must be set, for example to PROVIDER_TYPE_ANTHROPIC",
-        _ => {
-            "is not supported by this version; PROVIDER_TYPE_ANTHROPIC, PROVIDER_TYPE_OPENAI, \
-              PROVIDER_TYPE_OPENAI_CHAT, PROVIDER_TYPE_OPENAI_COMPATIBLE, PROVIDER_TYPE_OPENROUTER, \
-              PROVIDER_TYPE_VERCEL and PROVIDER_TYPE_SIMULATED are"
-        }
-    };
-    violations.require(callable, "type", description);
     known
+}
+
+pub(crate) fn check_settings(settings: &ProviderSettings, violations: &mut Violations) {
+    let plain = |text: &str| {
+        text.len() <= MAX_NAME && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':'))
+    };
+    for (field, value) in [
+        ("settings.region", &settings.region),
+        ("settings.project", &settings.project),
+        ("settings.api_version", &settings.api_version),
+    ] {
+        violations.require(plain(value), field, "must be at most 64 letters, digits, `-`, `_`, `.` or `:`");
+    }
+    let known = AzureApi::try_from(settings.azure_api).is_ok();
+    violations.require(known, "settings.azure_api", "must be AZURE_API_RESPONSES or AZURE_API_CHAT_COMPLETIONS");
 }
 
 pub(crate) fn check_threshold(percent: Option<u32>, violations: &mut Violations) {

@@ -1,7 +1,7 @@
 //! Providers from the environment: the keys that people have set for other programs already.
 
 use chatmesh_core::SecretString;
-use chatmesh_proto::llm::v1::{ModelOptions, ProviderType};
+use chatmesh_proto::llm::v1::{ModelOptions, ProviderSettings, ProviderType};
 
 use crate::Error;
 use crate::domain::{Model, ModelId, Provider, ProviderId, Reference, Source};
@@ -79,6 +79,7 @@ async fn ensure_provider(state: &State, preset: &Preset, key: Option<&SecretStri
         sealed_api_key: key.map(|key| state.sealer.seal(id, key)).transpose()?,
         enabled: true,
         source: Source::Environment,
+        settings: ProviderSettings::default(),
         created_at: existing.as_ref().map_or(now, |provider| provider.created_at),
         updated_at: now,
     };

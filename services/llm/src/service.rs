@@ -19,8 +19,7 @@ use crate::state::State;
 use crate::store::SqlLlmStore;
 
 /// The schema of the service.
-pub const MIGRATIONS: Migrations =
-    migrations!("llm", [1 => "0001_providers_and_models", 2 => "0002_compaction_thresholds"]);
+pub const MIGRATIONS: Migrations = migrations!("llm", [1 => "0001_providers_and_models", 2 => "0002_compaction_thresholds", 3 => "0003_provider_settings"]);
 
 /// The settings of the service.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -2,10 +2,11 @@
 //! missing. Whatever is encoded of them, no provider refuses.
 
 use chatmesh_llm::codec::fold::Folded;
-use chatmesh_llm::codec::{Call, ResponseContext, call_ids, for_provider};
+use chatmesh_llm::codec::{Call, Codec, ResponseContext, call_ids};
+use chatmesh_llm::provider::compose;
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::{Part, Role, ToolDefinition, ToolResult};
-use chatmesh_proto::llm::v1::{GenerateRequest, ModelOptions, PromptMessage, ProviderType};
+use chatmesh_proto::llm::v1::{GenerateRequest, ModelOptions, PromptMessage, ProviderSettings, ProviderType};
 use chatmesh_testkit::simulator::{Step, offline};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -68,7 +69,7 @@ fn answer(turn: &Turn, number: usize, request: &GenerateRequest) -> Vec<Part> {
     let body = offline::answer(path, &turn.step, number, &asked).to_string();
     let context = ResponseContext { used_call_ids: call_ids::used(request), ..ResponseContext::default() };
     let mut events = Vec::new();
-    for_provider(provider).expect("a codec").decode_unary(context, body.as_bytes(), &mut events);
+    codec_of(provider).decode_unary(context, body.as_bytes(), &mut events);
     Folded::of(events).expect("an answer").parts
 }
 
@@ -122,10 +123,14 @@ proptest! {
         let options = ModelOptions { thinking_budget_tokens, max_output_tokens: Some(4000), ..ModelOptions::default() };
         for (provider, path) in PROVIDERS {
             let call = Call { request: &request, model: "gpt-5-test", options: &options };
-            let encoded = for_provider(provider).expect("a codec").encode(&call).expect("encoded");
+            let encoded = codec_of(provider).encode(&call).expect("encoded");
             let body: Value = serde_json::from_slice(&encoded.body).expect("JSON");
             let refusal = offline::refusal(path, &body);
             prop_assert!(refusal.is_none(), "{:?}: {:?}\n{:#}", provider, refusal, body);
         }
     }
+}
+
+fn codec_of(provider: ProviderType) -> &'static dyn Codec {
+    compose(provider, &ProviderSettings::default(), "").expect("a codec").codec
 }

@@ -2,10 +2,11 @@
 //! the recorded response, however its bytes are cut.
 
 use chatmesh_llm::codec::fold::{Folded, Outcome};
-use chatmesh_llm::codec::{Call, Codec, ResponseContext, for_provider};
+use chatmesh_llm::codec::{Call, Codec, ResponseContext};
+use chatmesh_llm::provider::compose;
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::{FinishReason, Part, Role, ToolResult, Usage};
-use chatmesh_proto::llm::v1::{GenerateRequest, ModelOptions, PromptMessage, ProviderType};
+use chatmesh_proto::llm::v1::{GenerateRequest, ModelOptions, PromptMessage, ProviderSettings, ProviderType};
 use chatmesh_testkit::recordings::oracle::{Finish, Reading, ToolCallReading, UsageReading};
 use chatmesh_testkit::recordings::{Interaction, Recording, or_skip, oracle};
 use serde_json::Value;
@@ -42,7 +43,7 @@ fn every_openai_responses_session_replays() {
 #[test]
 fn the_next_request_holds_the_calls_of_the_last_response() {
     let Some(recordings) = or_skip("the_next_request_holds_the_calls_of_the_last_response") else { return };
-    let codec = for_provider(ProviderType::Openai).expect("a codec");
+    let codec = codec_of(ProviderType::Openai);
     let mut compared = 0;
     for session in recordings.openai_responses() {
         for pair in session.interactions.windows(2) {
@@ -97,7 +98,7 @@ fn conversation(codec: &dyn Codec, answered: &Interaction, items: &[Value]) -> V
 }
 
 fn replay_all<'a>(provider: &str, sessions: impl Iterator<Item = &'a Recording>, provider_type: ProviderType) {
-    let codec = for_provider(provider_type).expect("a codec");
+    let codec = codec_of(provider_type);
     let mut failures = Vec::new();
     let (mut interactions, mut count) = (0, 0);
     for session in sessions {
@@ -225,4 +226,8 @@ fn normalise(mut reading: Reading) -> Reading {
             .collect();
     }
     reading
+}
+
+fn codec_of(provider: ProviderType) -> &'static dyn Codec {
+    compose(provider, &ProviderSettings::default(), "").expect("a codec").codec
 }

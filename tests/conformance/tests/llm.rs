@@ -7,7 +7,7 @@ use chatmesh_llm::{
     Deleted, Inserted, LlmStore as _, MIGRATIONS, Model, ModelId, Provider, ProviderId, Reference, STATEMENTS, Source,
     SqlLlmStore,
 };
-use chatmesh_proto::llm::v1::{ModelOptions, ProviderType};
+use chatmesh_proto::llm::v1::{ModelOptions, ProviderSettings, ProviderType};
 use chatmesh_testkit::{TestDb, databases};
 use futures::future::{join, join_all};
 
@@ -41,6 +41,7 @@ fn new_provider(name: &str, provider_type: ProviderType, now: Timestamp) -> Prov
         sealed_api_key: Some(vec![0, 1, 255]),
         enabled: true,
         source: Source::Database,
+        settings: ProviderSettings { region: "eu-west-1".to_owned(), ..ProviderSettings::default() },
         created_at: now,
         updated_at: now,
     }

@@ -174,6 +174,7 @@ fn missing_result(call: ToolCall, reason: StopReason) -> Part {
         result: reason.result().to_owned(),
         is_error: true,
         provider_executed: false,
+        ..ToolResult::default()
     };
     Part { body: Some(Body::ToolResult(result)), ..Part::default() }
 }

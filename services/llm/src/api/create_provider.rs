@@ -5,6 +5,7 @@ use chatmesh_rpc::Caller;
 use crate::Error;
 use crate::domain::{
     Provider, ProviderId, Source, check_api_key, check_base_url, check_provider_name, check_provider_type,
+    check_settings,
 };
 use crate::state::State;
 use crate::store::Inserted;
@@ -21,6 +22,8 @@ pub(super) async fn create_provider(
     let provider_type = check_provider_type(request.r#type, &mut violations);
     check_base_url(&request.base_url, &mut violations);
     check_api_key(&request.api_key, &mut violations);
+    let settings = request.settings.unwrap_or_default();
+    check_settings(&settings, &mut violations);
     let request_id = violations.optional_id("request_id", &request.request_id);
     violations.finish(Some(()))?;
 
@@ -35,6 +38,7 @@ pub(super) async fn create_provider(
         sealed_api_key: key.map(|key| state.sealer.seal(id, &key)).transpose()?,
         enabled: true,
         source: Source::Database,
+        settings,
         created_at: now,
         updated_at: now,
     };

@@ -21,6 +21,7 @@ pub(super) async fn generate(state: &State, caller: Caller, request: pb::Generat
         provider_type: provider.provider_type,
         display_name: String::new(),
         base_url: provider.base_url,
+        settings: provider.settings,
         api_key: key.map(|sealed| state.sealer.open(provider.id, sealed)).transpose()?,
         model: model.model,
         model_name: model.name,

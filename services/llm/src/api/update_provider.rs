@@ -4,7 +4,7 @@ use chatmesh_rpc::Caller;
 
 use super::find_provider;
 use crate::Error;
-use crate::domain::{Source, check_api_key, check_base_url};
+use crate::domain::{Source, check_api_key, check_base_url, check_settings};
 use crate::state::State;
 
 /// Changes the fields of a provider that are set.
@@ -17,6 +17,9 @@ pub(super) async fn update_provider(
     let mut violations = Violations::new();
     check_base_url(request.base_url.as_deref().unwrap_or_default(), &mut violations);
     check_api_key(request.api_key.as_deref().unwrap_or_default(), &mut violations);
+    if let Some(settings) = &request.settings {
+        check_settings(settings, &mut violations);
+    }
     violations.finish(Some(()))?;
 
     let mut provider = find_provider(state, &request.provider).await?;
@@ -30,6 +33,9 @@ pub(super) async fn update_provider(
     if let Some(key) = request.api_key {
         let key = Some(key).filter(|key| !key.is_empty()).map(Into::into);
         provider.sealed_api_key = key.map(|key| state.sealer.seal(provider.id, &key)).transpose()?;
+    }
+    if let Some(settings) = request.settings {
+        provider.settings = settings;
     }
     provider.enabled = request.enabled.unwrap_or(provider.enabled);
     provider.updated_at = state.clock.now();

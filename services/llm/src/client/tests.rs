@@ -247,3 +247,16 @@ async fn the_simulated_provider_needs_nothing() {
     assert!(matches!(folded.outcome, Some(Outcome::Finished(_))));
     assert_eq!(folded.started.unwrap().provider, "Simulated");
 }
+
+#[tokio::test]
+async fn options_of_a_call_stand_in_for_those_of_the_model() {
+    let server = Server::start(vec![events_reply(ANSWER).into()]).await;
+    let target = Target {
+        options: ModelOptions { temperature: Some(0.5), top_p: Some(0.9), ..ModelOptions::default() },
+        ..target(server.url())
+    };
+    let own = ModelOptions { temperature: Some(0.0), ..ModelOptions::default() };
+    collect(target, GenerateRequest { options: Some(own), ..request() }).await;
+    let body: Value = serde_json::from_str(&server.request().1).unwrap();
+    assert_eq!((&body["temperature"], &body["top_p"]), (&json!(0.0), &json!(0.9)));
+}

@@ -127,7 +127,13 @@ mod tests {
     use super::*;
 
     fn file(media_type: &str, data: &'static [u8]) -> File {
-        File { media_type: media_type.to_owned(), name: "a.bin".to_owned(), data: data.into(), file_id: String::new() }
+        File {
+            media_type: media_type.to_owned(),
+            name: "a.bin".to_owned(),
+            data: data.into(),
+            file_id: String::new(),
+            ..File::default()
+        }
     }
 
     #[test]

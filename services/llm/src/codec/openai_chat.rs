@@ -11,11 +11,9 @@ mod types;
 mod usage;
 
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
-use secrecy::{ExposeSecret, SecretString};
 
 pub use self::dialect::Dialect;
-use super::{Call, Codec, Decoder, Encoded, Event, ResponseContext, sensitive};
+use super::{Call, Codec, Decoder, Encoded, Event, ResponseContext};
 use crate::classify::Failure;
 
 /// Pieces of reasoning with signatures and hidden content, a JSON array.
@@ -39,17 +37,8 @@ pub struct OpenAiChat {
 }
 
 impl Codec for OpenAiChat {
-    fn default_base_url(&self) -> Option<&'static str> {
-        self.dialect.base_url
-    }
-
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
         request::encode(self.dialect, call)
-    }
-
-    fn authorize(&self, key: &SecretString, headers: &mut HeaderMap) -> Result<(), Failure> {
-        headers.insert(AUTHORIZATION, sensitive(&format!("Bearer {}", key.expose_secret()))?);
-        Ok(())
     }
 
     fn decoder(&self, context: ResponseContext) -> Box<dyn Decoder> {

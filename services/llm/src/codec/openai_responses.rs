@@ -14,10 +14,8 @@ mod types;
 mod usage;
 
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
-use secrecy::{ExposeSecret, SecretString};
 
-use super::{Call, Codec, Decoder, Encoded, Event, ResponseContext, sensitive};
+use super::{Call, Codec, Decoder, Encoded, Event, ResponseContext};
 use crate::classify::Failure;
 
 /// Whose metadata is understood here.
@@ -43,17 +41,8 @@ const RAW: &str = "raw";
 pub struct OpenAiResponses;
 
 impl Codec for OpenAiResponses {
-    fn default_base_url(&self) -> Option<&'static str> {
-        Some("https://api.openai.com")
-    }
-
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
         request::encode(call)
-    }
-
-    fn authorize(&self, key: &SecretString, headers: &mut HeaderMap) -> Result<(), Failure> {
-        headers.insert(AUTHORIZATION, sensitive(&format!("Bearer {}", key.expose_secret()))?);
-        Ok(())
     }
 
     fn decoder(&self, context: ResponseContext) -> Box<dyn Decoder> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_db::{Db, DbError, FromRow, Row, Sql, Tx, values};
-use chatmesh_proto::llm::v1::{ModelOptions, ProviderType};
+use chatmesh_proto::llm::v1::{ModelOptions, ProviderSettings, ProviderType};
 use prost::Message as _;
 
 use super::{Deleted, Inserted, LlmStore};
@@ -11,7 +11,7 @@ use crate::domain::{Model, ModelId, Provider, ProviderId, Reference, Source};
 
 macro_rules! provider_columns {
     () => {
-        "id, name, type, base_url, sealed_api_key, enabled, source, created_at, updated_at"
+        "id, name, type, base_url, sealed_api_key, enabled, source, settings, created_at, updated_at"
     };
 }
 
@@ -28,7 +28,7 @@ macro_rules! model_select {
 
 const INSERT_PROVIDER: Sql = Sql::portable(
     "INSERT INTO providers (id, name, type, base_url, sealed_api_key, enabled, source, request_id, created_at, \
-     updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+     updated_at, settings) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
 );
 const GET_PROVIDER: Sql = Sql::portable(concat!("SELECT ", provider_columns!(), " FROM providers WHERE id = $1"));
 const FIND_PROVIDER_BY_NAME: Sql =
@@ -41,7 +41,7 @@ const LIST_PROVIDERS: Sql = Sql::portable(concat!(
     " FROM providers WHERE (id > $1 OR $1 IS NULL) ORDER BY id LIMIT $2"
 ));
 const UPDATE_PROVIDER: Sql = Sql::portable(
-    "UPDATE providers SET base_url = $2, sealed_api_key = $3, enabled = $4, updated_at = $5 WHERE id = $1",
+    "UPDATE providers SET base_url = $2, sealed_api_key = $3, enabled = $4, updated_at = $5, settings = $6 WHERE id = $1",
 );
 const DELETE_PROVIDER: Sql =
     Sql::portable("DELETE FROM providers WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM models WHERE provider_id = $1)");
@@ -106,7 +106,8 @@ impl LlmStore for SqlLlmStore {
             source_text(provider.source),
             request_id,
             provider.created_at,
-            provider.updated_at
+            provider.updated_at,
+            provider.settings.encode_to_vec()
         ];
         if self.db.execute(INSERT_PROVIDER, row).await? == 1 {
             return Ok(Inserted::Created(provider.clone()));
@@ -135,7 +136,8 @@ impl LlmStore for SqlLlmStore {
             provider.base_url.as_str(),
             provider.sealed_api_key.clone(),
             provider.enabled,
-            provider.updated_at
+            provider.updated_at,
+            provider.settings.encode_to_vec()
         ];
         self.db.execute(UPDATE_PROVIDER, row).await.map(drop)
     }
@@ -221,6 +223,7 @@ impl FromRow for Provider {
         let type_name = row.get::<String>("type")?;
         let provider_type = ProviderType::from_str_name(&type_name)
             .ok_or_else(|| DbError::inconsistent("type", format!("unknown type {type_name}")))?;
+        let settings = row.get::<Vec<u8>>("settings")?;
         Ok(Self {
             id: row.id("id")?,
             name: row.get("name")?,
@@ -229,6 +232,7 @@ impl FromRow for Provider {
             sealed_api_key: row.get("sealed_api_key")?,
             enabled: row.get("enabled")?,
             source: source(&row.get::<String>("source")?)?,
+            settings: ProviderSettings::decode(&*settings).map_err(|error| DbError::inconsistent("settings", error))?,
             created_at: row.get("created_at")?,
             updated_at: row.get("updated_at")?,
         })

@@ -50,7 +50,7 @@ pub(super) fn encode(call: &Call<'_>) -> Result<Encoded, Failure> {
     let body = serde_json::to_vec(&body).map_err(|error| Failure::configuration(error.to_string()))?;
     let mut headers = stream_headers();
     headers.insert(VERSION.0, VERSION.1);
-    Ok(Encoded { path: "messages", headers, body: Bytes::from(body), warnings, kept: Kept::default() })
+    Ok(Encoded { path: "messages".into(), headers, body: Bytes::from(body), warnings, kept: Kept::default() })
 }
 
 fn max_tokens(call: &Call<'_>) -> u32 {

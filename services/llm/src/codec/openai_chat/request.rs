@@ -40,7 +40,7 @@ pub(super) fn encode(dialect: &Dialect, call: &Call<'_>) -> Result<Encoded, Fail
     };
     let body = serde_json::to_vec(&body).map_err(|error| Failure::configuration(error.to_string()))?;
     Ok(Encoded {
-        path: "chat/completions",
+        path: "chat/completions".into(),
         headers: stream_headers(),
         body: Bytes::from(body),
         warnings,

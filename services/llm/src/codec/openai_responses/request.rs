@@ -44,7 +44,7 @@ pub(super) fn encode(call: &Call<'_>) -> Result<Encoded, Failure> {
         stream: true,
     };
     let body = serde_json::to_vec(&body).map_err(|error| Failure::configuration(error.to_string()))?;
-    Ok(Encoded { path: "responses", headers: stream_headers(), body: Bytes::from(body), warnings, kept })
+    Ok(Encoded { path: "responses".into(), headers: stream_headers(), body: Bytes::from(body), warnings, kept })
 }
 
 /// The smaller of what is configured and what the caller wants; the provider decides where nobody
