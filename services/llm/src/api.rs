@@ -15,6 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use chatmesh_proto::llm::v1 as pb;
+use chatmesh_proto::llm::v1::compatible_service_server::CompatibleService;
 use chatmesh_proto::llm::v1::llm_service_server::LlmService;
 use chatmesh_proto::llm::v1::model_service_server::ModelService;
 use chatmesh_proto::llm::v1::provider_service_server::ProviderService;
@@ -24,6 +25,7 @@ use tonic::{Request, Response, Status};
 
 use crate::Error;
 use crate::domain::{Provider, Reference};
+use crate::forward::{Pieces, forward};
 use crate::state::State;
 
 pub(crate) struct Api {
@@ -36,6 +38,9 @@ impl Api {
     }
 }
 
+pub(crate) use self::generate::target_of;
+pub(crate) use self::get_model::find_model;
+
 type Events = Pin<Box<dyn Stream<Item = Result<pb::GenerateResponse, Status>> + Send>>;
 
 #[tonic::async_trait]
@@ -44,6 +49,15 @@ impl LlmService for Api {
 
     async fn generate(&self, r: Request<pb::GenerateRequest>) -> Result<Response<Events>, Status> {
         streaming(r, |caller, m| generate::generate(&self.state, caller, m)).await
+    }
+}
+
+#[tonic::async_trait]
+impl CompatibleService for Api {
+    type ForwardStream = Pieces;
+
+    async fn forward(&self, r: Request<pb::ForwardRequest>) -> Result<Response<Pieces>, Status> {
+        streaming(r, |caller, m| forward(Arc::clone(&self.state), caller, m)).await
     }
 }
 

@@ -2,6 +2,7 @@
 //! back, into one stream of events.
 
 mod drive;
+mod pass;
 mod reply;
 mod target;
 
@@ -15,7 +16,9 @@ use prost::Message as _;
 use reqwest::redirect;
 use tokio::time::Instant;
 
-use self::drive::{Limits, drive};
+pub(crate) use self::drive::Limits;
+use self::drive::drive;
+pub(crate) use self::pass::Passed;
 use self::reply::Reply;
 pub use self::target::Target;
 use crate::classify::{Cause, Failure};
@@ -137,19 +140,33 @@ struct Outgoing {
 
 impl Outgoing {
     fn prepare(target: &Target, request: &GenerateRequest) -> Result<Self, Failure> {
-        let Composition { codec, base_url, auth } = compose(target.provider_type, &target.settings, &target.model)?;
+        let composition = compose(target.provider_type, &target.settings, &target.model)?;
+        let codec = composition.codec;
         let options = match &request.options {
             Some(own) => Cow::Owned(overridden(&target.options, own)?),
             None => Cow::Borrowed(&target.options),
         };
         let call = Call { request, model: &target.model, options: &options };
         let Encoded { path, headers, body, warnings, kept } = codec.encode(&call)?;
-        let base_url = match (target.base_url.as_str(), &base_url) {
+        let http = Self::address(target, &composition, &path, headers, body)?;
+        Ok(Self { codec, http, warnings, kept })
+    }
+
+    /// A request with the address and the key of its target.
+    fn address(
+        target: &Target,
+        composition: &Composition,
+        path: &str,
+        headers: http::HeaderMap,
+        body: bytes::Bytes,
+    ) -> Result<http::Request<bytes::Bytes>, Failure> {
+        let Composition { base_url, auth, .. } = composition;
+        let base_url = match (target.base_url.as_str(), base_url) {
             ("", Some(base_url)) => base_url,
             ("", None) => return Err(Failure::configuration("the provider has no address; set its base URL")),
             (base_url, _) => base_url,
         };
-        let url = endpoint(base_url, &path)?;
+        let url = endpoint(base_url, path)?;
         let mut http = http::Request::new(body);
         *http.method_mut() = http::Method::POST;
         *http.uri_mut() =
@@ -163,7 +180,7 @@ impl Outgoing {
             }
             None => {}
         }
-        Ok(Self { codec, http, warnings, kept })
+        Ok(http)
     }
 }
 

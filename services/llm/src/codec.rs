@@ -39,6 +39,7 @@ use http::{HeaderMap, HeaderValue};
 
 pub use self::prices::Prices;
 use crate::classify::{Classifier, Failure};
+use crate::compat::Dialect;
 
 /// One event of an answer.
 pub type Event = generate_response::Event;
@@ -102,6 +103,11 @@ pub struct ResponseContext {
 
 /// One wire protocol.
 pub trait Codec: fmt::Debug + Send + Sync {
+    /// The protocol as clients speak it, where requests of clients can be passed on as they are.
+    fn dialect(&self) -> Option<Dialect> {
+        None
+    }
+
     /// Encodes a call that asks for a stream.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod api;
 mod convert;
 mod domain;
 mod error;
+mod forward;
 mod presets;
 mod sealed;
 mod service;

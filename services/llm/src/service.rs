@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chatmesh_core::SecretString;
 use chatmesh_db::{Migrations, migrations};
 use chatmesh_host::Deps;
+use chatmesh_proto::llm::v1::compatible_service_server::{self, CompatibleServiceServer};
 use chatmesh_proto::llm::v1::llm_service_server::{self, LlmServiceServer};
 use chatmesh_proto::llm::v1::model_service_server::{self, ModelServiceServer};
 use chatmesh_proto::llm::v1::provider_service_server::{self, ProviderServiceServer};
@@ -68,14 +69,21 @@ impl chatmesh_host::Service for Service {
     }
 
     fn grpc_names(&self) -> &'static [&'static str] {
-        &[llm_service_server::SERVICE_NAME, provider_service_server::SERVICE_NAME, model_service_server::SERVICE_NAME]
+        &[
+            llm_service_server::SERVICE_NAME,
+            compatible_service_server::SERVICE_NAME,
+            provider_service_server::SERVICE_NAME,
+            model_service_server::SERVICE_NAME,
+        ]
     }
 
     fn routes(&self) -> tonic::service::Routes {
         let api = || Api::new(Arc::clone(&self.state));
         // Prompts are as long as a model's context allows.
         let llm = LlmServiceServer::new(api()).max_decoding_message_size(chatmesh_rpc::MAX_MESSAGE_BYTES);
+        let compatible = CompatibleServiceServer::new(api()).max_decoding_message_size(chatmesh_rpc::MAX_MESSAGE_BYTES);
         tonic::service::Routes::new(llm)
+            .add_service(compatible)
             .add_service(ProviderServiceServer::new(api()))
             .add_service(ModelServiceServer::new(api()))
     }

@@ -1,3 +1,4 @@
+use chatmesh_proto::common::v1::GenerationError;
 use chatmesh_proto::llm::v1 as pb;
 use chatmesh_proto::llm::v1::generate_response::Event;
 use chatmesh_rpc::Caller;
@@ -13,7 +14,25 @@ use crate::state::State;
 /// Calls a model and streams its answer.
 pub(super) async fn generate(state: &State, caller: Caller, request: pb::GenerateRequest) -> Result<Events, Error> {
     caller.require_service()?;
-    let model = find_model(state, &request.model).await?;
+    let target = match target_of(state, &request.model).await? {
+        Ok(target) => target,
+        Err(error) => {
+            let response = pb::GenerateResponse { event: Some(Event::Error(error)) };
+            return Ok(Box::pin(futures::stream::iter([Ok(response)])));
+        }
+    };
+    let span = tracing::info_span!(
+        "llm.call",
+        gen_ai.provider.name = target.provider_type.as_str_name(),
+        gen_ai.request.model = %target.model,
+    );
+    let events = state.client.generate(target, request).map(Ok);
+    Ok(Box::pin(InSpan { events: Box::pin(events), span }))
+}
+
+/// A model with everything that is needed to call it; or why it is not to be called.
+pub(crate) async fn target_of(state: &State, model: &str) -> Result<Result<Target, GenerationError>, Error> {
+    let model = find_model(state, model).await?;
     let provider = find_provider(state, &model.provider_id.to_string()).await?;
     let key = provider.sealed_api_key.as_deref();
     let compaction_threshold_percent = model.compaction_threshold();
@@ -31,17 +50,9 @@ pub(super) async fn generate(state: &State, caller: Caller, request: pb::Generat
     };
     if !provider.enabled || !model.enabled {
         let failure = Failure::of(Cause::ProviderDisabled, "the provider or the model is switched off");
-        let error = target.classifier().classify(&failure);
-        let response = pb::GenerateResponse { event: Some(Event::Error(error)) };
-        return Ok(Box::pin(futures::stream::iter([Ok(response)])));
+        return Ok(Err(target.classifier().classify(&failure)));
     }
-    let span = tracing::info_span!(
-        "llm.call",
-        gen_ai.provider.name = provider.provider_type.as_str_name(),
-        gen_ai.request.model = %target.model,
-    );
-    let events = state.client.generate(target, request).map(Ok);
-    Ok(Box::pin(InSpan { events: Box::pin(events), span }))
+    Ok(Ok(target))
 }
 
 /// Polls a stream within a span, so that what it does belongs to the call's trace.

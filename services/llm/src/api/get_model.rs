@@ -16,7 +16,7 @@ pub(super) async fn get_model(
 }
 
 /// Finds the model that a reference names, or the default where it is empty.
-pub(super) async fn find_model(state: &State, reference: &str) -> Result<Model, Error> {
+pub(crate) async fn find_model(state: &State, reference: &str) -> Result<Model, Error> {
     if reference.is_empty() {
         return state.store.default_model().await?.ok_or(Error::NoDefaultModel);
     }

@@ -18,7 +18,7 @@ const MAX_ERROR_BYTES: usize = 64 * 1024;
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The longest answer that is read as one document, in bytes.
-const MAX_WHOLE_BYTES: usize = 64 * 1024 * 1024;
+pub(super) const MAX_WHOLE_BYTES: usize = 64 * 1024 * 1024;
 
 /// A successful reply.
 pub(super) enum Reply {
@@ -68,6 +68,11 @@ fn header<'a>(response: &'a Response, name: &http::HeaderName) -> Option<&'a str
 
 /// Reads the reply to a request that failed.
 async fn refusal(response: Response, codec: &dyn Codec) -> Failure {
+    refusal_of(response, codec).await.0
+}
+
+/// Likewise, with the bytes of it.
+pub(super) async fn refusal_of(response: Response, codec: &dyn Codec) -> (Failure, Bytes) {
     let status = response.status().as_u16();
     let headers = response.headers().clone();
     let body = response.bytes_stream().map_err(broken);
@@ -79,7 +84,7 @@ async fn refusal(response: Response, codec: &dyn Codec) -> Failure {
             None => "the provider gave no reason".to_owned(),
         };
     }
-    failure
+    (failure, body)
 }
 
 type Body = BoxStream<'static, Result<Bytes, Broken>>;
@@ -128,7 +133,7 @@ fn page(head: &[u8]) -> Failure {
     Failure::configuration(format!("the address answers with a page and not with an answer: {}", said.message))
 }
 
-fn broken(error: reqwest::Error) -> Broken {
+pub(super) fn broken(error: reqwest::Error) -> Broken {
     let transport = transport_of(&error);
     // The URL is the operator's and may hold what is nobody else's business.
     let error = error.without_url();
@@ -141,6 +146,6 @@ fn broken(error: reqwest::Error) -> Broken {
     Broken { transport, message }
 }
 
-fn broken_failure(broken: Broken) -> Failure {
+pub(super) fn broken_failure(broken: Broken) -> Failure {
     Failure::of(Cause::Transport(broken.transport), broken.message)
 }

@@ -37,6 +37,10 @@ const CONTAINER: &str = "container";
 pub struct Anthropic;
 
 impl Codec for Anthropic {
+    fn dialect(&self) -> Option<crate::compat::Dialect> {
+        Some(crate::compat::Dialect::Messages)
+    }
+
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
         request::encode(call)
     }

@@ -37,6 +37,10 @@ pub struct OpenAiChat {
 }
 
 impl Codec for OpenAiChat {
+    fn dialect(&self) -> Option<crate::compat::Dialect> {
+        Some(crate::compat::Dialect::ChatCompletions)
+    }
+
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
         request::encode(self.dialect, call)
     }

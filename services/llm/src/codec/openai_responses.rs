@@ -41,6 +41,10 @@ const RAW: &str = "raw";
 pub struct OpenAiResponses;
 
 impl Codec for OpenAiResponses {
+    fn dialect(&self) -> Option<crate::compat::Dialect> {
+        Some(crate::compat::Dialect::Responses)
+    }
+
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
         request::encode(call)
     }

@@ -129,7 +129,10 @@ mod tests {
     #[test]
     fn the_usage_of_a_stream_is_asked_for() {
         for (body, expected) in [
-            (r#"{"model":"m","stream":true}"#, json!({"model": "p", "stream": true, "stream_options": {"include_usage": true}})),
+            (
+                r#"{"model":"m","stream":true}"#,
+                json!({"model": "p", "stream": true, "stream_options": {"include_usage": true}}),
+            ),
             (
                 r#"{"stream_options":{"include_usage":false},"model":"m","stream":true}"#,
                 json!({"model": "p", "stream": true, "stream_options": {"include_usage": true}}),
@@ -147,7 +150,9 @@ mod tests {
 
     #[test]
     fn what_is_no_request_has_no_head() {
-        for body in ["", "[]", "{}", r#"{"model":1}"#, r#"{"model":"m""#, r#"{"model":"m","stream":"yes"}"#, "\u{feff}{}"] {
+        for body in
+            ["", "[]", "{}", r#"{"model":1}"#, r#"{"model":"m""#, r#"{"model":"m","stream":"yes"}"#, "\u{feff}{}"]
+        {
             assert_eq!(Head::read(body.as_bytes()), None, "{body}");
         }
     }

@@ -31,6 +31,11 @@ impl Tap {
         self.usage
     }
 
+    /// True where nothing of a frame is open: something may be put between.
+    pub(super) fn is_between_frames(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Reads the next bytes of a stream and returns what of them passes, which may be nothing yet.
     pub(super) fn stream(&mut self, chunk: Bytes) -> Bytes {
         if self.open.is_empty() && !self.hides_usage {
@@ -352,7 +357,8 @@ mod tests {
 
     #[test]
     fn whole_answers_of_responses_and_its_last_event_say_the_same() {
-        let usage = r#"{"input_tokens":9,"output_tokens":4,"total_tokens":13,"output_tokens_details":{"reasoning_tokens":2}}"#;
+        let usage =
+            r#"{"input_tokens":9,"output_tokens":4,"total_tokens":13,"output_tokens_details":{"reasoning_tokens":2}}"#;
         let mut whole = Tap::new(Dialect::Responses, false);
         whole.whole(format!(r#"{{"id":"r","usage":{usage}}}"#).as_bytes());
         let mut stream = Tap::new(Dialect::Responses, false);
