@@ -29,7 +29,10 @@ fn visible(parts: &[Part]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut can_cite = false;
     for part in parts {
-        let is_source = matches!(part.body, Some(Body::Source(_)));
+        let is_source = match &part.body {
+            Some(Body::Reasoning(hidden)) if hidden.text.is_empty() => continue,
+            body => matches!(body, Some(Body::Source(_))),
+        };
         match part.body.as_ref().unwrap() {
             Body::Text(text) if !text.is_empty() => lines.push(format!("text {text}")),
             Body::Reasoning(it) if !it.text.is_empty() => lines.push(format!("thought {}", it.text)),
@@ -156,7 +159,7 @@ fn folded(dialect: Dialect, events: Vec<Event>) -> (Folded, Folded) {
     let bytes = stream(dialect, events.clone());
     check(dialect, &bytes);
     let unary = whole(dialect, events);
-    (fold(codec(dialect), &bytes), fold_unary(codec(dialect), &unary.to_string()))
+    (fold(codec(dialect), &bytes), fold_unary(codec(dialect), &unary))
 }
 
 proptest! {
