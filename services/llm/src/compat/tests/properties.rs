@@ -52,7 +52,12 @@ fn visible_in_chat(parts: &[Part]) -> Vec<String> {
         let lines = visible(parts).into_iter().filter(|line| line.starts_with(head));
         lines.map(|line| line[head.len()..].replace("\n\n", "")).collect::<Vec<_>>()
     };
-    let mut sources = of("source ");
+    // Where in the message its sources stand, the protocol does not say.
+    let source = |part: &Part| match &part.body {
+        Some(Body::Source(it)) => Some(format!("{} {}", it.url, it.title)),
+        _ => None,
+    };
+    let mut sources: Vec<_> = parts.iter().filter_map(source).collect();
     let mut seen = std::collections::HashSet::new();
     sources.retain(|line| seen.insert(line.split(' ').next().unwrap().to_owned()));
     vec![of("thought ").concat(), of("text ").concat(), of("call ").join(";"), sources.join(";")]
