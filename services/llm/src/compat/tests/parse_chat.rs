@@ -108,7 +108,7 @@ fn tools_and_their_choice() {
     let choose = |choice: Value| {
         let request = asked(json!({"tools": tools, "tool_choice": choice}));
         let names: Vec<_> = request.tools.iter().map(|tool| tool.name.clone()).collect();
-        (request.tool_choice(), request.required_tool.clone(), names.join(" "))
+        (request.tool_choice(), request.required_tool, names.join(" "))
     };
     let both = || "f g".to_owned();
     assert_eq!(choose(json!(null)), (ToolChoice::Unspecified, String::new(), both()));
