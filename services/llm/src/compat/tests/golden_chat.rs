@@ -48,17 +48,19 @@ fn thoughts_texts_and_sources() {
 }
 
 #[test]
-fn calls_that_were_made_together_stay_apart() {
+fn calls_that_were_made_together_wait_for_each_other() {
     let mut signed = call("call_b", "g", "{}");
     signed.provider_metadata = vec![datum("google", "thought_signature", r#""sig""#)];
     let parts = [call("call_a", "f", r#"{"x":1}"#), signed];
     let mut expected = vec![
         delta(r#"{"role":"assistant","content":"","refusal":null}"#),
         delta(r#"{"tool_calls":[{"index":0,"id":"call_a","type":"function","function":{"name":"f","arguments":""}}]}"#),
-        delta(r#"{"tool_calls":[{"index":1,"id":"call_b","type":"function","function":{"name":"g","arguments":""}}]}"#),
         delta(r#"{"tool_calls":[{"index":0,"function":{"arguments":"{\"x\":1}"}}]}"#),
+        delta(r#"{"tool_calls":[{"index":1,"id":"call_b","type":"function","function":{"name":"g","arguments":""}}]}"#),
         delta(r#"{"tool_calls":[{"index":1,"function":{"arguments":"{}"}}]}"#),
-        delta(r#"{"tool_calls":[{"index":1,"extra_content":{"google":{"thought_signature":"sig"}}}]}"#),
+        delta(
+            r#"{"tool_calls":[{"index":1,"function":{"arguments":""},"extra_content":{"google":{"thought_signature":"sig"}}}]}"#,
+        ),
     ];
     expected.extend(end("tool_calls"));
     let events = events(&parts, 50, true, finish(FinishReason::ToolCalls));

@@ -141,7 +141,9 @@ fn check_chat(stream: &str) {
         assert_eq!((&value["id"], &value["model"]), (&json!("chatcmpl-1a2b"), &json!("fast")));
         for call in value["choices"][0]["delta"]["tool_calls"].as_array().into_iter().flatten() {
             let index = call["index"].as_u64().unwrap();
+            assert!(index == calls || index + 1 == calls, "the pieces of a call are not mixed with others");
             assert_eq!(call.get("id").is_some(), index == calls, "a call begins once, in order");
+            assert!(call["function"]["arguments"].is_string(), "every piece has arguments");
             calls = calls.max(index + 1);
         }
     }
