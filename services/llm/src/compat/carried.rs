@@ -157,11 +157,11 @@ fn is_same_provider_tool(known: &Part, other: &Part) -> bool {
 
 /// The metadata of a part that must return though the dialect has no field for it. Identifiers of
 /// items matter to their provider only beside its reasoning, and without it clients are spared.
-pub(super) fn returning<'a>(
-    part: &'a Part,
+pub(super) fn returning(
+    part: &Part,
     has_reasoned: bool,
     is_native: impl Fn(&ProviderMetadata) -> bool,
-) -> Vec<&'a ProviderMetadata> {
+) -> Vec<&ProviderMetadata> {
     let is_spared = |datum: &ProviderMetadata| match datum.kind.as_str() {
         MESSAGE | FUNCTION_CALL | ANNOTATIONS => datum.namespace == RESPONSES && !has_reasoned,
         REFUSAL | CALL_ID => !has_reasoned,

@@ -154,8 +154,8 @@ pub(super) fn values(stream: &str) -> Vec<Value> {
         .collect()
 }
 
-pub(super) fn whole(dialect: Dialect, events: Vec<Event>) -> Value {
-    serde_json::from_slice(&dialect.whole(echo(), events.into_iter()).unwrap()).unwrap()
+pub(super) fn whole(dialect: Dialect, events: Vec<Event>) -> String {
+    String::from_utf8(dialect.whole(echo(), events.into_iter()).unwrap().to_vec()).unwrap()
 }
 
 fn said() -> impl Strategy<Value = String> {

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::{File, Part, Source, ToolCall};
-use chatmesh_proto::llm::v1::{Finish, PartDelta, PartFinished, PartStarted};
+use chatmesh_proto::llm::v1::Finish;
 use serde::Serialize;
 
 use super::whole::{Image, carried_entries};
@@ -12,22 +12,33 @@ use crate::codec::Event;
 use crate::compat::carried::Carried;
 use crate::compat::chat::whole::native_signature;
 use crate::compat::search::UrlCitation;
+use crate::compat::sequence::{Blocks, Sequence};
 use crate::compat::usage::ChatUsage;
 use crate::compat::wire::{json, json_text, number, put, rest_of};
 use crate::compat::{Echo, Streamer, errors};
 
-/// A stream that is being written.
+/// A stream that is being written. Clients take a call as complete when the next one begins, so
+/// that the pieces of calls are not mixed.
 #[derive(Debug)]
 pub(in crate::compat) struct Stream {
-    /// Every chunk up to its delta.
+    is_started: bool,
+    is_ended: bool,
+    sequence: Sequence,
+    writer: Writer,
+}
+
+/// Writes chunks.
+#[derive(Debug)]
+struct Writer {
+    /// Every chunk up to its choices.
     head: String,
     /// Every chunk of the answer itself from behind its delta.
     tail: &'static str,
     include_usage: bool,
-    is_started: bool,
-    is_ended: bool,
-    /// Parts that have begun and are not complete.
-    open: Vec<Open>,
+    /// What the open part is.
+    kind: Kind,
+    /// Bytes of it that were written.
+    sent: usize,
     calls: u32,
     /// Entries of `reasoning_details` that were written.
     details: usize,
@@ -38,15 +49,6 @@ pub(in crate::compat) struct Stream {
     /// What was written last, to tell texts that stand apart.
     last: Last,
     place: Place,
-}
-
-/// A part that is being written.
-#[derive(Debug)]
-struct Open {
-    index: u32,
-    /// Bytes of it that were written.
-    sent: usize,
-    kind: Kind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +118,21 @@ impl<'a> Annotation<'a> {
 
 impl Stream {
     pub(in crate::compat) fn new(echo: &Echo) -> Self {
+        let writer = Writer::new(echo);
+        Self { is_started: false, is_ended: false, sequence: Sequence::default(), writer }
+    }
+
+    fn start(&mut self, out: &mut BytesMut) {
+        if !std::mem::replace(&mut self.is_started, true) {
+            self.writer.head(out);
+            put(out, r#"{"role":"assistant","content":"","refusal":null}"#);
+            put(out, self.writer.tail);
+        }
+    }
+}
+
+impl Writer {
+    fn new(echo: &Echo) -> Self {
         let head = format!(
             r#"data: {{"id":"chatcmpl-{}","object":"chat.completion.chunk","created":{},"model":{},"system_fingerprint":null,"choices":["#,
             echo.id,
@@ -130,9 +147,8 @@ impl Stream {
             head,
             tail,
             include_usage: echo.include_usage,
-            is_started: false,
-            is_ended: false,
-            open: Vec::new(),
+            kind: Kind::Hidden,
+            sent: 0,
             calls: 0,
             details: 0,
             annotations: 0,
@@ -166,24 +182,6 @@ impl Stream {
         put(out, self.tail);
     }
 
-    fn start(&mut self, out: &mut BytesMut) {
-        if !std::mem::replace(&mut self.is_started, true) {
-            self.head(out);
-            put(out, r#"{"role":"assistant","content":"","refusal":null}"#);
-            put(out, self.tail);
-        }
-    }
-
-    fn begin(&mut self, started: PartStarted, out: &mut BytesMut) {
-        let kind = match started.part.and_then(|part| part.body) {
-            Some(Body::Text(_)) => Kind::Text,
-            Some(Body::Reasoning(_)) => Kind::Thought,
-            Some(Body::ToolCall(call)) if !call.provider_executed => self.begin_call(&call, out),
-            _ => Kind::Hidden,
-        };
-        self.open.push(Open { index: started.index, sent: 0, kind });
-    }
-
     fn begin_call(&mut self, call: &ToolCall, out: &mut BytesMut) -> Kind {
         let index = self.calls;
         self.calls += 1;
@@ -193,15 +191,6 @@ impl Stream {
         let call = BegunCall { index, id: &call.call_id, r#type: "function", function };
         self.delta(&Begun { tool_calls: [call] }, out);
         Kind::Call(index)
-    }
-
-    fn piece(&mut self, delta: &PartDelta, out: &mut BytesMut) {
-        let open = self.open.iter_mut().find(|open| open.index == delta.index);
-        let Some(open) = open else { return };
-        let is_first = open.sent == 0;
-        open.sent += delta.text.len();
-        let kind = open.kind;
-        self.write(kind, is_first, &delta.text, out);
     }
 
     fn write(&mut self, kind: Kind, is_first: bool, text: &str, out: &mut BytesMut) {
@@ -239,34 +228,10 @@ impl Stream {
         }
     }
 
-    fn end(&mut self, finished: PartFinished, out: &mut BytesMut) {
-        let Some(at) = self.open.iter().position(|open| open.index == finished.index) else { return };
-        let open = self.open.remove(at);
-        let part = finished.part.unwrap_or_default();
-        if let Some(Body::Text(text)) = &part.body {
-            self.rest(&open, text, out);
-        }
-        match &part.body {
-            Some(Body::Reasoning(reasoning)) => self.rest(&open, &reasoning.text, out),
-            Some(Body::ToolCall(call)) if !call.provider_executed => self.rest(&open, &call.args, out),
-            Some(Body::Source(source)) => {
-                let annotation = Annotation::new(source, self.text_length, Some(self.annotations));
-                self.annotations += 1;
-                return self.delta(&Annotations { annotations: [annotation] }, out);
-            }
-            Some(Body::File(file)) => return self.image(file, out),
-            _ => {}
-        }
-        if open.kind == Kind::Hidden {
-            self.last = Last::Other;
-        }
-        self.keep(&part, open.kind, out);
-    }
-
-    fn rest(&mut self, open: &Open, whole: &str, out: &mut BytesMut) {
-        let rest = rest_of(whole, open.sent);
+    fn rest(&mut self, whole: &str, out: &mut BytesMut) {
+        let rest = rest_of(whole, self.sent);
         if !rest.is_empty() {
-            self.write(open.kind, open.sent == 0, rest, out);
+            self.write(self.kind, self.sent == 0, rest, out);
         }
     }
 
@@ -289,7 +254,8 @@ impl Stream {
                 Kind::Call(index) => {
                     put(out, r#"{"tool_calls":[{"index":"#);
                     number(out, index.into());
-                    put(out, r#","extra_content":{"google":{"thought_signature":"#);
+                    // Clients look for arguments in every piece of a call.
+                    put(out, r#","function":{"arguments":""},"extra_content":{"google":{"thought_signature":"#);
                     put(out, signature);
                     put(out, "}}}]}");
                 }
@@ -311,8 +277,7 @@ impl Stream {
         }
     }
 
-    fn finish(&mut self, finish: &Finish, out: &mut BytesMut) {
-        self.start(out);
+    fn finish(&self, finish: &Finish, out: &mut BytesMut) {
         put(out, &self.head);
         put(out, r#"{"index":0,"delta":{},"logprobs":null,"finish_reason":""#);
         put(out, finish_reason(finish.reason(), self.calls > 0));
@@ -331,6 +296,42 @@ impl Stream {
     }
 }
 
+impl Blocks for Writer {
+    fn begin(&mut self, part: &Part, out: &mut BytesMut) {
+        self.sent = 0;
+        self.kind = match &part.body {
+            Some(Body::Text(_)) => Kind::Text,
+            Some(Body::Reasoning(_)) => Kind::Thought,
+            Some(Body::ToolCall(call)) if !call.provider_executed => self.begin_call(call, out),
+            _ => Kind::Hidden,
+        };
+    }
+
+    fn piece(&mut self, text: &str, out: &mut BytesMut) {
+        self.write(self.kind, self.sent == 0, text, out);
+        self.sent += text.len();
+    }
+
+    fn end(&mut self, part: Part, out: &mut BytesMut) {
+        match &part.body {
+            Some(Body::Text(text)) => self.rest(text, out),
+            Some(Body::Reasoning(reasoning)) => self.rest(&reasoning.text, out),
+            Some(Body::ToolCall(call)) if !call.provider_executed => self.rest(&call.args, out),
+            Some(Body::Source(source)) => {
+                let annotation = Annotation::new(source, self.text_length, Some(self.annotations));
+                self.annotations += 1;
+                return self.delta(&Annotations { annotations: [annotation] }, out);
+            }
+            Some(Body::File(file)) => return self.image(file, out),
+            _ => {}
+        }
+        if self.kind == Kind::Hidden {
+            self.last = Last::Other;
+        }
+        self.keep(&part, self.kind, out);
+    }
+}
+
 impl Streamer for Stream {
     fn push(&mut self, event: Event, out: &mut BytesMut) {
         if self.is_ended {
@@ -340,13 +341,14 @@ impl Streamer for Stream {
             Event::ResponseStarted(_) => self.start(out),
             Event::PartStarted(started) => {
                 self.start(out);
-                self.begin(started, out);
+                self.sequence.start(started, &mut self.writer, out);
             }
-            Event::PartDelta(delta) => self.piece(&delta, out),
-            Event::PartFinished(finished) => self.end(finished, out),
+            Event::PartDelta(delta) => self.sequence.piece(&delta, &mut self.writer, out),
+            Event::PartFinished(finished) => self.sequence.finish(finished, &mut self.writer, out),
             Event::Finish(finish) => {
                 self.is_ended = true;
-                self.finish(&finish, out);
+                self.start(out);
+                self.writer.finish(&finish, out);
             }
             Event::Error(error) => {
                 self.is_ended = true;

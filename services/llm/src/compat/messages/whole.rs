@@ -81,6 +81,13 @@ impl Content {
         }
     }
 
+    /// Keeps a part that nobody sees, where something rides with it.
+    fn hide_where_it_matters(&mut self, part: &Part) {
+        if rider(part, self.has_reasoned).is_some() {
+            self.hide(part);
+        }
+    }
+
     fn hide(&mut self, part: &Part) {
         if let Some(carried) = Carried::whole(part) {
             self.hidden(&carried.seal());
@@ -97,11 +104,7 @@ impl Content {
             return self.push(&block);
         }
         match &part.body {
-            Some(Body::Text(text)) if text.is_empty() => {
-                if rider(part, self.has_reasoned).is_some() {
-                    self.hide(part);
-                }
-            }
+            Some(Body::Text(text)) if text.is_empty() => self.hide_where_it_matters(part),
             Some(Body::Text(text)) => {
                 let mut citations = native_citations(part);
                 if citations.is_empty() {

@@ -29,7 +29,10 @@ fn visible(parts: &[Part]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut can_cite = false;
     for part in parts {
-        let is_source = matches!(part.body, Some(Body::Source(_)));
+        let is_source = match &part.body {
+            Some(Body::Reasoning(hidden)) if hidden.text.is_empty() => continue,
+            body => matches!(body, Some(Body::Source(_))),
+        };
         match part.body.as_ref().unwrap() {
             Body::Text(text) if !text.is_empty() => lines.push(format!("text {text}")),
             Body::Reasoning(it) if !it.text.is_empty() => lines.push(format!("thought {}", it.text)),
@@ -49,7 +52,12 @@ fn visible_in_chat(parts: &[Part]) -> Vec<String> {
         let lines = visible(parts).into_iter().filter(|line| line.starts_with(head));
         lines.map(|line| line[head.len()..].replace("\n\n", "")).collect::<Vec<_>>()
     };
-    let mut sources = of("source ");
+    // Where in the message its sources stand, the protocol does not say.
+    let source = |part: &Part| match &part.body {
+        Some(Body::Source(it)) => Some(format!("{} {}", it.url, it.title)),
+        _ => None,
+    };
+    let mut sources: Vec<_> = parts.iter().filter_map(source).collect();
     let mut seen = std::collections::HashSet::new();
     sources.retain(|line| seen.insert(line.split(' ').next().unwrap().to_owned()));
     vec![of("thought ").concat(), of("text ").concat(), of("call ").join(";"), sources.join(";")]
@@ -133,7 +141,9 @@ fn check_chat(stream: &str) {
         assert_eq!((&value["id"], &value["model"]), (&json!("chatcmpl-1a2b"), &json!("fast")));
         for call in value["choices"][0]["delta"]["tool_calls"].as_array().into_iter().flatten() {
             let index = call["index"].as_u64().unwrap();
+            assert!(index == calls || index + 1 == calls, "the pieces of a call are not mixed with others");
             assert_eq!(call.get("id").is_some(), index == calls, "a call begins once, in order");
+            assert!(call["function"]["arguments"].is_string(), "every piece has arguments");
             calls = calls.max(index + 1);
         }
     }
@@ -156,7 +166,7 @@ fn folded(dialect: Dialect, events: Vec<Event>) -> (Folded, Folded) {
     let bytes = stream(dialect, events.clone());
     check(dialect, &bytes);
     let unary = whole(dialect, events);
-    (fold(codec(dialect), &bytes), fold_unary(codec(dialect), &unary.to_string()))
+    (fold(codec(dialect), &bytes), fold_unary(codec(dialect), &unary))
 }
 
 proptest! {
