@@ -16,6 +16,8 @@ pub(crate) mod assembly;
 mod attachment;
 pub mod call_ids;
 mod context_limit;
+mod extra_body;
+mod fields;
 pub mod fold;
 mod history;
 mod json;
@@ -25,6 +27,7 @@ mod openai_models;
 pub mod openai_responses;
 mod prices;
 mod schema;
+mod settings;
 #[cfg(test)]
 pub(crate) mod testing;
 mod warnings;
