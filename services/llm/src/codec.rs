@@ -21,7 +21,7 @@ mod fields;
 pub mod fold;
 mod history;
 mod json;
-mod metadata;
+pub(crate) mod metadata;
 pub mod openai_chat;
 mod openai_models;
 pub mod openai_responses;

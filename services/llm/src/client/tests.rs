@@ -9,6 +9,7 @@ use crate::codec::testing::{message, text};
 
 mod http2;
 mod kept;
+mod refused_reasoning;
 mod server;
 mod simulator;
 
