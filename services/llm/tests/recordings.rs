@@ -8,7 +8,7 @@ use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::{FinishReason, Part, Role, ToolResult, Usage};
 use chatmesh_proto::llm::v1::{GenerateRequest, ModelOptions, PromptMessage, ProviderSettings, ProviderType};
 use chatmesh_testkit::recordings::oracle::{Finish, Reading, ToolCallReading, UsageReading};
-use chatmesh_testkit::recordings::{Interaction, Recording, or_skip, oracle};
+use chatmesh_testkit::recordings::{Interaction, Recording, Recordings, or_skip, oracle};
 use serde_json::Value;
 
 /// How the bytes of a stream are cut; 0 is not at all.
@@ -36,6 +36,35 @@ fn every_openai_compatible_session_replays() {
 fn every_openai_responses_session_replays() {
     let Some(recordings) = or_skip("every_openai_responses_session_replays") else { return };
     replay_all("openai-responses", recordings.openai_responses(), ProviderType::Openai);
+}
+
+#[test]
+fn every_openrouter_session_replays() {
+    let Some(recordings) = or_skip("every_openrouter_session_replays") else { return };
+    replay_all("openrouter", of(&recordings, "openrouter", "/chat/completions"), ProviderType::Openrouter);
+}
+
+#[test]
+fn every_vercel_session_replays() {
+    let Some(recordings) = or_skip("every_vercel_session_replays") else { return };
+    replay_all("vercel", of(&recordings, "vercel", "/chat/completions"), ProviderType::Vercel);
+}
+
+#[test]
+fn every_anthropic_session_with_an_image_replays() {
+    let Some(recordings) = or_skip("every_anthropic_session_with_an_image_replays") else { return };
+    replay_all("mixed (anthropic)", of(&recordings, "mixed", "/messages"), ProviderType::Anthropic);
+}
+
+/// The sessions of a folder with an endpoint.
+fn of<'a>(
+    recordings: &'a Recordings,
+    folder: &'static str,
+    endpoint: &'static str,
+) -> impl Iterator<Item = &'a Recording> {
+    recordings.sessions().iter().filter(move |session| {
+        session.folder == folder && session.interactions.iter().all(|one| one.request.path().ends_with(endpoint))
+    })
 }
 
 /// What a model asked for and what came of it return as the recorded client sent them. That

@@ -125,9 +125,22 @@ pub(super) fn held(schema: &RawValue, required: Required) -> Option<Box<RawValue
     let properties = fields.get("properties").and_then(Fields::of)?;
     fields.set("additionalProperties", raw_of(&false));
     if required == Required::All {
-        fields.set("required", raw_of(&properties.names().collect::<Vec<_>>()));
+        fields.set("required", all_required(&fields, &properties));
     }
     Some(fields.to_raw())
+}
+
+/// The names of all properties, first those that were required already.
+fn all_required(fields: &Fields, properties: &Fields) -> Box<RawValue> {
+    let named = fields.get("required").and_then(|list| serde_json::from_str::<Vec<String>>(list.get()).ok());
+    let mut all = named.unwrap_or_default();
+    all.retain(|name| properties.get(name).is_some());
+    for name in properties.names() {
+        if !all.iter().any(|known| known == name) {
+            all.push(name.to_owned());
+        }
+    }
+    raw_of(&all)
 }
 
 fn held_list(value: &RawValue, required: Required) -> Option<Box<RawValue>> {
@@ -188,6 +201,13 @@ mod tests {
         let named: Value = serde_json::from_str(&held_value(&schema, Required::Named).unwrap()).unwrap();
         assert_eq!((&named["additionalProperties"], named.get("required")), (&json!(false), None));
         assert_eq!(named["properties"]["a"]["required"], json!([]));
+    }
+
+    #[test]
+    fn what_was_required_stays_first() {
+        let schema = json!({"type": "object", "required": ["z", "b"], "properties": {"a": {}, "b": {}}});
+        let held: Value = serde_json::from_str(&held_value(&schema, Required::All).unwrap()).unwrap();
+        assert_eq!(held["required"], json!(["b", "a"]));
     }
 
     #[test]

@@ -147,6 +147,8 @@ fn the_reason_fits_to_the_calls() {
     assert_eq!(reason(&[call(0, "a", "f", "{}"), finish("stop")]), FinishReason::ToolCalls);
     assert_eq!(reason(&[content("a"), finish("tool_calls")]), FinishReason::Stop);
     assert_eq!(reason(&[content("a"), finish("function_call")]), FinishReason::Stop);
+    let none = fold(&frames(&[content("a"), finish("tool_calls")]));
+    assert_eq!(none.warning_codes(), ["odd_stream"], "calls were announced and none came");
     let legacy = [
         delta(json!({"function_call": function("f", "{\"a\"")})),
         delta(json!({"function_call": {"arguments": ":1}"}})),

@@ -36,14 +36,18 @@ impl Content {
 impl Message {
     pub(super) fn piece(&mut self, kind: &str, frame: &Frame<'_>, assembly: &mut Assembly, out: &mut Vec<Event>) {
         let is_refusal = match kind {
-            "response.output_text.delta" => false,
-            "response.refusal.delta" => true,
+            "response.output_text.delta" | "response.output_text.done" => false,
+            "response.refusal.delta" | "response.refusal.done" => true,
             "response.content_part.added" => frame.part.is_some_and(|part| text(&content_part(part).kind) == "refusal"),
             _ => return,
         };
         let content = self.contents.entry(frame.content_index());
         let content = content.or_insert_with(|| Content::begin(is_refusal, assembly, out));
         content.part.append(&frame.delta(), out);
+        let whole = frame.whole();
+        if !whole.is_empty() && !content.part.settle(&whole, out) {
+            assembly.warn(ODD_STREAM, "the pieces of a text were not the text", out);
+        }
     }
 
     /// Returns whether the model refused.
