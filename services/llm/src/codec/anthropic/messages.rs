@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::{File, Part, Reasoning, ToolCall};
 use chatmesh_proto::llm::v1::{PromptMessage, Warning};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::types::{Block, Content, Message, ResultContent, Role, Source};
-use super::{CITATION, NAMESPACE, RAW, REDACTED_THINKING, SERVER_TOOL, THINKING_SIGNATURE, TOOL_USE};
+use super::{CITATION, CONTAINER, NAMESPACE, RAW, REDACTED_THINKING, SERVER_TOOL, THINKING_SIGNATURE, TOOL_USE};
 use crate::classify::Failure;
 use crate::codec::attachment::{Attachment, Base64, Remote, document_title, essence};
 use crate::codec::history::{AssistantTurn, CallResult, Piece, Policy, Turn, arrange, plain_text};
@@ -27,6 +28,8 @@ const MARKED_MESSAGES: usize = 2;
 pub(super) struct Prompt<'a> {
     pub(super) system: Vec<Block<'a>>,
     pub(super) messages: Vec<Message<'a>>,
+    /// The identifier of the container in which the code of the last answer that ran any did so.
+    pub(super) container: Option<String>,
     /// False where the model is in the middle of calls that it made without thinking.
     pub(super) allows_thinking: bool,
 }
@@ -37,7 +40,15 @@ pub(super) fn encode<'a>(messages: &'a [PromptMessage], warnings: &mut Vec<Warni
     for turn in turns {
         encoder.take(turn);
     }
-    encoder.finish()
+    let prompt = encoder.finish()?;
+    Ok(Prompt { container: container(messages), ..prompt })
+}
+
+fn container(messages: &[PromptMessage]) -> Option<String> {
+    let parts = messages.iter().flat_map(|message| &message.parts).rev();
+    let container = parts.filter_map(|part| metadata::find(part, NAMESPACE, CONTAINER)).next()?;
+    let container: Value = serde_json::from_str(container.get()).ok()?;
+    container.get("id").and_then(Value::as_str).map(str::to_owned)
 }
 
 struct Encoder<'a, 'w> {
@@ -185,7 +196,7 @@ impl<'a> Encoder<'a, '_> {
             let _is_marked = message.content.iter_mut().rev().any(Block::mark);
         }
         let allows_thinking = allows_thinking(&self.messages);
-        Ok(Prompt { system: self.system, messages: self.messages, allows_thinking })
+        Ok(Prompt { system: self.system, messages: self.messages, container: None, allows_thinking })
     }
 }
 

@@ -48,6 +48,7 @@ pub(super) fn encode(call: &Call<'_>) -> Result<Encoded, Failure> {
         top_k: sampling.top_k,
         stop_sequences: output::stop_sequences(request, &mut warnings),
         service_tier: text(&options.service_tier),
+        container: prompt.container,
         messages: prompt.messages,
     };
     if plan.budget() > 0 {

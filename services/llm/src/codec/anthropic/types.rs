@@ -33,6 +33,9 @@ pub(super) struct Body<'a> {
     pub(super) stop_sequences: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) service_tier: Option<&'a str>,
+    /// The container in which the code of an earlier answer ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) container: Option<String>,
     pub(super) messages: Vec<Message<'a>>,
 }
 

@@ -180,3 +180,23 @@ fn an_image_may_be_elsewhere() {
     );
     assert_eq!((&messages[0]["content"][1]["type"], warnings), (&json!("text"), vec!["attachment_dropped".to_owned()]));
 }
+
+#[test]
+fn code_goes_on_in_the_container_where_it_ran() {
+    let container = json!({"id": "container_1", "expires_at": "2026-01-01T00:00:00Z"});
+    let answer = json!({"type": "message", "content": [{"type": "text", "text": "ran"}], "stop_reason": "end_turn",
+        "container": container});
+    let folded = crate::codec::testing::fold_unary(&Anthropic, &answer.to_string());
+    assert_eq!(folded.lines(), ["text ran", "text "]);
+    assert_eq!(folded.metadata(1), [("container".to_owned(), container)]);
+    let messages = vec![
+        message(Role::User, vec![text("go")]),
+        message(Role::Assistant, folded.parts),
+        message(Role::User, vec![text("more")]),
+    ];
+    let (body, warnings) =
+        encoded(&ModelOptions::default(), &GenerateRequest { messages, ..GenerateRequest::default() });
+    assert_eq!((&body["container"], warnings.len()), (&json!("container_1"), 0));
+    assert_eq!(body["messages"][1]["content"].as_array().map(Vec::len), Some(1));
+    assert_eq!(encoded(&ModelOptions::default(), &asked()).0.get("container"), None);
+}

@@ -225,6 +225,8 @@ fn an_answer_without_a_reason_is_incomplete_unless_its_calls_are_whole() {
     }
     let whole = fold(&open_frames(&[call(0, "a", "f", "{}")]));
     assert_eq!((whole.reason(), whole.finish().raw_reason.as_str()), (FinishReason::ToolCalls, ""));
+    let torn = format!("{}data: {{\"choices\"", open_frames(&[call(0, "a", "f", "{}")]));
+    assert_eq!(fold(&torn).error_kind(), (ErrorKind::Timeout, true), "a second call may have been on its way");
     let cut = fold(&open_frames(&[call(0, "a", "f", "{\"x\"")]));
     assert_eq!(cut.error_kind(), (ErrorKind::Timeout, true));
 }
