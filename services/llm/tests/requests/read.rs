@@ -195,15 +195,15 @@ fn messages(mut fields: Fields) -> Result<Asked, String> {
     let mut names = HashMap::new();
     for said in fields.list("messages") {
         for block in list_of(said["content"].clone()) {
-            let (role, part) = block_part(&said["role"], block, &mut names)?;
+            let (role, part) = block_part(&said["role"], &block, &mut names)?;
             add(&mut request.messages, role, part);
         }
     }
     fields.finish().map(|()| asked)
 }
 
-fn block_part(role: &Value, block: Value, names: &mut HashMap<String, String>) -> Result<(Role, Part), String> {
-    let mut block = Fields::of(&block);
+fn block_part(role: &Value, block: &Value, names: &mut HashMap<String, String>) -> Result<(Role, Part), String> {
+    let mut block = Fields::of(block);
     let is_user = role == "user";
     let result = match (block.text("type").as_str(), is_user) {
         ("text", true) => (Role::User, text_part(block.text("text"))),
@@ -234,7 +234,7 @@ fn block_part(role: &Value, block: Value, names: &mut HashMap<String, String>) -
             for content in block.list("content") {
                 match content["type"].as_str() {
                     Some("text") => result.result.push_str(&text_of(&content["text"])),
-                    _ => match block_part(&json!("user"), content, names)?.1.body {
+                    _ => match block_part(&json!("user"), &content, names)?.1.body {
                         Some(Body::File(file)) => result.files.push(file),
                         other => return Err(format!("in a result: {other:?}")),
                     },
@@ -253,7 +253,7 @@ fn chat(mut fields: Fields) -> Result<Asked, String> {
     fields.expect("stream", &json!(true))?;
     fields.expect("stream_options", &json!({"include_usage": true}))?;
     fields.expect("usage", &json!({"include": true}))?;
-    request.max_output_tokens = fields.count("max_tokens").or(fields.count("max_completion_tokens"));
+    request.max_output_tokens = fields.count("max_tokens").or_else(|| fields.count("max_completion_tokens"));
     options.reasoning_effort = Some(fields.text("reasoning_effort")).filter(|effort| !effort.is_empty());
     choice(&fields.take("tool_choice"), request)?;
     for tool in fields.list("tools") {
