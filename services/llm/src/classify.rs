@@ -124,6 +124,12 @@ impl Classifier {
         detail::redacted(text, self.secret.as_ref().map(ExposeSecret::expose_secret))
     }
 
+    /// Whether the provider refused the call because it cannot read the reasoning of an earlier
+    /// answer, such as one that another organisation was given. Without it the call may succeed.
+    pub fn refuses_reasoning(&self, failure: &Failure) -> bool {
+        rules::decide(failure).condition == display::Condition::ReasoningRefused
+    }
+
     /// Decides what a failure means. `partial_output` is left to the caller.
     pub fn classify(&self, failure: &Failure) -> GenerationError {
         let verdict = rules::decide(failure);

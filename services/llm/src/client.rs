@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use async_stream::stream;
+use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::llm::v1::{GenerateRequest, GenerateResponse, ModelOptions, ProviderType, Warning};
 use futures::{Stream, StreamExt};
 use prost::Message as _;
@@ -77,7 +78,7 @@ impl ProviderClient {
     pub fn generate(
         &self,
         target: Target,
-        request: GenerateRequest,
+        mut request: GenerateRequest,
     ) -> impl Stream<Item = GenerateResponse> + Send + use<> {
         let client = self.clone();
         let events = stream! {
@@ -89,27 +90,40 @@ impl ProviderClient {
                 return;
             }
             let limits = Limits::of(&request, Instant::now());
-            let outgoing = match Outgoing::prepare(&target, &request) {
-                Ok(outgoing) => outgoing,
-                Err(failure) => {
+            let mut given: Vec<Warning> = Vec::new();
+            let mut may_strip = true;
+            let (codec, context, reply) = loop {
+                let outgoing = match Outgoing::prepare(&target, &request) {
+                    Ok(outgoing) => outgoing,
+                    Err(failure) => {
+                        yield Event::Error(target.classifier().classify(&failure));
+                        return;
+                    }
+                };
+                let Outgoing { codec, http, warnings, kept } = outgoing;
+                for warning in warnings {
+                    if !given.contains(&warning) {
+                        given.push(warning.clone());
+                        yield Event::Warning(warning);
+                    }
+                }
+                let failure = match reply::send(&client.http, http, codec, limits).await {
+                    Ok(reply) => {
+                        let used = call_ids::used(&request);
+                        break (codec, ResponseContext { kept, ..target.response_context(used) }, reply);
+                    }
+                    Err(failure) => failure,
+                };
+                // Reasoning is bound to who was given it; without it the conversation goes on.
+                let is_refused = may_strip && target.classifier().refuses_reasoning(&failure);
+                may_strip = false;
+                if !is_refused || !strip_reasoning(&mut request) {
                     yield Event::Error(target.classifier().classify(&failure));
                     return;
                 }
             };
-            let Outgoing { codec, http, warnings, kept } = outgoing;
-            for warning in warnings {
-                yield Event::Warning(warning);
-            }
-            let context = ResponseContext { kept, ..target.response_context(call_ids::used(&request)) };
             // The prompt is on its way; a long answer need not keep a second copy of it alive.
             drop(request);
-            let reply = match reply::send(&client.http, http, codec, limits).await {
-                Ok(reply) => reply,
-                Err(failure) => {
-                    yield Event::Error(target.classifier().classify(&failure));
-                    return;
-                }
-            };
             match reply {
                 Reply::Whole(body) => {
                     let mut events = Vec::new();
@@ -182,6 +196,15 @@ impl Outgoing {
         }
         Ok(http)
     }
+}
+
+/// Takes from all reasoning what binds it to a provider, which leaves it out where it cannot be
+/// sent as text. False where there was nothing to take.
+fn strip_reasoning(request: &mut GenerateRequest) -> bool {
+    let parts = request.messages.iter_mut().flat_map(|message| &mut message.parts);
+    let bound =
+        parts.filter(|part| matches!(part.body, Some(Body::Reasoning(_))) && !part.provider_metadata.is_empty());
+    bound.map(|part| part.provider_metadata.clear()).count() > 0
 }
 
 /// The model's options with those of a call in their place: every field that the call sets wins.

@@ -9,6 +9,7 @@ use crate::codec::testing::{message, text};
 
 mod http2;
 mod kept;
+mod refused_reasoning;
 mod server;
 mod simulator;
 
@@ -112,6 +113,9 @@ async fn a_page_is_a_wrong_address() {
     let folded = answered(reply("200 OK", "text/html", &page)).await;
     assert_eq!(folded.error_kind(), (ErrorKind::Config, false));
     assert!(folded.error().detail.contains("Welcome"), "{}", folded.error().detail);
+    let long = format!("<html><title>{}</title>", "x".repeat(2000));
+    let folded = answered(reply("200 OK", "text/html", &long)).await;
+    assert_eq!(folded.error().detail.chars().count(), 500);
 }
 
 #[tokio::test]

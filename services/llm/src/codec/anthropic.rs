@@ -2,8 +2,10 @@
 
 mod errors;
 mod messages;
+mod output;
 mod request;
 mod response;
+mod search;
 mod stream;
 mod thinking;
 mod types;

@@ -3,6 +3,7 @@
 
 mod dialect;
 mod errors;
+mod extras;
 mod messages;
 mod request;
 mod response;

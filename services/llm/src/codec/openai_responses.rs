@@ -6,6 +6,7 @@
 
 mod chain;
 mod errors;
+mod extras;
 mod input;
 mod request;
 mod response;

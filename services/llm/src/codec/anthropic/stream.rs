@@ -123,7 +123,7 @@ fn take_frame(machine: &mut Machine, frame: &Frame<'_>, data: &str, out: &mut Ve
             let stop_reason = delta.as_ref().map_or("", |delta| text(&delta.stop_reason));
             machine.message_stop_reason(stop_reason, data);
             if let Some(container) = delta.as_ref().and_then(|delta| delta.container) {
-                machine.container(container);
+                machine.container(container, out);
             }
         }
         ("message_stop", ..) => machine.message_stop(out),

@@ -17,6 +17,18 @@ pub struct Dialect {
     pub takes_pdf: bool,
 }
 
+impl Dialect {
+    /// The server is OpenRouter, which has plugins and fetches documents.
+    pub(super) fn is_openrouter(&self) -> bool {
+        self.namespace == OPENROUTER.namespace
+    }
+
+    /// The server is the Vercel AI Gateway.
+    pub(super) fn is_vercel(&self) -> bool {
+        self.namespace == VERCEL.namespace
+    }
+}
+
 /// How a model is asked to reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
