@@ -19,8 +19,8 @@ use self::drive::{Limits, drive};
 use self::reply::Reply;
 pub use self::target::Target;
 use crate::classify::{Cause, Failure};
-use crate::codec::{Call, Codec, Encoded, Event, Kept, ResponseContext, call_ids};
-use crate::provider::{Composition, compose, endpoint};
+use crate::codec::{Call, Codec, Encoded, Event, Kept, ResponseContext, call_ids, tool_names};
+use crate::provider::{Composition, address, compose, endpoint};
 use crate::simulated::{self, Simulated};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -97,7 +97,8 @@ impl ProviderClient {
             for warning in warnings {
                 yield Event::Warning(warning);
             }
-            let context = ResponseContext { kept, ..target.response_context(call_ids::used(&request)) };
+            let renamed_tools = tool_names::renamed(&request.tools);
+            let context = ResponseContext { kept, renamed_tools, ..target.response_context(call_ids::used(&request)) };
             // The prompt is on its way; a long answer need not keep a second copy of it alive.
             drop(request);
             let reply = match reply::send(&client.http, http, codec, limits).await {
@@ -149,7 +150,8 @@ impl Outgoing {
             ("", None) => return Err(Failure::configuration("the provider has no address; set its base URL")),
             (base_url, _) => base_url,
         };
-        let url = endpoint(base_url, &path)?;
+        let base_url = address(target.provider_type, &target.settings, base_url)?;
+        let url = endpoint(&base_url, &path)?;
         let mut http = http::Request::new(body);
         *http.method_mut() = http::Method::POST;
         *http.uri_mut() =

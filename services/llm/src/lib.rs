@@ -21,6 +21,7 @@ mod store;
 pub mod classify;
 pub mod client;
 pub mod codec;
+pub mod event_stream;
 pub mod provider;
 pub mod simulated;
 pub mod sse;

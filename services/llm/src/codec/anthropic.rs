@@ -1,5 +1,6 @@
 //! Anthropic Messages (<https://docs.anthropic.com/en/api/messages>), version 2023-06-01.
 
+mod carrier;
 mod errors;
 mod messages;
 mod request;
@@ -11,6 +12,7 @@ mod usage;
 
 use http::HeaderMap;
 
+pub use self::carrier::{BedrockClaude, VertexClaude};
 use super::{Call, Codec, Decoder, Encoded, Event, ResponseContext};
 use crate::classify::Failure;
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use chatmesh_proto::common::v1::part::Body;
-use chatmesh_proto::common::v1::{Part, Role, ToolResult};
+use chatmesh_proto::common::v1::{File, Part, Role, ToolResult};
 use chatmesh_proto::llm::v1::{PromptMessage, Warning};
 
 use super::attachment::{context_file_text, reference_text, skill_text};
@@ -58,6 +58,11 @@ impl<'a> CallResult<'a> {
 
     pub(super) fn is_error(&self) -> bool {
         self.result.is_none_or(|result| result.is_error)
+    }
+
+    /// Images and documents that belong to the result.
+    pub(super) fn files(&self) -> &'a [File] {
+        self.result.map_or(&[], |result| &result.files)
     }
 }
 
