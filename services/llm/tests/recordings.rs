@@ -6,7 +6,7 @@ use chatmesh_llm::codec::{Call, Codec, ResponseContext};
 use chatmesh_llm::provider::compose;
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::{FinishReason, Part, Role, ToolResult, Usage};
-use chatmesh_proto::llm::v1::{GenerateRequest, ModelOptions, PromptMessage, ProviderSettings, ProviderType};
+use chatmesh_proto::llm::v1::{AzureApi, GenerateRequest, ModelOptions, PromptMessage, ProviderSettings, ProviderType};
 use chatmesh_testkit::recordings::oracle::{Finish, Reading, ToolCallReading, UsageReading};
 use chatmesh_testkit::recordings::{Interaction, Recording, or_skip, oracle};
 use serde_json::Value;
@@ -36,6 +36,28 @@ fn every_openai_compatible_session_replays() {
 fn every_openai_responses_session_replays() {
     let Some(recordings) = or_skip("every_openai_responses_session_replays") else { return };
     replay_all("openai-responses", recordings.openai_responses(), ProviderType::Openai);
+}
+
+#[test]
+fn every_bedrock_session_replays() {
+    let Some(recordings) = or_skip("every_bedrock_session_replays") else { return };
+    replay_with("bedrock", recordings.bedrock_claude(), codec_for(ProviderType::Bedrock, "us.anthropic.claude-x"));
+}
+
+#[test]
+fn every_session_with_claude_on_vertex_replays() {
+    let Some(recordings) = or_skip("every_session_with_claude_on_vertex_replays") else { return };
+    replay_with("vertex-claude", recordings.vertex_claude(), codec_for(ProviderType::Vertex, "claude-x"));
+}
+
+#[test]
+fn every_azure_session_replays() {
+    let Some(recordings) = or_skip("every_azure_session_replays") else { return };
+    let settings = ProviderSettings { azure_api: AzureApi::ChatCompletions.into(), ..ProviderSettings::default() };
+    let chat = compose(ProviderType::Azure, &settings, "gpt-5-mini").expect("a codec").codec;
+    replay_with("azure chat", recordings.azure_chat(), chat);
+    let responses = recordings.openai_responses().filter(|session| session.folder == "azure");
+    replay_all("azure responses", responses, ProviderType::Azure);
 }
 
 /// What a model asked for and what came of it return as the recorded client sent them. That
@@ -98,7 +120,10 @@ fn conversation(codec: &dyn Codec, answered: &Interaction, items: &[Value]) -> V
 }
 
 fn replay_all<'a>(provider: &str, sessions: impl Iterator<Item = &'a Recording>, provider_type: ProviderType) {
-    let codec = codec_of(provider_type);
+    replay_with(provider, sessions, codec_of(provider_type));
+}
+
+fn replay_with<'a>(provider: &str, sessions: impl Iterator<Item = &'a Recording>, codec: &dyn Codec) {
     let mut failures = Vec::new();
     let (mut interactions, mut count) = (0, 0);
     for session in sessions {
@@ -127,7 +152,7 @@ fn replay(codec: &dyn Codec, interaction: &Interaction) -> Result<(), String> {
     let content_type = response.content_type();
     let expected = oracle::read(request.path_and_query(), content_type, &response.body);
     let expected = normalise(expected.map_err(|error| format!("the oracle failed: {error}"))?);
-    if !content_type.contains("event-stream") {
+    if !content_type.contains("event-stream") && !content_type.contains("eventstream") {
         let mut events = Vec::new();
         codec.decode_unary(ResponseContext::default(), &response.body, &mut events);
         return compare(&expected, events, "unary");
@@ -229,5 +254,9 @@ fn normalise(mut reading: Reading) -> Reading {
 }
 
 fn codec_of(provider: ProviderType) -> &'static dyn Codec {
-    compose(provider, &ProviderSettings::default(), "").expect("a codec").codec
+    codec_for(provider, "")
+}
+
+fn codec_for(provider: ProviderType, model: &str) -> &'static dyn Codec {
+    compose(provider, &ProviderSettings::default(), model).expect("a codec").codec
 }
