@@ -141,10 +141,10 @@ pub(crate) fn check_model_name(field: &str, name: &str, violations: &mut Violati
 pub(crate) fn check_base_url(provider_type: ProviderType, url: &str, violations: &mut Violations) {
     // The parser would skip some of them, and the text is kept as it came.
     let plain = !url.contains(|c: char| c.is_control() || c.is_whitespace());
-    let named = address(provider_type, &ProviderSettings::default(), url).unwrap_or_default();
-    let url = if url.is_empty() { url } else { &named };
+    let named = address(provider_type, &ProviderSettings::default(), url).unwrap_or_else(|_| url.into());
     let fits = url.is_empty()
-        || plain && Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
+        || plain
+            && Url::parse(&named).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
     violations.require(fits, "base_url", "must be an http or https URL, like https://llm.example.com/v1");
 }
 
