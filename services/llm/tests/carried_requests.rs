@@ -49,9 +49,16 @@ const ACCEPTED: &[Accepted] = &[
         });
     }),
     ("our tools are in the order of their names", |body| {
-        if let Some(tools) = body["tools"].as_array_mut() {
+        if let Some(tools) = body.get_mut("tools").and_then(Value::as_array_mut) {
             tools.sort_by_key(|tool| format!("{}{}", tool["name"], tool["function"]["name"]));
         }
+    }),
+    ("models that reason have a developer in the place of the system", |body| {
+        each(body, &|value| {
+            if value["role"] == "developer" {
+                value["role"] = json!("system");
+            }
+        });
     }),
 ];
 
