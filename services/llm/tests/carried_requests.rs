@@ -134,7 +134,7 @@ fn read_chat(body: &Value) -> Asked {
         system: first("system"),
         user: first("user"),
         options: ModelOptions {
-            max_output_tokens: number(&body["max_completion_tokens"]).or(number(&body["max_tokens"])),
+            max_output_tokens: number(&body["max_completion_tokens"]).or_else(|| number(&body["max_tokens"])),
             reasoning_effort: body["reasoning_effort"].as_str().map(str::to_owned),
             ..ModelOptions::default()
         },

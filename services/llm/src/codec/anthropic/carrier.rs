@@ -14,15 +14,15 @@ use crate::codec::fields::Fields;
 
 /// The body of a request, to be changed.
 fn fields_of(encoded: &Encoded) -> Result<Fields, Failure> {
-    serde_json::from_slice(&encoded.body).map_err(unusable)
+    serde_json::from_slice(&encoded.body).map_err(|error| unusable(&error))
 }
 
 /// Puts a body in the place of the one that there is.
 fn replace_body(encoded: &mut Encoded, fields: &Fields) -> Result<(), Failure> {
-    encoded.body = serde_json::to_vec(fields).map_err(unusable)?.into();
+    encoded.body = serde_json::to_vec(fields).map_err(|error| unusable(&error))?.into();
     Ok(())
 }
 
-fn unusable(error: serde_json::Error) -> Failure {
+fn unusable(error: &serde_json::Error) -> Failure {
     Failure::configuration(error.to_string())
 }
