@@ -23,8 +23,8 @@ pub(crate) use self::pass::Passed;
 use self::reply::Reply;
 pub use self::target::Target;
 use crate::classify::{Cause, Failure};
-use crate::codec::{Call, Codec, Encoded, Event, Kept, ResponseContext, call_ids};
-use crate::provider::{Composition, compose, endpoint};
+use crate::codec::{Call, Codec, Encoded, Event, Kept, ResponseContext, call_ids, tool_names};
+use crate::provider::{Composition, address, compose, endpoint};
 use crate::simulated::{self, Simulated};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -110,7 +110,8 @@ impl ProviderClient {
                 let failure = match reply::send(&client.http, http, codec, limits).await {
                     Ok(reply) => {
                         let used = call_ids::used(&request);
-                        break (codec, ResponseContext { kept, ..target.response_context(used) }, reply);
+                        let renamed_tools = tool_names::renamed(&request.tools);
+                        break (codec, ResponseContext { kept, renamed_tools, ..target.response_context(used) }, reply);
                     }
                     Err(failure) => failure,
                 };
@@ -180,7 +181,8 @@ impl Outgoing {
             ("", None) => return Err(Failure::configuration("the provider has no address; set its base URL")),
             (base_url, _) => base_url,
         };
-        let url = endpoint(base_url, path)?;
+        let base_url = address(target.provider_type, &target.settings, base_url)?;
+        let url = endpoint(&base_url, path)?;
         let mut http = http::Request::new(body);
         *http.method_mut() = http::Method::POST;
         *http.uri_mut() =

@@ -14,6 +14,8 @@
 pub mod anthropic;
 pub(crate) mod assembly;
 mod attachment;
+mod bedrock;
+pub mod bedrock_converse;
 pub mod call_ids;
 mod context_limit;
 mod extra_body;
@@ -22,6 +24,7 @@ pub mod fold;
 mod history;
 mod json;
 pub(crate) mod metadata;
+mod model_path;
 pub mod openai_chat;
 mod openai_models;
 pub mod openai_responses;
@@ -30,10 +33,11 @@ mod schema;
 mod settings;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod tool_names;
 mod warnings;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use bytes::Bytes;
@@ -62,7 +66,7 @@ pub struct Call<'a> {
 #[derive(Debug, Clone)]
 pub struct Encoded {
     /// The path after the version, without a leading slash, such as `chat/completions`; with its
-    /// query where the protocol has one.
+    /// query where the protocol has one. With a leading slash where the protocol has no versions.
     pub path: Cow<'static, str>,
     /// The headers that the protocol demands, credentials excepted.
     pub headers: HeaderMap,
@@ -102,6 +106,8 @@ pub struct ResponseContext {
     pub kept: Kept,
     /// The identifiers of the conversation's tool calls; an answer never uses one again.
     pub used_call_ids: HashSet<String>,
+    /// The names of the tools that are called otherwise on the wire, by what they are called there.
+    pub renamed_tools: HashMap<String, String>,
 }
 
 /// One wire protocol.

@@ -4,6 +4,8 @@ use chatmesh_core::{Timestamp, Violations, typed_id};
 use chatmesh_proto::llm::v1::{AzureApi, ModelOptions, ProviderSettings, ProviderType};
 use url::Url;
 
+use crate::provider::address;
+
 typed_id!(
     /// A provider.
     ProviderId,
@@ -135,11 +137,14 @@ pub(crate) fn check_model_name(field: &str, name: &str, violations: &mut Violati
     violations.require(fits, field, "must be 1 to 200 printable characters without blanks");
 }
 
-pub(crate) fn check_base_url(url: &str, violations: &mut Violations) {
+/// Checks an address; a resource of Azure's has a name that leads to it.
+pub(crate) fn check_base_url(provider_type: ProviderType, url: &str, violations: &mut Violations) {
     // The parser would skip some of them, and the text is kept as it came.
     let plain = !url.contains(|c: char| c.is_control() || c.is_whitespace());
+    let named = address(provider_type, &ProviderSettings::default(), url).unwrap_or_else(|_| url.into());
     let fits = url.is_empty()
-        || plain && Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
+        || plain
+            && Url::parse(&named).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
     violations.require(fits, "base_url", "must be an http or https URL, like https://llm.example.com/v1");
 }
 
@@ -234,6 +239,27 @@ mod tests {
         ];
         for (limit, percent, expected) in cases {
             assert_eq!(model(limit, percent).compaction_threshold(), expected, "{limit} {percent:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_a_url_or_for_azure_the_name_of_a_resource() {
+        let cases = [
+            (ProviderType::Openai, "", true),
+            (ProviderType::Openai, "https://llm.example.com/v1", true),
+            (ProviderType::Openai, "acme", false),
+            (ProviderType::Openai, "ftp://h", false),
+            (ProviderType::Azure, "", true),
+            (ProviderType::Azure, "acme", true),
+            (ProviderType::Azure, "acme.openai.azure.com", true),
+            (ProviderType::Azure, "https://acme.openai.azure.com", true),
+            (ProviderType::Azure, "ftp://h", false),
+            (ProviderType::Azure, "ac me", false),
+        ];
+        for (provider_type, url, fits) in cases {
+            let mut violations = Violations::new();
+            check_base_url(provider_type, url, &mut violations);
+            assert_eq!(violations.finish(Some(())).is_ok(), fits, "{provider_type:?} {url}");
         }
     }
 

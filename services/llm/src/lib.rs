@@ -23,6 +23,7 @@ pub mod classify;
 pub mod client;
 pub mod codec;
 pub mod compat;
+pub mod event_stream;
 pub mod provider;
 pub mod simulated;
 pub mod sse;

@@ -19,6 +19,8 @@ pub struct Preset {
     pub api_key: Option<SecretString>,
     /// Its address, where the environment has one.
     pub base_url: String,
+    /// What its type needs to know beside its address.
+    pub settings: ProviderSettings,
     /// The model to configure: what the provider calls it, and its context limit in tokens.
     pub model: (String, u32),
 }
@@ -54,6 +56,7 @@ pub(crate) async fn apply(state: &State, presets: &[Preset]) -> Result<Vec<Found
             provider_type: ProviderType::Simulated,
             api_key: None,
             base_url: String::new(),
+            settings: ProviderSettings::default(),
             model: (SIMULATED.to_owned(), 200_000),
         };
         let provider = ensure_provider(state, &preset, None).await?;
@@ -79,7 +82,7 @@ async fn ensure_provider(state: &State, preset: &Preset, key: Option<&SecretStri
         sealed_api_key: key.map(|key| state.sealer.seal(id, key)).transpose()?,
         enabled: true,
         source: Source::Environment,
-        settings: ProviderSettings::default(),
+        settings: preset.settings.clone(),
         created_at: existing.as_ref().map_or(now, |provider| provider.created_at),
         updated_at: now,
     };

@@ -1,7 +1,10 @@
 //! Providers: thin compositions of a codec, an address and a way to show the key.
 
 mod auth;
+mod aws;
+mod azure;
 mod endpoint;
+mod vertex_claude;
 
 use std::borrow::Cow;
 
@@ -11,7 +14,8 @@ pub(crate) use self::auth::Auth;
 pub use self::endpoint::endpoint;
 use crate::classify::Failure;
 use crate::codec::Codec;
-use crate::codec::anthropic::Anthropic;
+use crate::codec::anthropic::{Anthropic, BedrockClaude, VertexClaude};
+use crate::codec::bedrock_converse::BedrockConverse;
 use crate::codec::openai_chat::{COMPATIBLE, OPENAI, OPENROUTER, VERCEL};
 use crate::codec::openai_responses::OpenAiResponses;
 
@@ -32,7 +36,6 @@ pub struct Composition {
 /// # Errors
 /// The type has no wire protocol, or a setting that it needs is missing.
 pub fn compose(provider: ProviderType, settings: &ProviderSettings, model: &str) -> Result<Composition, Failure> {
-    let _ = (settings, model);
     let fixed = |codec: &'static dyn Codec, base_url: &'static str, auth: Auth| Composition {
         codec,
         base_url: Some(base_url.into()),
@@ -45,13 +48,42 @@ pub fn compose(provider: ProviderType, settings: &ProviderSettings, model: &str)
         ProviderType::OpenaiCompatible => Composition { codec: &COMPATIBLE, base_url: None, auth: Auth::Bearer },
         ProviderType::Openrouter => fixed(&OPENROUTER, "https://openrouter.ai/api/v1", Auth::Bearer),
         ProviderType::Vercel => fixed(&VERCEL, "https://ai-gateway.vercel.sh/v1", Auth::Bearer),
-        ProviderType::Unspecified
-        | ProviderType::Google
-        | ProviderType::Vertex
-        | ProviderType::Azure
-        | ProviderType::Bedrock
-        | ProviderType::Simulated => {
+        ProviderType::Vertex if model.starts_with("claude") => Composition {
+            codec: &VertexClaude,
+            base_url: vertex_claude::base_url(settings).map(Cow::Owned),
+            auth: Auth::Bearer,
+        },
+        ProviderType::Azure => {
+            Composition { codec: azure::codec(settings), base_url: None, auth: Auth::Header(auth::API_KEY) }
+        }
+        ProviderType::Bedrock => {
+            let region = aws::region(settings)?;
+            let codec: &'static dyn Codec =
+                if model.contains("anthropic.") { &BedrockClaude } else { &BedrockConverse };
+            let base_url = Some(Cow::Owned(aws::base_url(region)));
+            Composition { codec, base_url, auth: Auth::Aws { region: region.to_owned() } }
+        }
+        ProviderType::Unspecified | ProviderType::Google | ProviderType::Vertex | ProviderType::Simulated => {
             return Err(Failure::configuration("providers of this type cannot be called by this version"));
         }
     })
 }
+
+/// The address that a configured one means: Azure is found by the name of a resource, and is not
+/// called at all the addresses that its console shows.
+///
+/// # Errors
+/// It means nothing.
+pub fn address<'a>(
+    provider: ProviderType,
+    settings: &ProviderSettings,
+    configured: &'a str,
+) -> Result<Cow<'a, str>, Failure> {
+    match provider {
+        ProviderType::Azure => azure::base_url(settings, configured).map(Cow::Owned),
+        _ => Ok(Cow::Borrowed(configured)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

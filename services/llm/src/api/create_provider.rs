@@ -20,7 +20,7 @@ pub(super) async fn create_provider(
     let mut violations = Violations::new();
     check_provider_name(&request.name, &mut violations);
     let provider_type = check_provider_type(request.r#type, &mut violations);
-    check_base_url(&request.base_url, &mut violations);
+    check_base_url(provider_type, &request.base_url, &mut violations);
     check_api_key(&request.api_key, &mut violations);
     let settings = request.settings.unwrap_or_default();
     check_settings(&settings, &mut violations);

@@ -15,7 +15,6 @@ pub(super) async fn update_provider(
 ) -> Result<pb::UpdateProviderResponse, Error> {
     caller.require_admin()?;
     let mut violations = Violations::new();
-    check_base_url(request.base_url.as_deref().unwrap_or_default(), &mut violations);
     check_api_key(request.api_key.as_deref().unwrap_or_default(), &mut violations);
     if let Some(settings) = &request.settings {
         check_settings(settings, &mut violations);
@@ -28,6 +27,10 @@ pub(super) async fn update_provider(
         return Err(Violations::one("provider", description).into());
     }
     if let Some(base_url) = request.base_url {
+        // What an address is, the provider's type decides.
+        let mut violations = Violations::new();
+        check_base_url(provider.provider_type, &base_url, &mut violations);
+        violations.finish(Some(()))?;
         provider.base_url = base_url;
     }
     if let Some(key) = request.api_key {

@@ -20,6 +20,9 @@ const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest answer that is read as one document, in bytes.
 pub(super) const MAX_WHOLE_BYTES: usize = 64 * 1024 * 1024;
 
+/// The media types of streams.
+const STREAMS: [&str; 2] = ["text/event-stream", "application/vnd.amazon.eventstream"];
+
 /// A successful reply.
 pub(super) enum Reply {
     /// One JSON document, though a stream was asked for.
@@ -48,7 +51,8 @@ pub(super) async fn send(
         return Err(Failure::configuration(message));
     }
     let media_type = header(&response, &CONTENT_TYPE).and_then(|value| value.split(';').next());
-    let is_stream = media_type.is_some_and(|value| value.trim().eq_ignore_ascii_case("text/event-stream"));
+    let is_stream =
+        media_type.is_some_and(|value| STREAMS.iter().any(|known| value.trim().eq_ignore_ascii_case(known)));
     let mut body = response.bytes_stream().map_err(broken).boxed();
     if is_stream {
         return Ok(Reply::Stream(body));

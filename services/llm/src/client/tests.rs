@@ -7,6 +7,7 @@ use super::*;
 use crate::codec::fold::{Folded, Outcome};
 use crate::codec::testing::{message, text};
 
+mod bedrock;
 mod http2;
 mod kept;
 mod refused_reasoning;
@@ -217,7 +218,7 @@ async fn what_cannot_be_called_is_an_event_too() {
     assert_eq!(kind(no_url).await, (ErrorKind::Config, false));
     let no_key = Target { provider_type: ProviderType::Anthropic, api_key: None, ..target(String::new()) };
     assert_eq!(kind(no_key).await, (ErrorKind::MissingKey, false));
-    let no_codec = Target { provider_type: ProviderType::Bedrock, ..target(String::new()) };
+    let no_codec = Target { provider_type: ProviderType::Unspecified, ..target(String::new()) };
     assert_eq!(kind(no_codec).await, (ErrorKind::Config, false));
     let odd_key = Target { api_key: Some(SecretString::from("a\u{7f}b")), ..target("http://localhost".to_owned()) };
     assert_eq!(kind(odd_key).await, (ErrorKind::Config, false));

@@ -1,5 +1,6 @@
 //! Anthropic Messages (<https://docs.anthropic.com/en/api/messages>), version 2023-06-01.
 
+mod carrier;
 mod errors;
 mod messages;
 mod output;
@@ -13,6 +14,7 @@ mod usage;
 
 use http::HeaderMap;
 
+pub use self::carrier::{BedrockClaude, VertexClaude};
 use super::{Call, Codec, Decoder, Encoded, Event, ResponseContext};
 use crate::classify::Failure;
 

@@ -24,6 +24,8 @@ const REFUSAL: &str = "refusal";
 
 /// OpenAI itself.
 pub static OPENAI: OpenAiChat = OpenAiChat { dialect: &dialect::OPENAI };
+/// Azure OpenAI.
+pub static AZURE: OpenAiChat = OpenAiChat { dialect: &dialect::AZURE };
 /// Any other server.
 pub static COMPATIBLE: OpenAiChat = OpenAiChat { dialect: &dialect::COMPATIBLE };
 /// OpenRouter.

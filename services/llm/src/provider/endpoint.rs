@@ -8,7 +8,8 @@ use crate::classify::Failure;
 ///
 /// The base may end with its version (`/v1`, `/api/paas/v4`) or have one in its path
 /// (`/v1beta/openai`); where it has none, `/v1` is added. A base that already ends with the path
-/// stays as it is. A query stays a query, of the base and of the path.
+/// stays as it is. A query stays a query, of the base and of the path. A path with a leading slash
+/// is one of a protocol without versions, and none is added.
 ///
 /// # Errors
 /// The base is not an absolute `http` or `https` URL.
@@ -24,6 +25,11 @@ pub fn endpoint(base_url: &str, path: &str) -> Result<Url, Failure> {
         url.set_query(Some(&joined));
     }
     let base = url.path().trim_end_matches('/');
+    if path.starts_with('/') {
+        let joined = format!("{base}{path}");
+        url.set_path(&joined);
+        return Ok(url);
+    }
     if base.ends_with(&format!("/{path}")) {
         let base = base.to_owned();
         url.set_path(&base);
@@ -43,6 +49,20 @@ fn is_version(segment: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_protocol_without_versions_gets_none() {
+        let path = "/model/a.b-v1%3A0/converse-stream";
+        for (base, expected) in [
+            (
+                "https://bedrock-runtime.us-east-1.amazonaws.com",
+                "https://bedrock-runtime.us-east-1.amazonaws.com/model/a.b-v1%3A0/converse-stream",
+            ),
+            ("http://h:1/proxy/", "http://h:1/proxy/model/a.b-v1%3A0/converse-stream"),
+        ] {
+            assert_eq!(endpoint(base, path).unwrap().as_str(), expected);
+        }
+    }
 
     #[test]
     fn the_query_of_a_path_is_kept() {

@@ -104,12 +104,15 @@ fn take_item(machine: &mut Machine, item: Item<'_>, out: &mut Vec<Event>) {
     match item {
         Item::Comment => machine.heartbeat(out),
         Item::Event { name: "error", data } => machine.provider_error(data, out),
-        Item::Event { data, .. } => match serde_json::from_str::<Frame<'_>>(data) {
-            Ok(frame) => take_frame(machine, &frame, data, out),
-            Err(error) => {
-                machine.fail(&Failure::protocol(format!("an event cannot be read: {error}")), out);
-            }
-        },
+        Item::Event { data, .. } => take_data(machine, data, out),
+    }
+}
+
+/// Takes the JSON of an event, however it came.
+pub(super) fn take_data(machine: &mut Machine, data: &str, out: &mut Vec<Event>) {
+    match serde_json::from_str::<Frame<'_>>(data) {
+        Ok(frame) => take_frame(machine, &frame, data, out),
+        Err(error) => machine.fail(&Failure::protocol(format!("an event cannot be read: {error}")), out),
     }
 }
 

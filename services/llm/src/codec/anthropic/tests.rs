@@ -6,6 +6,7 @@ use super::Anthropic;
 use crate::codec::fold::Folded;
 use crate::codec::testing;
 
+mod carriers;
 mod extras;
 mod oddities;
 mod properties;

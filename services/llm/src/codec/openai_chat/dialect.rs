@@ -52,6 +52,10 @@ pub enum Replay {
 pub(super) const OPENAI: Dialect =
     Dialect { namespace: "openai.chat", is_openai: true, effort: Effort::Field, replay: Replay::None, takes_pdf: true };
 
+/// OpenAI's own models; what is called a model is a deployment of one.
+pub(super) const AZURE: Dialect =
+    Dialect { namespace: "azure.chat", is_openai: true, effort: Effort::Field, replay: Replay::None, takes_pdf: true };
+
 pub(super) const COMPATIBLE: Dialect = Dialect {
     namespace: "openai.compatible",
     is_openai: false,

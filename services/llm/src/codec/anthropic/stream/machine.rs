@@ -66,7 +66,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn is_ended(&self) -> bool {
+    pub(in crate::codec::anthropic) fn is_ended(&self) -> bool {
         self.assembly.is_ended()
     }
 
