@@ -83,7 +83,8 @@ async fn the_usage_of_a_stream_comes_where_it_was_asked_for() {
 async fn models_are_listed_for_each_family_and_found_by_name() {
     World::run(script(), async |world| {
         let openai = world.client.get("/v1/models").await.ok();
-        let names: Vec<&str> = openai["data"].as_array().expect("models").iter().filter_map(|it| it["id"].as_str()).collect();
+        let names: Vec<&str> =
+            openai["data"].as_array().expect("models").iter().filter_map(|it| it["id"].as_str()).collect();
         assert!(PROTOCOLS.iter().all(|protocol| names.contains(&protocol.model())), "{names:?}");
         assert_eq!(openai["object"], "list");
         let anthropic = world.client.get("/anthropic/v1/models").await.ok();

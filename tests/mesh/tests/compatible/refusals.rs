@@ -50,7 +50,10 @@ async fn what_is_wrong_is_said_in_the_words_of_the_client_before_any_provider_is
             assert_eq!((refused.status.as_u16(), kind(protocol, &refused.body)), (401, expected));
 
             let method = world.client.send(Method::GET, protocol.path(), None).await;
-            assert_eq!((method.status().as_u16(), &method.headers()["allow"]), (405, &HeaderValue::from_static("POST")));
+            assert_eq!(
+                (method.status().as_u16(), &method.headers()["allow"]),
+                (405, &HeaderValue::from_static("POST"))
+            );
         }
         assert_eq!(world.simulator().journal().stats().requests, 0);
     })
@@ -81,10 +84,24 @@ async fn failures_of_a_provider_are_told_apart() {
     let table: [(u16, Value, u16, &str, u16, &str, u64); 5] = [
         (529, json!(null), 503, "service_unavailable_error", 529, "overloaded_error", 3),
         (401, json!(null), 403, "permission_error", 403, "permission_error", 1),
-        (429, json!({"error": {"message": "slow", "type": "insufficient_quota", "code": "insufficient_quota"}}),
-            429, "insufficient_quota", 402, "billing_error", 1),
-        (400, json!({"error": {"message": "prompt is too long: 9 tokens > 8 maximum", "type": "invalid_request_error"}}),
-            400, "invalid_request_error", 400, "invalid_request_error", 1),
+        (
+            429,
+            json!({"error": {"message": "slow", "type": "insufficient_quota", "code": "insufficient_quota"}}),
+            429,
+            "insufficient_quota",
+            402,
+            "billing_error",
+            1,
+        ),
+        (
+            400,
+            json!({"error": {"message": "prompt is too long: 9 tokens > 8 maximum", "type": "invalid_request_error"}}),
+            400,
+            "invalid_request_error",
+            400,
+            "invalid_request_error",
+            1,
+        ),
         (500, json!(null), 500, "server_error", 500, "api_error", 3),
     ];
     for (status, body, openai_status, openai, anthropic_status, anthropic, calls) in table {
@@ -118,8 +135,7 @@ async fn failures_of_a_provider_are_told_apart() {
 async fn a_client_that_tries_again_by_itself_is_not_tried_for() {
     let script = Script::new("smart").with_default(Step::text("x").fault(Fault::status(529)));
     World::run(script, async |world| {
-        let header =
-            (HeaderName::from_static("x-stainless-retry-count"), HeaderValue::from_static("1"));
+        let header = (HeaderName::from_static("x-stainless-retry-count"), HeaderValue::from_static("1"));
         let client = world.client.with_header(header);
         for provider in PROTOCOLS {
             client.post("/v1/messages", &ask(Protocol::Messages, provider.model(), false)).await;

@@ -142,9 +142,7 @@ impl Protocol {
             values.as_array().into_iter().flatten().filter_map(|value| value[field].as_str()).collect()
         };
         match self {
-            Self::ChatCompletions => {
-                answer["choices"][0]["message"]["content"].as_str().unwrap_or_default().to_owned()
-            }
+            Self::ChatCompletions => answer["choices"][0]["message"]["content"].as_str().unwrap_or_default().to_owned(),
             Self::Responses => {
                 let items = answer["output"].as_array().into_iter().flatten();
                 items.map(|item| joined(&item["content"], "text")).collect()
@@ -167,9 +165,7 @@ impl Protocol {
     pub(crate) fn streamed_text(self, events: &[Value]) -> String {
         let pieces = events.iter().filter_map(|event| match self {
             Self::ChatCompletions => event["choices"][0]["delta"]["content"].as_str(),
-            Self::Responses => {
-                event["delta"].as_str().filter(|_| event["type"] == "response.output_text.delta")
-            }
+            Self::Responses => event["delta"].as_str().filter(|_| event["type"] == "response.output_text.delta"),
             Self::Messages => event["delta"]["text"].as_str(),
         });
         pieces.collect()
@@ -197,7 +193,11 @@ impl Protocol {
             Self::ChatCompletions => {
                 let call = answer["choices"][0]["message"]["tool_calls"].get(0)?;
                 let function = &call["function"];
-                Some(Call { id: text(&call["id"]), name: text(&function["name"]), args: parsed(&function["arguments"]) })
+                Some(Call {
+                    id: text(&call["id"]),
+                    name: text(&function["name"]),
+                    args: parsed(&function["arguments"]),
+                })
             }
             Self::Responses => {
                 let call = answer["output"].as_array()?.iter().find(|item| item["type"] == "function_call")?;
