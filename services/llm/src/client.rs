@@ -3,20 +3,23 @@
 
 mod drive;
 mod reply;
+mod tap;
 mod target;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_stream::stream;
 use chatmesh_proto::llm::v1::{GenerateRequest, GenerateResponse, ModelOptions, ProviderType, Warning};
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt as _};
 use prost::Message as _;
 use reqwest::redirect;
 use tokio::time::Instant;
 
 use self::drive::{Limits, drive};
 use self::reply::Reply;
+pub use self::tap::Tap;
 pub use self::target::Target;
 use crate::classify::{Cause, Failure};
 use crate::codec::{Call, Codec, Encoded, Event, Kept, ResponseContext, call_ids};
@@ -76,8 +79,19 @@ impl ProviderClient {
         target: Target,
         request: GenerateRequest,
     ) -> impl Stream<Item = GenerateResponse> + Send + use<> {
+        let events = self.call(Arc::new(target), Arc::new(request), How::default());
+        events.map(|event| GenerateResponse { event: Some(event) })
+    }
+
+    /// As [`Self::generate`], for who makes several calls of one request.
+    pub(crate) fn call(
+        &self,
+        target: Arc<Target>,
+        request: Arc<GenerateRequest>,
+        how: How,
+    ) -> impl Stream<Item = Event> + Send + use<> {
         let client = self.clone();
-        let events = stream! {
+        stream! {
             if target.provider_type == ProviderType::Simulated {
                 let mut events = std::pin::pin!(simulated::generate(client.simulated, &target, &request));
                 while let Some(event) = events.next().await {
@@ -85,7 +99,9 @@ impl ProviderClient {
                 }
                 return;
             }
-            let limits = Limits::of(&request, Instant::now());
+            let How { start_by, tap } = how;
+            let mut limits = Limits::of(&request, Instant::now());
+            limits.start = start_by.map_or(limits.start, |start_by| start_by.min(limits.start));
             let outgoing = match Outgoing::prepare(&target, &request) {
                 Ok(outgoing) => outgoing,
                 Err(failure) => {
@@ -94,13 +110,17 @@ impl ProviderClient {
                 }
             };
             let Outgoing { codec, http, warnings, kept } = outgoing;
+            if let Some(tap) = &tap {
+                tap.sent(http.body());
+            }
             for warning in warnings {
                 yield Event::Warning(warning);
             }
             let context = ResponseContext { kept, ..target.response_context(call_ids::used(&request)) };
-            // The prompt is on its way; a long answer need not keep a second copy of it alive.
+            // The prompt is on its way; a long answer need not keep a second copy of it alive, where
+            // nobody else wants to send it again.
             drop(request);
-            let reply = match reply::send(&client.http, http, codec, limits).await {
+            let reply = match reply::send(&client.http, http, codec, limits, tap.as_ref()).await {
                 Ok(reply) => reply,
                 Err(failure) => {
                     yield Event::Error(target.classifier().classify(&failure));
@@ -109,6 +129,9 @@ impl ProviderClient {
             };
             match reply {
                 Reply::Whole(body) => {
+                    if let Some(tap) = &tap {
+                        tap.received(&body);
+                    }
                     let mut events = Vec::new();
                     codec.decode_unary(context, &body, &mut events);
                     for event in events {
@@ -116,15 +139,28 @@ impl ProviderClient {
                     }
                 }
                 Reply::Stream(body) => {
+                    let body = body.inspect_ok(move |bytes| {
+                        if let Some(tap) = &tap {
+                            tap.received(bytes);
+                        }
+                    });
                     let mut events = std::pin::pin!(drive(body, codec.decoder(context), limits));
                     while let Some(event) = events.next().await {
                         yield event;
                     }
                 }
             }
-        };
-        events.map(|event| GenerateResponse { event: Some(event) })
+        }
     }
+}
+
+/// What a caller that makes several calls wants of one of them.
+#[derive(Debug, Default)]
+pub(crate) struct How {
+    /// Until when the first part must have come, where that is earlier than what the request says.
+    pub(crate) start_by: Option<Instant>,
+    /// Hears what is sent and what comes back.
+    pub(crate) tap: Option<Tap>,
 }
 
 /// A request that is ready to be sent.

@@ -8,6 +8,7 @@ use reqwest::Response;
 use tokio::time::{Duration, Instant, timeout_at};
 
 use super::drive::{Broken, Limits, not_started};
+use super::tap::Tap;
 use crate::classify::{Cause, Failure, transport_of};
 use crate::codec::Codec;
 
@@ -34,6 +35,7 @@ pub(super) async fn send(
     request: http::Request<Bytes>,
     codec: &dyn Codec,
     limits: Limits,
+    tap: Option<&Tap>,
 ) -> Result<Reply, Failure> {
     let request = reqwest::Request::try_from(request).map_err(|error| broken_failure(broken(error)))?;
     let response = timeout_at(limits.start, http.execute(request))
@@ -41,7 +43,7 @@ pub(super) async fn send(
         .map_err(|_| not_started())?
         .map_err(|error| broken_failure(broken(error)))?;
     if !response.status().is_success() {
-        return Err(refusal(response, codec).await);
+        return Err(refusal(response, codec, tap).await);
     }
     if let Some(encoding) = header(&response, &CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
         let message = format!("the provider compressed the answer ({encoding}), which was not asked for");
@@ -67,11 +69,14 @@ fn header<'a>(response: &'a Response, name: &http::HeaderName) -> Option<&'a str
 }
 
 /// Reads the reply to a request that failed.
-async fn refusal(response: Response, codec: &dyn Codec) -> Failure {
+async fn refusal(response: Response, codec: &dyn Codec, tap: Option<&Tap>) -> Failure {
     let status = response.status().as_u16();
     let headers = response.headers().clone();
     let body = response.bytes_stream().map_err(broken);
     let body = read_some(BytesMut::new(), body.boxed(), MAX_ERROR_BYTES, ERROR_BODY_TIMEOUT).await;
+    if let Some(tap) = tap {
+        tap.received(&body);
+    }
     let mut failure = codec.decode_error(status, &headers, &body);
     if failure.message.is_empty() {
         failure.message = match headers.get(LOCATION) {
