@@ -122,7 +122,10 @@ impl ModelService for Api {
         unary(r, |caller, m| list_models::list_models(&self.state, caller, m)).await
     }
 
-    async fn update_model(&self, r: Request<pb::UpdateModelRequest>) -> Result<Response<pb::UpdateModelResponse>, Status> {
+    async fn update_model(
+        &self,
+        r: Request<pb::UpdateModelRequest>,
+    ) -> Result<Response<pb::UpdateModelResponse>, Status> {
         unary(r, |caller, m| update_model::update_model(&self.state, caller, m)).await
     }
 
@@ -155,7 +158,10 @@ impl KeyService for Api {
 
 #[tonic::async_trait]
 impl LimitService for Api {
-    async fn create_limit(&self, r: Request<pb::CreateLimitRequest>) -> Result<Response<pb::CreateLimitResponse>, Status> {
+    async fn create_limit(
+        &self,
+        r: Request<pb::CreateLimitRequest>,
+    ) -> Result<Response<pb::CreateLimitResponse>, Status> {
         unary(r, |caller, m| limits::create_limit(&self.state, caller, m)).await
     }
 
@@ -163,30 +169,48 @@ impl LimitService for Api {
         unary(r, |caller, m| limits::list_limits(&self.state, caller, m)).await
     }
 
-    async fn get_my_limits(&self, r: Request<pb::GetMyLimitsRequest>) -> Result<Response<pb::GetMyLimitsResponse>, Status> {
+    async fn get_my_limits(
+        &self,
+        r: Request<pb::GetMyLimitsRequest>,
+    ) -> Result<Response<pb::GetMyLimitsResponse>, Status> {
         unary(r, |caller, _| limits::get_my_limits(&self.state, caller)).await
     }
 
-    async fn update_limit(&self, r: Request<pb::UpdateLimitRequest>) -> Result<Response<pb::UpdateLimitResponse>, Status> {
+    async fn update_limit(
+        &self,
+        r: Request<pb::UpdateLimitRequest>,
+    ) -> Result<Response<pb::UpdateLimitResponse>, Status> {
         unary(r, |caller, m| limits::update_limit(&self.state, caller, m)).await
     }
 
-    async fn delete_limit(&self, r: Request<pb::DeleteLimitRequest>) -> Result<Response<pb::DeleteLimitResponse>, Status> {
+    async fn delete_limit(
+        &self,
+        r: Request<pb::DeleteLimitRequest>,
+    ) -> Result<Response<pb::DeleteLimitResponse>, Status> {
         unary(r, |caller, m| limits::delete_limit(&self.state, caller, m)).await
     }
 }
 
 #[tonic::async_trait]
 impl UsageService for Api {
-    async fn summarize_usage(&self, r: Request<pb::SummarizeUsageRequest>) -> Result<Response<pb::SummarizeUsageResponse>, Status> {
+    async fn summarize_usage(
+        &self,
+        r: Request<pb::SummarizeUsageRequest>,
+    ) -> Result<Response<pb::SummarizeUsageResponse>, Status> {
         unary(r, |caller, m| usage::summarize_usage(&self.state, caller, m)).await
     }
 
-    async fn list_usage_events(&self, r: Request<pb::ListUsageEventsRequest>) -> Result<Response<pb::ListUsageEventsResponse>, Status> {
+    async fn list_usage_events(
+        &self,
+        r: Request<pb::ListUsageEventsRequest>,
+    ) -> Result<Response<pb::ListUsageEventsResponse>, Status> {
         unary(r, |caller, m| usage::list_usage_events(&self.state, caller, m)).await
     }
 
-    async fn get_usage_debug(&self, r: Request<pb::GetUsageDebugRequest>) -> Result<Response<pb::GetUsageDebugResponse>, Status> {
+    async fn get_usage_debug(
+        &self,
+        r: Request<pb::GetUsageDebugRequest>,
+    ) -> Result<Response<pb::GetUsageDebugResponse>, Status> {
         unary(r, |caller, m| usage::get_usage_debug(&self.state, caller, m)).await
     }
 }

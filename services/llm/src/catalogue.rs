@@ -73,10 +73,14 @@ fn bare(model: &str) -> &str {
 /// Nothing, `-latest`, or a date like `-20250514`, `-2024-08-06`, `@20250514`, `-001`.
 fn is_version(rest: &str) -> bool {
     let Some(version) = rest.strip_prefix(['-', '@']) else { return rest.is_empty() };
-    let digits = version.bytes().filter(u8::is_ascii_digit).count();
-    let is_date = digits + version.bytes().filter(|b| *b == b'-').count() == version.len();
-    // `-5` is another model, `-001` and `-20250514` are not.
-    version == "latest" || (is_date && digits >= 3)
+    let mut numbers = version.split('-');
+    // `-5` is another model, `-001`, `-20250514` and `-2024-08-06` are not.
+    let begins_long = numbers.next().is_some_and(|first| first.len() >= 3 && is_number(first));
+    version == "latest" || (begins_long && numbers.all(is_number))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 impl Known {

@@ -186,7 +186,11 @@ pub(crate) fn period(period: pb::LimitPeriod, violations: &mut Violations) -> Op
 }
 
 /// Reads a moment that may be left out.
-pub(crate) fn time(field: &str, time: Option<pbjson_types::Timestamp>, violations: &mut Violations) -> Option<Timestamp> {
+pub(crate) fn time(
+    field: &str,
+    time: Option<pbjson_types::Timestamp>,
+    violations: &mut Violations,
+) -> Option<Timestamp> {
     let time = time?;
     let moment = u32::try_from(time.nanos).ok().and_then(|nanos| Timestamp::from_timestamp(time.seconds, nanos));
     violations.require(moment.is_some(), field, "must be a time as in RFC 3339");

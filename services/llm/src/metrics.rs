@@ -86,7 +86,11 @@ impl LlmMetrics {
         llm.register_with_unit("call_duration", "From a call to its end", Unit::Seconds, metrics.duration.clone());
         llm.register("tokens", "Tokens that were used", metrics.tokens.clone());
         llm.register("cost_micros", "Micro-dollars that were spent, as far as prices are known", metrics.cost.clone());
-        llm.register("attempts", "Calls of providers, those with another key or model included", metrics.attempts.clone());
+        llm.register(
+            "attempts",
+            "Calls of providers, those with another key or model included",
+            metrics.attempts.clone(),
+        );
         llm.register("key_cooldowns", "Keys that were refused and rest for a while", metrics.key_rests.clone());
         llm.register("open_streams", "Calls that run", metrics.open_streams.clone());
         llm.register("limit_rejections", "Calls that a limit was in the way of", metrics.limit_rejections.clone());

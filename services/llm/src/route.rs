@@ -160,12 +160,7 @@ impl Router {
         self.own_keys.get((user, candidate.model_id.0), load).await
     }
 
-    fn open(
-        &self,
-        stored: &[Key],
-        target: &Target,
-        unreadable: &mut Option<sealed::SealError>,
-    ) -> Vec<Arc<OpenKey>> {
+    fn open(&self, stored: &[Key], target: &Target, unreadable: &mut Option<sealed::SealError>) -> Vec<Arc<OpenKey>> {
         let mut keys = Vec::new();
         for key in stored {
             match self.sealer.open(key.id, &key.sealed_secret) {

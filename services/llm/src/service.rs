@@ -62,6 +62,12 @@ impl Service {
         Ok(Self { state: Arc::new(state) })
     }
 
+    /// What a test takes apart.
+    #[cfg(test)]
+    pub(crate) fn into_state(self) -> Arc<State> {
+        self.state
+    }
+
     /// Brings the providers that came from the environment in line with it: new keys are sealed
     /// and stored, providers whose key is gone are switched off, and where nothing else is
     /// configured the simulated provider is there.

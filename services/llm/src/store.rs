@@ -1,14 +1,14 @@
 //! Where providers and models are kept.
 
 mod keys;
-mod sql;
 mod spend;
+mod sql;
 
 use async_trait::async_trait;
 use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_db::DbError;
 pub use keys::{KeyFilter, KeyStore};
-pub use spend::{Admission, Counted, DebugRow, Grouping, LimitStore, LedgerStore, Summary, UsageFilter};
+pub use spend::{Admission, Counted, DebugRow, Grouping, LedgerStore, LimitStore, Summary, UsageFilter};
 pub use sql::{KEY_STATEMENTS, LIMIT_STATEMENTS, STATEMENTS, SqlLlmStore, USAGE_STATEMENTS};
 
 use crate::domain::{Model, ModelId, Provider, ProviderId, Reference};

@@ -43,17 +43,13 @@ impl<'a> Availability<'a> {
         };
         let KeyPolicy { central, user, .. } = provider.key_policy;
         let keys = &self.state.keys;
-        let has_central = central
-            && (provider.sealed_api_key.is_some() || !keys.usable_keys(provider.id, None).await?.is_empty());
+        let has_central =
+            central && (provider.sealed_api_key.is_some() || !keys.usable_keys(provider.id, None).await?.is_empty());
         let has_own = match self.user.filter(|_| user) {
             Some(user) => !keys.usable_keys(provider.id, Some(user)).await?.is_empty(),
             None => false,
         };
-        let target = Target {
-            provider_type: provider.provider_type,
-            base_url: provider.base_url,
-            ..Target::default()
-        };
+        let target = Target { provider_type: provider.provider_type, base_url: provider.base_url, ..Target::default() };
         let available = Available { user: has_own, central: has_central, keyless: target.may_lack_key() };
         Ok(match whose(provider.key_policy, available) {
             Ok(_) => ModelAvailability::Available,

@@ -4,8 +4,8 @@ use chatmesh_rpc::Caller;
 
 use crate::Error;
 use crate::domain::{
-    KeyPolicy, Provider, ProviderId, Source, check_api_key, check_base_url, check_policy, check_provider_name, check_provider_type,
-    check_settings,
+    KeyPolicy, Provider, ProviderId, Source, check_api_key, check_base_url, check_policy, check_provider_name,
+    check_provider_type, check_settings,
 };
 use crate::state::State;
 use crate::store::Inserted;

@@ -78,9 +78,8 @@ async fn key(
     let user = caller.user_and_role().map(|(user, _)| user);
     if let Some(id) = key_id {
         let key = state.keys.get_key(id).await?;
-        let is_visible = |key: &crate::domain::Key| {
-            key.provider_id == provider.id && (key.user_id.is_none() || key.user_id == user)
-        };
+        let is_visible =
+            |key: &crate::domain::Key| key.provider_id == provider.id && (key.user_id.is_none() || key.user_id == user);
         let key = key.filter(is_visible).ok_or_else(|| Error::NotFound { kind: "key", name: id.to_string() })?;
         target.api_key = Some(state.sealer.open(key.id, &key.sealed_secret)?);
         return Ok(Ok(()));

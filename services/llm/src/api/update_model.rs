@@ -40,8 +40,7 @@ pub(super) async fn update_model(
     model.enabled = enabled;
     model.is_default = enabled && (model.is_default || request.is_default == Some(true));
     model.options = request.options.unwrap_or(model.options);
-    model.compaction_threshold_percent =
-        request.compaction_threshold_percent.or(model.compaction_threshold_percent);
+    model.compaction_threshold_percent = request.compaction_threshold_percent.or(model.compaction_threshold_percent);
     model.fallbacks = request.fallbacks.map_or(model.fallbacks, |fallbacks| fallbacks.models);
     model.record_debug = request.record_debug.unwrap_or(model.record_debug);
     model.updated_at = state.clock.now();

@@ -58,11 +58,8 @@ impl Candidate {
             let failure = Failure::of(Cause::ProviderDisabled, "the provider or the model is switched off");
             return Err(self.target.classifier().classify(&failure));
         }
-        let available = Available {
-            user: !own.is_empty(),
-            central: !self.central.is_empty(),
-            keyless: self.target.may_lack_key(),
-        };
+        let available =
+            Available { user: !own.is_empty(), central: !self.central.is_empty(), keyless: self.target.may_lack_key() };
         match whose(self.policy, available) {
             Ok(Whose::User) => Ok(own),
             Ok(Whose::Central) => Ok(Arc::clone(&self.central)),

@@ -199,12 +199,7 @@ mod tests {
 
     fn key(weight: u32) -> Arc<OpenKey> {
         let version = "2026-01-01T00:00:00Z".parse().unwrap();
-        Arc::new(OpenKey {
-            id: Some(KeyId(SystemIds.next())),
-            version,
-            weight,
-            target: Arc::new(Target::default()),
-        })
+        Arc::new(OpenKey { id: Some(KeyId(SystemIds.next())), version, weight, target: Arc::new(Target::default()) })
     }
 
     struct World {

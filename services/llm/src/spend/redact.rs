@@ -5,8 +5,22 @@ const REDACTED: &str = "[redacted]";
 
 /// Beginnings of keys and tokens.
 const PREFIXES: [&str; 16] = [
-    "sk-", "sk_", "rk_", "pk-", "AIza", "AKIA", "ASIA", "gsk_", "xai-", "hf_", "vck_", "ya29.", "ghp_", "github_pat_",
-    "glpat-", "xox",
+    "sk-",
+    "sk_",
+    "rk_",
+    "pk-",
+    "AIza",
+    "AKIA",
+    "ASIA",
+    "gsk_",
+    "xai-",
+    "hf_",
+    "vck_",
+    "ya29.",
+    "ghp_",
+    "github_pat_",
+    "glpat-",
+    "xox",
 ];
 
 /// Ends of names whose values are secrets, without the marks between words.
@@ -75,11 +89,14 @@ mod tests {
     #[test]
     fn secrets_are_taken_out_wherever_they_stand() {
         for (text, expected) in [
-            (r#"{"api_key": "abcdef123456", "max_tokens": 64000}"#, r#"{"api_key": "[redacted]", "max_tokens": 64000}"#),
+            (
+                r#"{"api_key": "abcdef123456", "max_tokens": 64000}"#,
+                r#"{"api_key": "[redacted]", "max_tokens": 64000}"#,
+            ),
             (r#"{"args":"{\"password\":\"correct-horse\"}"}"#, r#"{"args":"{\"password\":\"[redacted]\"}"}"#),
             ("Authorization: Bearer abc.def-ghi_123", "Authorization: Bearer [redacted]"),
             ("x-api-key=0123456789abcdef next", "x-api-key=[redacted] next"),
-            ("look: sk-ant-REDACTED", "look: [redacted]"),
+            ("look: gsk_0123456789abcdef", "look: [redacted]"),
             (r#"{"client_secret":"0123456789","text":"hi"}"#, r#"{"client_secret":"[redacted]","text":"hi"}"#),
             ("the key is my-own-key-77!", "the key is [redacted]!"),
             ("a token count of 12345678 is fine", "a token count of 12345678 is fine"),

@@ -37,11 +37,8 @@ const LIMITS_OF_USER: Sql = Sql::portable(concat!(
     limit_columns!(),
     " FROM limits WHERE scope = 'default' OR (scope = 'user' AND subject_id = $1)"
 ));
-const LIMITS_OF_GROUP: Sql = Sql::portable(concat!(
-    "SELECT ",
-    limit_columns!(),
-    " FROM limits WHERE scope = 'group' AND subject_id = $1"
-));
+const LIMITS_OF_GROUP: Sql =
+    Sql::portable(concat!("SELECT ", limit_columns!(), " FROM limits WHERE scope = 'group' AND subject_id = $1"));
 const UPDATE_LIMIT: Sql = Sql::portable(
     "UPDATE limits SET max_cost_micros = $2, max_tokens = $3, max_requests = $4, updated_at = $5 WHERE id = $1",
 );
@@ -84,8 +81,7 @@ const EXPIRED_RESERVATIONS: Sql = Sql::portable(
     "SELECT id, user_id, created_at, expires_at, cost_micros, tokens, periods, state FROM reservations \
      WHERE state = 'open' AND expires_at <= $1 ORDER BY expires_at LIMIT $2",
 );
-const FORGET_RESERVATIONS: Sql =
-    Sql::portable("DELETE FROM reservations WHERE state <> 'open' AND expires_at <= $1");
+const FORGET_RESERVATIONS: Sql = Sql::portable("DELETE FROM reservations WHERE state <> 'open' AND expires_at <= $1");
 const FORGET_COUNTERS: Sql = Sql::portable("DELETE FROM spend_counters WHERE period_start <= $1");
 /// Counts a call in the three periods that it belongs to, where they are counted, and gives back
 /// what was set aside for it.
@@ -149,13 +145,7 @@ impl LimitStore for SqlLlmStore {
     }
 
     async fn update_limit(&self, limit: &Limit) -> Result<bool, DbError> {
-        let row = values![
-            limit.id.0,
-            limit.max.cost_micros,
-            limit.max.tokens,
-            limit.max.requests,
-            limit.updated_at
-        ];
+        let row = values![limit.id.0, limit.max.cost_micros, limit.max.tokens, limit.max.requests, limit.updated_at];
         Ok(self.db.execute(UPDATE_LIMIT, row).await? == 1)
     }
 
@@ -309,11 +299,7 @@ impl FromRow for Held {
 
 impl FromRow for Counted {
     fn from_row(row: &Row) -> Result<Self, DbError> {
-        Ok(Self {
-            cost_micros: row.get("cost_micros")?,
-            tokens: row.get("tokens")?,
-            requests: row.get("requests")?,
-        })
+        Ok(Self { cost_micros: row.get("cost_micros")?, tokens: row.get("tokens")?, requests: row.get("requests")? })
     }
 }
 

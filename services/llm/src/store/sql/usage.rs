@@ -72,10 +72,8 @@ const SUM_BY_CHAT: Sql = Sql::split(
     sums!("LOWER(HEX(COALESCE(chat_id, x'')))"),
 );
 const SUM_BY_MODEL: Sql = Sql::portable(sums!("model"));
-const SUM_BY_DAY: Sql = Sql::split(
-    sums!("TO_CHAR(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')"),
-    sums!("SUBSTR(created_at, 1, 10)"),
-);
+const SUM_BY_DAY: Sql =
+    Sql::split(sums!("TO_CHAR(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')"), sums!("SUBSTR(created_at, 1, 10)"));
 const GET_DEBUG: Sql =
     Sql::portable("SELECT created_at, request, response, truncated FROM debug_records WHERE usage_id = $1");
 const PURGE_DEBUG: Sql = Sql::portable("DELETE FROM debug_records WHERE created_at < $1");
@@ -109,11 +107,9 @@ impl LedgerStore for SqlLlmStore {
             }
             let Some(user) = event.user_id.filter(|_| is_new || held.is_some()) else { continue };
             let used = match is_new {
-                true => Counted {
-                    cost_micros: event.cost_micros.map_or(0, i64::from),
-                    tokens: event.tokens(),
-                    requests: 1,
-                },
+                true => {
+                    Counted { cost_micros: event.cost_micros.map_or(0, i64::from), tokens: event.tokens(), requests: 1 }
+                }
                 false => Counted::default(),
             };
             count(&mut tx, user, event.created_at, used, held.as_ref()).await?;
