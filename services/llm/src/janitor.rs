@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatmesh_db::DbError;
+use chrono::TimeDelta;
 use tracing::{info, warn};
 
 use crate::state::State;
@@ -35,7 +36,10 @@ async fn clean(state: &State) -> Result<(), DbError> {
     if given_back > 0 {
         info!(given_back, "reservations of calls that never ended were given back");
     }
-    let deleted = state.usage.purge_debug(now - state.config.debug.retention).await?;
+    state.limits.store.forget_spent(now).await?;
+    let retention = TimeDelta::from_std(state.config.debug.retention).ok();
+    let Some(before) = retention.and_then(|retention| now.checked_sub_signed(retention)) else { return Ok(()) };
+    let deleted = state.usage.purge_debug(before).await?;
     if deleted > 0 {
         info!(deleted, "debug records were deleted");
     }

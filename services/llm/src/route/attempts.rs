@@ -68,7 +68,7 @@ pub(crate) fn run(state: Arc<State>, call: Call) -> impl Stream<Item = GenerateR
                 },
             };
             if position > 0 {
-                request = request.map(|request| without_chain(request));
+                request = request.map(without_chain);
             }
             let mut tried = 0_u64;
             loop {

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use chatmesh_db::DbError;
@@ -14,6 +14,9 @@ use crate::Error;
 
 /// How long a value is used without asking again. What another replica wrote is seen after it.
 const FRESH: Duration = Duration::from_secs(5);
+
+/// How long one call has to load an old value before others do so too.
+const HEAD_START: Duration = Duration::from_secs(1);
 
 /// How long a value stands in where the database is not there.
 const GRACE: Duration = Duration::from_secs(300);
@@ -34,6 +37,10 @@ struct Entry<V> {
     value: V,
     era: u64,
     loaded_at: Instant,
+    /// Until when it may stand in.
+    good_until: Instant,
+    /// Someone loads it again.
+    is_loading: AtomicBool,
 }
 
 impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Recent<K, V> {
@@ -45,19 +52,24 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> Rec
     /// an older value is better than none.
     pub(crate) async fn get(&self, key: K, load: impl Future<Output = Result<V, Error>>) -> Result<V, Error> {
         let era = self.era.load(Ordering::Acquire);
-        let known = self.values.get(&key).await.filter(|entry| entry.era == era);
-        if let Some(entry) = known.as_ref().filter(|entry| entry.loaded_at.elapsed() < FRESH) {
-            return Ok(entry.value.clone());
-        }
-        match (load.await, known) {
-            (Ok(value), _) => {
-                let entry = Entry { value: value.clone(), era, loaded_at: Instant::now() };
-                self.values.insert(key, Arc::new(entry)).await;
-                Ok(value)
+        let now = Instant::now();
+        let known = self.values.get(&key).await.filter(|entry| entry.era == era && now < entry.good_until);
+        if let Some(entry) = &known {
+            let age = now.duration_since(entry.loaded_at);
+            // One call loads it again, the others do not wait for that.
+            if age < FRESH || (age < FRESH + HEAD_START && entry.is_loading.swap(true, Ordering::AcqRel)) {
+                return Ok(entry.value.clone());
             }
-            (Err(Error::Database(DbError::Unavailable(_))), Some(entry)) => Ok(entry.value.clone()),
-            (Err(error), _) => Err(error),
         }
+        let (value, good_until) = match (load.await, known) {
+            (Ok(value), _) => (value, now + GRACE),
+            (Err(Error::Database(DbError::Unavailable(_))), Some(entry)) => (entry.value.clone(), entry.good_until),
+            (Err(error), _) => return Err(error),
+        };
+        let is_loading = AtomicBool::new(false);
+        let entry = Entry { value: value.clone(), era, loaded_at: Instant::now(), good_until, is_loading };
+        self.values.insert(key, Arc::new(entry)).await;
+        Ok(value)
     }
 
     /// Forgets everything: something was written.
@@ -83,6 +95,20 @@ mod tests {
         assert_eq!((get().await, get().await), (1, 1));
         recent.forget();
         assert_eq!((get().await, get().await), (2, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_call_loads_an_old_value_and_the_others_do_not_wait() {
+        let recent: Recent<u8, u32> = Recent::new();
+        recent.get(1, async { Ok(1) }).await.unwrap();
+        tokio::time::advance(FRESH).await;
+        let slow = recent.get(1, async {
+            assert_eq!(recent.get(1, std::future::pending()).await.unwrap(), 1);
+            tokio::time::advance(HEAD_START).await;
+            assert_eq!(recent.get(1, async { Ok(2) }).await.unwrap(), 2, "it takes too long");
+            Ok(3)
+        });
+        assert_eq!(slow.await.unwrap(), 3);
     }
 
     #[tokio::test(start_paused = true)]

@@ -50,9 +50,11 @@ pub trait LimitStore: std::fmt::Debug + Send + Sync + 'static {
     /// otherwise. However many ask at once, on however many replicas, what is used and set aside
     /// never exceeds a limit by this.
     async fn reserve(&self, reservation: &Reservation, limits: &[Limit]) -> Result<Admission, DbError>;
-    /// Gives back what was set aside for calls that were never settled, at most `limit` of them,
-    /// and forgets old ones. Returns how many were given back.
+    /// Gives back what was set aside for calls that were never settled, at most `limit` of them.
+    /// Returns how many there were.
     async fn expire_reservations(&self, now: Timestamp, limit: u32) -> Result<u64, DbError>;
+    /// Forgets reservations and counters that nobody will ask for again.
+    async fn forget_spent(&self, now: Timestamp) -> Result<(), DbError>;
     /// Returns what a user used in the period of a moment.
     async fn counted(&self, user: UserId, period: Period, moment: Timestamp) -> Result<Counted, DbError>;
 }

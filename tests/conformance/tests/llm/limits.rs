@@ -231,5 +231,10 @@ async fn a_new_period_begins_at_nothing() {
         assert!(!world.admits(&reservation(user, 0, world.now), &limits).await, "{}", world.engine);
         let tomorrow = Period::Day.end(world.now);
         assert!(world.admits(&reservation(user, 0, tomorrow), &limits).await, "{}", world.engine);
+        // What is over is forgotten, what is not stays.
+        world.store.forget_spent(world.now).await.expect("forgotten");
+        assert_eq!(world.counted(user, Period::Day).await.requests, 1, "{}", world.engine);
+        world.store.forget_spent(world.now + Duration::from_secs(60 * 24 * 3600)).await.expect("forgotten");
+        assert_eq!(world.counted(user, Period::Day).await.requests, 0, "{}", world.engine);
     }
 }

@@ -189,9 +189,12 @@ impl LimitStore for SqlLlmStore {
                 given_back += 1;
             }
         }
-        self.db.execute(FORGET_RESERVATIONS, values![now - REMEMBERED]).await?;
-        self.db.execute(FORGET_COUNTERS, values![now - COUNTERS_KEPT]).await?;
         Ok(given_back)
+    }
+
+    async fn forget_spent(&self, now: Timestamp) -> Result<(), DbError> {
+        self.db.execute(FORGET_RESERVATIONS, values![now - REMEMBERED]).await?;
+        self.db.execute(FORGET_COUNTERS, values![now - COUNTERS_KEPT]).await.map(drop)
     }
 
     async fn counted(&self, user: UserId, period: Period, moment: Timestamp) -> Result<Counted, DbError> {
