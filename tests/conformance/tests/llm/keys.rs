@@ -63,7 +63,7 @@ async fn a_user_s_key_is_used_for_nobody_else_and_a_disabled_one_for_nobody() {
         let central = world.insert_key(world.new_key(None, "central")).await;
         let mut anns = world.insert_key(world.new_key(Some(ann), "ann's")).await;
         let usable = async |user| world.store.usable_keys(world.provider.id, user).await.expect("asked");
-        assert_eq!(usable(None).await, [central.clone()], "{}", world.engine);
+        assert_eq!(usable(None).await, [central], "{}", world.engine);
         assert_eq!(usable(Some(ann)).await, [anns.clone()], "{}", world.engine);
         assert!(usable(Some(UserId(SystemIds.next()))).await.is_empty(), "{}", world.engine);
 
