@@ -4,15 +4,17 @@
 mod drive;
 mod pass;
 mod reply;
+mod tap;
 mod target;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_stream::stream;
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::llm::v1::{GenerateRequest, GenerateResponse, ModelOptions, ProviderType, Warning};
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt as _};
 use prost::Message as _;
 use reqwest::redirect;
 use tokio::time::Instant;
@@ -21,6 +23,7 @@ pub(crate) use self::drive::Limits;
 use self::drive::drive;
 pub(crate) use self::pass::Passed;
 use self::reply::Reply;
+pub use self::tap::Tap;
 pub use self::target::Target;
 use crate::classify::{Cause, Failure};
 use crate::codec::{Call, Codec, Encoded, Event, Kept, ResponseContext, call_ids, tool_names};
@@ -78,10 +81,21 @@ impl ProviderClient {
     pub fn generate(
         &self,
         target: Target,
-        mut request: GenerateRequest,
+        request: GenerateRequest,
     ) -> impl Stream<Item = GenerateResponse> + Send + use<> {
+        let events = self.call(Arc::new(target), Arc::new(request), How::default());
+        events.map(|event| GenerateResponse { event: Some(event) })
+    }
+
+    /// As [`Self::generate`], for who makes several calls of one request.
+    pub(crate) fn call(
+        &self,
+        target: Arc<Target>,
+        mut request: Arc<GenerateRequest>,
+        how: How,
+    ) -> impl Stream<Item = Event> + Send + use<> {
         let client = self.clone();
-        let events = stream! {
+        stream! {
             if target.provider_type == ProviderType::Simulated {
                 let mut events = std::pin::pin!(simulated::generate(client.simulated, &target, &request));
                 while let Some(event) = events.next().await {
@@ -89,7 +103,9 @@ impl ProviderClient {
                 }
                 return;
             }
-            let limits = Limits::of(&request, Instant::now());
+            let How { start_by, tap } = how;
+            let mut limits = Limits::of(&request, Instant::now());
+            limits.start = start_by.map_or(limits.start, |start_by| start_by.min(limits.start));
             let mut given: Vec<Warning> = Vec::new();
             let mut may_strip = true;
             let (codec, context, reply) = loop {
@@ -101,13 +117,16 @@ impl ProviderClient {
                     }
                 };
                 let Outgoing { codec, http, warnings, kept } = outgoing;
+                if let Some(tap) = &tap {
+                    tap.sent(http.body());
+                }
                 for warning in warnings {
                     if !given.contains(&warning) {
                         given.push(warning.clone());
                         yield Event::Warning(warning);
                     }
                 }
-                let failure = match reply::send(&client.http, http, codec, limits).await {
+                let failure = match reply::send(&client.http, http, codec, limits, tap.as_ref()).await {
                     Ok(reply) => {
                         let used = call_ids::used(&request);
                         let renamed_tools = tool_names::renamed(&request.tools);
@@ -118,15 +137,19 @@ impl ProviderClient {
                 // Reasoning is bound to who was given it; without it the conversation goes on.
                 let is_refused = may_strip && target.classifier().refuses_reasoning(&failure);
                 may_strip = false;
-                if !is_refused || !strip_reasoning(&mut request) {
+                if !is_refused || !strip_reasoning(Arc::make_mut(&mut request)) {
                     yield Event::Error(target.classifier().classify(&failure));
                     return;
                 }
             };
-            // The prompt is on its way; a long answer need not keep a second copy of it alive.
+            // The prompt is on its way; a long answer need not keep a second copy of it alive, where
+            // nobody else wants to send it again.
             drop(request);
             match reply {
                 Reply::Whole(body) => {
+                    if let Some(tap) = &tap {
+                        tap.received(&body);
+                    }
                     let mut events = Vec::new();
                     codec.decode_unary(context, &body, &mut events);
                     for event in events {
@@ -134,15 +157,28 @@ impl ProviderClient {
                     }
                 }
                 Reply::Stream(body) => {
+                    let body = body.inspect_ok(move |bytes| {
+                        if let Some(tap) = &tap {
+                            tap.received(bytes);
+                        }
+                    });
                     let mut events = std::pin::pin!(drive(body, codec.decoder(context), limits));
                     while let Some(event) = events.next().await {
                         yield event;
                     }
                 }
             }
-        };
-        events.map(|event| GenerateResponse { event: Some(event) })
+        }
     }
+}
+
+/// What a caller that makes several calls wants of one of them.
+#[derive(Debug, Default)]
+pub(crate) struct How {
+    /// Until when the first part must have come, where that is earlier than what the request says.
+    pub(crate) start_by: Option<Instant>,
+    /// Hears what is sent and what comes back.
+    pub(crate) tap: Option<Tap>,
 }
 
 /// A request that is ready to be sent.

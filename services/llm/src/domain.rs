@@ -1,9 +1,20 @@
 //! Providers and models, as they are configured.
 
+mod key;
+mod limit;
+mod options;
+mod usage;
+
 use chatmesh_core::{Timestamp, Violations, typed_id};
 use chatmesh_proto::llm::v1::{AzureApi, ModelOptions, ProviderSettings, ProviderType};
 use url::Url;
 
+pub use self::key::{Key, KeyId, KeyPolicy};
+pub(crate) use self::key::{check_key_name, check_policy, check_secret, check_weight, hint};
+pub(crate) use self::limit::effective;
+pub use self::limit::{Amounts, Limit, LimitId, Period, Scope};
+pub(crate) use self::options::check_options;
+pub use self::usage::{DebugRecord, Outcome, Reservation, ReservationId, UsageEvent, UsageId};
 use crate::provider::address;
 
 typed_id!(
@@ -41,6 +52,8 @@ pub struct Provider {
     pub source: Source,
     /// What its type needs to know beside its address.
     pub settings: ProviderSettings,
+    /// Whose keys it is called with.
+    pub key_policy: KeyPolicy,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -70,6 +83,10 @@ pub struct Model {
     pub options: ModelOptions,
     /// At how many percent of the context limit a conversation is compacted, where someone said so.
     pub compaction_threshold_percent: Option<u32>,
+    /// The names of other models that are tried where this one cannot answer.
+    pub fallbacks: Vec<String>,
+    /// Whether requests and answers are kept for a while.
+    pub record_debug: bool,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -123,7 +140,6 @@ impl From<&str> for Reference {
 const MAX_NAME: usize = 64;
 const MAX_MODEL: usize = 200;
 const MAX_KEY: usize = 4096;
-const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 
 pub(crate) fn check_provider_name(name: &str, violations: &mut Violations) {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
@@ -180,27 +196,21 @@ pub(crate) fn check_settings(settings: &ProviderSettings, violations: &mut Viola
     violations.require(known, "settings.azure_api", "must be AZURE_API_RESPONSES or AZURE_API_CHAT_COMPLETIONS");
 }
 
+/// How many other models are tried for one.
+const MAX_FALLBACKS: usize = 8;
+
+pub(crate) fn check_fallbacks(field: &str, name: &str, fallbacks: &[String], violations: &mut Violations) {
+    violations.require(fallbacks.len() <= MAX_FALLBACKS, field, "must name at most 8 models");
+    for (at, fallback) in fallbacks.iter().enumerate() {
+        let field = format!("{field}[{at}]");
+        violations.require(fallback != name, &field, "must be another model");
+        violations.require(!fallbacks[..at].contains(fallback), &field, "is named twice");
+    }
+}
+
 pub(crate) fn check_threshold(percent: Option<u32>, violations: &mut Violations) {
     let fits = percent.is_none_or(|percent| percent <= MAX_PERCENT);
     violations.require(fits, "compaction_threshold_percent", "must be from 0 to 100");
-}
-
-pub(crate) fn check_options(options: &ModelOptions, violations: &mut Violations) {
-    let within = |value: Option<f64>, low: f64, high: f64| value.is_none_or(|value| (low..=high).contains(&value));
-    violations.require(within(options.temperature, 0.0, 2.0), "options.temperature", "must be from 0 to 2");
-    violations.require(within(options.top_p, 0.0, 1.0), "options.top_p", "must be from 0 to 1");
-    violations.require(options.max_output_tokens != Some(0), "options.max_output_tokens", "must be at least 1");
-    violations.require(
-        options.thinking_budget_tokens.is_none_or(|budget| budget >= 1024),
-        "options.thinking_budget_tokens",
-        "must be at least 1024",
-    );
-    let effort = options.reasoning_effort.as_deref();
-    violations.require(
-        effort.is_none_or(|effort| EFFORTS.contains(&effort)),
-        "options.reasoning_effort",
-        format!("must be one of {}", EFFORTS.join(", ")),
-    );
 }
 
 #[cfg(test)]
@@ -222,6 +232,8 @@ mod tests {
             enabled: true,
             options: ModelOptions::default(),
             compaction_threshold_percent,
+            fallbacks: Vec::new(),
+            record_debug: false,
             created_at: now,
             updated_at: now,
         }

@@ -23,13 +23,12 @@ use std::time::Duration;
 use chatmesh_core::Violations;
 use chatmesh_proto::common::v1::GenerationError;
 use chatmesh_proto::llm::v1::{ClientProtocol, CompatibleOperation, ForwardRequest};
-use chatmesh_rpc::Caller;
+use chatmesh_rpc::{Caller, UserId};
 use tracing::Instrument as _;
 
 pub(crate) use self::answer::Pieces;
 use self::body::Head;
 use crate::Error;
-use crate::api::target_of;
 use crate::client::Target;
 use crate::compat::{BadRequest, Dialect, Refusal};
 use crate::provider::compose;
@@ -39,17 +38,21 @@ use crate::state::State;
 /// and SDKs wait.
 const ALIVE: Duration = Duration::from_secs(12);
 
+/// The word for these calls in the records.
+const SOURCE: &str = "compatible";
+
 /// What every way to answer needs to know of a request.
 #[derive(Debug)]
 struct Job {
     state: Arc<State>,
+    user: UserId,
     dialect: Dialect,
     request: ForwardRequest,
 }
 
 /// Answers a request.
 pub(crate) async fn forward(state: Arc<State>, caller: Caller, request: ForwardRequest) -> Result<Pieces, Error> {
-    caller.require_user()?;
+    let user = caller.require_user()?;
     let dialect = match request.protocol() {
         ClientProtocol::ChatCompletions => Dialect::ChatCompletions,
         ClientProtocol::Responses => Dialect::Responses,
@@ -57,7 +60,7 @@ pub(crate) async fn forward(state: Arc<State>, caller: Caller, request: ForwardR
         ClientProtocol::Unspecified => return Err(Violations::one("protocol", "must be set").into()),
     };
     let operation = request.operation();
-    let job = Job { state, dialect, request };
+    let job = Job { state, user, dialect, request };
     match operation {
         CompatibleOperation::ListModels => models::list(&job).await,
         CompatibleOperation::GetModel => models::get(&job).await,
@@ -68,20 +71,20 @@ pub(crate) async fn forward(state: Arc<State>, caller: Caller, request: ForwardR
 
 async fn generate(job: Job) -> Result<Pieces, Error> {
     let Some(head) = Head::read(&job.request.body) else { return Ok(job.unreadable()) };
-    let target = match target_of(&job.state, &head.model).await {
-        Ok(Ok(target)) => target,
-        Ok(Err(error)) => return Ok(job.failed(&error)),
+    let plan = match job.state.router.resolve(&head.model).await {
+        Ok(plan) => plan,
         Err(error) => return job.refused(&head.model, error),
     };
+    let first = &plan[0];
     let span = tracing::info_span!(
         "llm.forward",
-        gen_ai.provider.name = target.provider_type.as_str_name(),
-        gen_ai.request.model = %target.model,
+        gen_ai.provider.name = first.target.provider_type.as_str_name(),
+        gen_ai.request.model = %first.target.model,
     );
-    if is_native(&target, job.dialect) {
-        return Ok(native::answer(job, head, target).instrument(span).await);
+    if is_native(&first.target, job.dialect) {
+        return native::answer(job, head, Arc::clone(first)).instrument(span).await;
     }
-    Ok(translated::answer(job, target).instrument(span).await)
+    translated::answer(job, plan).instrument(span).await
 }
 
 /// True where the provider speaks what the client speaks.

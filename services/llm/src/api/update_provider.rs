@@ -4,7 +4,7 @@ use chatmesh_rpc::Caller;
 
 use super::find_provider;
 use crate::Error;
-use crate::domain::{Source, check_api_key, check_base_url, check_settings};
+use crate::domain::{KeyPolicy, Source, check_api_key, check_base_url, check_policy, check_settings};
 use crate::state::State;
 
 /// Changes the fields of a provider that are set.
@@ -18,6 +18,10 @@ pub(super) async fn update_provider(
     check_api_key(request.api_key.as_deref().unwrap_or_default(), &mut violations);
     if let Some(settings) = &request.settings {
         check_settings(settings, &mut violations);
+    }
+    let key_policy = request.key_policy.map(KeyPolicy::from);
+    if let Some(policy) = key_policy {
+        check_policy(policy, &mut violations);
     }
     violations.finish(Some(()))?;
 
@@ -40,8 +44,10 @@ pub(super) async fn update_provider(
     if let Some(settings) = request.settings {
         provider.settings = settings;
     }
+    provider.key_policy = key_policy.unwrap_or(provider.key_policy);
     provider.enabled = request.enabled.unwrap_or(provider.enabled);
     provider.updated_at = state.clock.now();
     state.store.update_provider(&provider).await?;
+    state.router.forget();
     Ok(pb::UpdateProviderResponse { provider: Some(provider.into()) })
 }

@@ -8,6 +8,7 @@ use reqwest::Response;
 use tokio::time::{Duration, Instant, timeout_at};
 
 use super::drive::{Broken, Limits, not_started};
+use super::tap::Tap;
 use crate::classify::{Cause, Failure, transport_of};
 use crate::codec::Codec;
 
@@ -37,6 +38,7 @@ pub(super) async fn send(
     request: http::Request<Bytes>,
     codec: &dyn Codec,
     limits: Limits,
+    tap: Option<&Tap>,
 ) -> Result<Reply, Failure> {
     let request = reqwest::Request::try_from(request).map_err(|error| broken_failure(broken(error)))?;
     let response = timeout_at(limits.start, http.execute(request))
@@ -44,7 +46,7 @@ pub(super) async fn send(
         .map_err(|_| not_started())?
         .map_err(|error| broken_failure(broken(error)))?;
     if !response.status().is_success() {
-        return Err(refusal(response, codec).await);
+        return Err(refusal(response, codec, tap).await);
     }
     if let Some(encoding) = header(&response, &CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
         let message = format!("the provider compressed the answer ({encoding}), which was not asked for");
@@ -71,8 +73,12 @@ fn header<'a>(response: &'a Response, name: &http::HeaderName) -> Option<&'a str
 }
 
 /// Reads the reply to a request that failed.
-async fn refusal(response: Response, codec: &dyn Codec) -> Failure {
-    refusal_of(response, codec).await.0
+async fn refusal(response: Response, codec: &dyn Codec, tap: Option<&Tap>) -> Failure {
+    let (failure, body) = refusal_of(response, codec).await;
+    if let Some(tap) = tap {
+        tap.received(&body);
+    }
+    failure
 }
 
 /// Likewise, with the bytes of it.

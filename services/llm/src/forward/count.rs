@@ -1,5 +1,7 @@
 //! How many tokens a prompt has.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 
 use super::answer::{self, Pieces, request_ids};
@@ -7,7 +9,6 @@ use super::body::Head;
 use super::headers::header;
 use super::{Job, is_native, native};
 use crate::Error;
-use crate::api::target_of;
 use crate::compat::{COUNT_HEADER, estimate, parse_count, render_count};
 
 /// Counts by the provider where it can, and estimates where it cannot.
@@ -16,15 +17,15 @@ pub(super) async fn count(job: Job) -> Result<Pieces, Error> {
         Ok(asked) => asked,
         Err(bad) => return Ok(job.bad(&bad)),
     };
-    let target = match target_of(&job.state, &asked.model).await {
-        Ok(Ok(target)) => target,
-        Ok(Err(error)) => return Ok(job.failed(&error)),
+    let plan = match job.state.router.resolve(&asked.model).await {
+        Ok(plan) => plan,
         Err(error) => return job.refused(&asked.model, error),
     };
-    if is_native(&target, job.dialect)
+    let first = &plan[0];
+    if is_native(&first.target, job.dialect)
         && let Some(head) = Head::read(&job.request.body)
     {
-        return Ok(native::count(job, head, target).await);
+        return native::count(job, head, Arc::clone(first)).await;
     }
     let mut headers = vec![header("content-type", "application/json")];
     headers.push(header(COUNT_HEADER.0.as_str(), COUNT_HEADER.1.to_str().unwrap_or_default()));

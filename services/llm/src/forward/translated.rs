@@ -1,12 +1,13 @@
 //! Answers in the client's protocol what a provider says in another.
 
 use std::collections::VecDeque;
-use std::pin::pin;
+use std::sync::Arc;
 
 use async_stream::stream;
 use bytes::BytesMut;
 use chatmesh_proto::common::v1::GenerationError;
-use chatmesh_proto::llm::v1::{ForwardResponse, GenerateResponse};
+use chatmesh_proto::llm::v1::ForwardResponse;
+use chatmesh_rpc::into_status;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use http::StatusCode;
 use tokio::time::{sleep, timeout};
@@ -14,47 +15,53 @@ use tokio::time::{sleep, timeout};
 use super::answer::{self, Pieces, chunk, request_ids, stream_head};
 use super::headers::{header, is_retry};
 use super::retry::Retries;
-use super::{ALIVE, Job};
-use crate::client::Target;
+use super::{ALIVE, Job, SOURCE};
+use crate::Error;
+use crate::api::{Events, begin};
 use crate::codec::Event;
 use crate::compat::Asked;
+use crate::route::Candidate;
 
 /// How many events are written at once at most.
 const BATCH: usize = 64;
 
 /// Answers a call of a model.
-pub(super) async fn answer(job: Job, target: Target) -> Pieces {
+pub(super) async fn answer(job: Job, plan: Plan) -> Result<Pieces, Error> {
     let mut asked = match job.dialect.parse(&job.request.body) {
         Ok(asked) => asked,
-        Err(bad) => return job.bad(&bad),
+        Err(bad) => return Ok(job.bad(&bad)),
     };
     asked.echo.id = job.request_id().replace('-', "");
     asked.echo.created = job.state.clock.now().timestamp();
     if asked.stream {
-        return Box::pin(streamed(job, target, asked));
+        return Ok(Box::pin(streamed(job, plan, asked)));
     }
-    answer::only(whole(&job, &target, asked).await)
+    Ok(answer::only(whole(&job, &plan, asked).await?))
 }
 
-fn call(job: &Job, target: &Target, asked: &Asked) -> impl Stream<Item = GenerateResponse> + Send + use<> {
-    job.state.client.generate(target.clone(), asked.request.clone())
+type Plan = Arc<[Arc<Candidate>]>;
+
+/// Makes the call once. It is the caller's, with the caller's keys and limits.
+async fn call(job: &Job, plan: &Plan, asked: &Asked) -> Result<Events, Error> {
+    begin(&job.state, Some(job.user), SOURCE.to_owned(), Arc::clone(plan), asked.request.clone()).await
 }
 
-async fn whole(job: &Job, target: &Target, asked: Asked) -> ForwardResponse {
+async fn whole(job: &Job, plan: &Plan, asked: Asked) -> Result<ForwardResponse, Error> {
     let mut retries = Retries::new(is_retry(&job.request.headers));
     loop {
-        let events: Vec<Event> = call(job, target, &asked).filter_map(async |response| response.event).collect().await;
+        let events = call(job, plan, &asked).await?;
+        let events: Vec<Event> = events.filter_map(async |response| response.ok()?.event).collect().await;
         let error = match job.dialect.whole(asked.echo.clone(), events.into_iter()) {
             Ok(body) => {
                 let mut headers = vec![header("content-type", "application/json")];
                 headers.extend(request_ids(job.request_id()));
-                return answer::whole(StatusCode::OK, headers, body);
+                return Ok(answer::whole(StatusCode::OK, headers, body));
             }
             Err(error) => error,
         };
         match retries.next(&error) {
             Some(pause) => sleep(pause).await,
-            None => return answer::error(job.dialect.error(&error, job.request_id())),
+            None => return Ok(answer::error(job.dialect.error(&error, job.request_id()))),
         }
     }
 }
@@ -67,12 +74,9 @@ enum Beginning {
 }
 
 /// Reads on until there is something to show.
-async fn beginning(
-    events: &mut (impl Stream<Item = GenerateResponse> + Unpin),
-    held: &mut VecDeque<Event>,
-) -> Beginning {
+async fn beginning(events: &mut Events, held: &mut VecDeque<Event>) -> Beginning {
     while let Some(response) = events.next().await {
-        match response.event {
+        match response.ok().and_then(|response| response.event) {
             Some(Event::Error(error)) => return Beginning::Failed(error),
             Some(event) => {
                 let shows = matches!(event, Event::PartStarted(_) | Event::Finish(_));
@@ -87,18 +91,20 @@ async fn beginning(
     Beginning::Events(std::mem::take(held))
 }
 
-fn streamed(
-    job: Job,
-    target: Target,
-    asked: Asked,
-) -> impl Stream<Item = Result<ForwardResponse, tonic::Status>> + Send {
+fn streamed(job: Job, plan: Plan, asked: Asked) -> impl Stream<Item = Result<ForwardResponse, tonic::Status>> + Send {
     stream! {
         let mut out = BytesMut::new();
         let mut is_open = false;
         let mut retries = Retries::new(is_retry(&job.request.headers));
         let mut writer = job.dialect.streamer(asked.echo.clone());
         loop {
-            let mut events = pin!(call(&job, &target, &asked));
+            let mut events = match call(&job, &plan, &asked).await {
+                Ok(events) => events,
+                Err(error) => {
+                    yield Err(into_status(&error));
+                    return;
+                }
+            };
             let mut held = VecDeque::new();
             let begun = loop {
                 match timeout(ALIVE, beginning(&mut events, &mut held)).await {
@@ -138,7 +144,7 @@ fn streamed(
                 for _ in 0..BATCH {
                     match events.next().now_or_never() {
                         Some(Some(response)) => {
-                            if let Some(event) = response.event {
+                            if let Some(event) = response.ok().and_then(|response| response.event) {
                                 writer.push(event, &mut out);
                             }
                         }
@@ -157,7 +163,7 @@ fn streamed(
                 }
                 match timeout(ALIVE, events.next()).await {
                     Ok(Some(response)) => {
-                        if let Some(event) = response.event {
+                        if let Some(event) = response.ok().and_then(|response| response.event) {
                             writer.push(event, &mut out);
                         }
                     }

@@ -27,7 +27,7 @@ fn providers() -> Vec<Case> {
             "unknown protocol of Azure",
             json!({"name": "p", "type": "PROVIDER_TYPE_AZURE", "settings": {"azure_api": 9}}),
         )
-        .violates("settings.azure_api", "must be AZURE_API_RESPONSES or AZURE_API_CHAT_COMPLETIONS"),
+        .violates("settings.azure_api", "must be one of `AZURE_API_UNSPECIFIED`"),
         provider("unknown provider type", json!({"name": "p", "type": "PROVIDER_TYPE_ORACLE"})).expect(
             400,
             Code::InvalidArgument,
