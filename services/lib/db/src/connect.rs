@@ -28,6 +28,7 @@ const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// Begins a transaction in a task of its own. Of a caller that goes away while the server begins one, the driver
 /// does not know that there is a transaction: the connection would go back to the pool in the middle of it, and
 /// whoever took it next would work in a transaction that nobody commits.
+#[expect(clippy::disallowed_methods, reason = "one statement long, and bounded by the limits of the connection")]
 async fn begin(pool: &PgPool, statement: Option<&'static str>) -> Result<Transaction<'static, Postgres>, DbError> {
     let connection = pool.acquire().await?;
     let begun = tokio::spawn(Transaction::begin(connection, statement.map(SqlSafeStr::into_sql_str)));
