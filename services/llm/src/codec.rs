@@ -14,31 +14,39 @@
 pub mod anthropic;
 pub(crate) mod assembly;
 mod attachment;
+mod bedrock;
+pub mod bedrock_converse;
 pub mod call_ids;
 mod context_limit;
+mod extra_body;
+mod fields;
 pub mod fold;
 mod history;
 mod json;
-mod metadata;
+pub(crate) mod metadata;
+mod model_path;
 pub mod openai_chat;
 mod openai_models;
 pub mod openai_responses;
 mod prices;
 mod schema;
+mod settings;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod tool_names;
 mod warnings;
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use bytes::Bytes;
-use chatmesh_proto::llm::v1::{GenerateRequest, ModelOptions, ProviderType, Warning, generate_response};
+use chatmesh_proto::llm::v1::{GenerateRequest, ModelOptions, Warning, generate_response};
 use http::{HeaderMap, HeaderValue};
-use secrecy::SecretString;
 
 pub use self::prices::Prices;
 use crate::classify::{Classifier, Failure};
+use crate::compat::Dialect;
 
 /// One event of an answer.
 pub type Event = generate_response::Event;
@@ -57,8 +65,9 @@ pub struct Call<'a> {
 /// A request of one protocol, without address and key.
 #[derive(Debug, Clone)]
 pub struct Encoded {
-    /// The path after the version, without a leading slash, such as `chat/completions`.
-    pub path: &'static str,
+    /// The path after the version, without a leading slash, such as `chat/completions`; with its
+    /// query where the protocol has one. With a leading slash where the protocol has no versions.
+    pub path: Cow<'static, str>,
     /// The headers that the protocol demands, credentials excepted.
     pub headers: HeaderMap,
     /// The JSON body.
@@ -97,25 +106,22 @@ pub struct ResponseContext {
     pub kept: Kept,
     /// The identifiers of the conversation's tool calls; an answer never uses one again.
     pub used_call_ids: HashSet<String>,
+    /// The names of the tools that are called otherwise on the wire, by what they are called there.
+    pub renamed_tools: HashMap<String, String>,
 }
 
 /// One wire protocol.
 pub trait Codec: fmt::Debug + Send + Sync {
-    /// Where the provider is reached when nobody configured an address; `None` where only the
-    /// user can know.
-    fn default_base_url(&self) -> Option<&'static str>;
+    /// The protocol as clients speak it, where requests of clients can be passed on as they are.
+    fn dialect(&self) -> Option<Dialect> {
+        None
+    }
 
     /// Encodes a call that asks for a stream.
     ///
     /// # Errors
     /// The call cannot be expressed at all, such as a conversation without a message.
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure>;
-
-    /// Adds the key to the headers, marked as sensitive.
-    ///
-    /// # Errors
-    /// The key has characters that no header may have.
-    fn authorize(&self, key: &SecretString, headers: &mut HeaderMap) -> Result<(), Failure>;
 
     /// Makes a decoder for a stream.
     fn decoder(&self, context: ResponseContext) -> Box<dyn Decoder>;
@@ -146,37 +152,10 @@ pub trait Decoder: Send {
     fn fail(&mut self, failure: &Failure, out: &mut Vec<Event>);
 }
 
-/// The codec for a type of provider; `None` where its protocol is not spoken here.
-pub fn for_provider(provider: ProviderType) -> Option<&'static dyn Codec> {
-    use self::openai_chat::{COMPATIBLE, OPENAI, OPENROUTER, VERCEL};
-    Some(match provider {
-        ProviderType::Anthropic => &anthropic::Anthropic,
-        ProviderType::Openai => &openai_responses::OpenAiResponses,
-        ProviderType::OpenaiChat => &OPENAI,
-        ProviderType::OpenaiCompatible => &COMPATIBLE,
-        ProviderType::Openrouter => &OPENROUTER,
-        ProviderType::Vercel => &VERCEL,
-        ProviderType::Unspecified
-        | ProviderType::Google
-        | ProviderType::Vertex
-        | ProviderType::Azure
-        | ProviderType::Bedrock
-        | ProviderType::Simulated => return None,
-    })
-}
-
 /// Headers of every request that asks for a stream.
 fn stream_headers() -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(http::header::ACCEPT, HeaderValue::from_static("text/event-stream"));
     headers
-}
-
-/// A header with a key in it, hidden from logs.
-fn sensitive(value: &str) -> Result<HeaderValue, Failure> {
-    let mut header = HeaderValue::from_str(value)
-        .map_err(|_| Failure::configuration("the API key has characters that a header cannot carry"))?;
-    header.set_sensitive(true);
-    Ok(header)
 }

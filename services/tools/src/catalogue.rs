@@ -20,6 +20,7 @@ fn definition(tool: Tool) -> ToolDefinition {
         name: tool.name().to_owned(),
         description: description.to_owned(),
         input_schema: schema.to_string(),
+        ..ToolDefinition::default()
     }
 }
 

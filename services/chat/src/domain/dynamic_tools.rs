@@ -36,7 +36,12 @@ mod tests {
     use super::*;
 
     fn tool(name: &str, schema: &str) -> ToolDefinition {
-        ToolDefinition { name: name.to_owned(), description: String::new(), input_schema: schema.to_owned() }
+        ToolDefinition {
+            name: name.to_owned(),
+            description: String::new(),
+            input_schema: schema.to_owned(),
+            ..ToolDefinition::default()
+        }
     }
 
     #[test]

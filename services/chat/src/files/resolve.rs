@@ -89,6 +89,7 @@ impl Resolver<'_> {
             name: stored.name.clone(),
             data: data.into(),
             file_id: String::new(),
+            ..File::default()
         }))
     }
 }

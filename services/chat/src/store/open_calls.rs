@@ -32,6 +32,7 @@ pub(crate) fn cancelled_result(call: &ToolCall) -> NewMessage {
         result: r#"{"error":"cancelled: the conversation went on before the tool returned a result"}"#.to_owned(),
         is_error: true,
         provider_executed: false,
+        ..ToolResult::default()
     };
     NewMessage::new(Role::Tool, vec![Part { body: Some(Body::ToolResult(result)), ..Part::default() }])
 }

@@ -189,6 +189,7 @@ async fn ask(turn: &Turn, work: &Work, level: u32) -> Result<Heard, GenerationEr
         tools: work.toolbox.definitions.clone(),
         tool_choice: ToolChoice::None.into(),
         chat_id: turn.chat.id.to_string(),
+        user_id: turn.chat.owner_id.to_string(),
         ..GenerateRequest::default()
     };
     // Nobody watches a summary being written, and half of one is of no use.

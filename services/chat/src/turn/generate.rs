@@ -100,6 +100,7 @@ fn request(turn: &Turn, work: &Work) -> GenerateRequest {
         messages: work.prompt.messages(),
         tools: work.toolbox.definitions.clone(),
         chat_id: turn.chat.id.to_string(),
+        user_id: turn.chat.owner_id.to_string(),
         chain: work.chain(&turn.chat),
         ..GenerateRequest::default()
     }

@@ -195,6 +195,7 @@ fn missing_result(call: ToolCall, missing: Missing) -> Part {
         result: missing.result().to_owned(),
         is_error: true,
         provider_executed: false,
+        ..ToolResult::default()
     };
     Part { body: Some(Body::ToolResult(result)), ..Part::default() }
 }

@@ -1,18 +1,21 @@
 //! Anthropic Messages (<https://docs.anthropic.com/en/api/messages>), version 2023-06-01.
 
+mod carrier;
 mod errors;
 mod messages;
+mod output;
 mod request;
 mod response;
+mod search;
 mod stream;
 mod thinking;
 mod types;
 mod usage;
 
-use http::{HeaderMap, HeaderName};
-use secrecy::{ExposeSecret, SecretString};
+use http::HeaderMap;
 
-use super::{Call, Codec, Decoder, Encoded, Event, ResponseContext, sensitive};
+pub use self::carrier::{BedrockClaude, VertexClaude};
+use super::{Call, Codec, Decoder, Encoded, Event, ResponseContext};
 use crate::classify::Failure;
 
 /// Whose metadata is understood here.
@@ -33,24 +36,17 @@ const RAW: &str = "raw";
 /// The container that code ran in.
 const CONTAINER: &str = "container";
 
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-
 /// The codec for Anthropic Messages.
 #[derive(Debug, Clone, Copy)]
 pub struct Anthropic;
 
 impl Codec for Anthropic {
-    fn default_base_url(&self) -> Option<&'static str> {
-        Some("https://api.anthropic.com")
+    fn dialect(&self) -> Option<crate::compat::Dialect> {
+        Some(crate::compat::Dialect::Messages)
     }
 
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
         request::encode(call)
-    }
-
-    fn authorize(&self, key: &SecretString, headers: &mut HeaderMap) -> Result<(), Failure> {
-        headers.insert(API_KEY, sensitive(key.expose_secret())?);
-        Ok(())
     }
 
     fn decoder(&self, context: ResponseContext) -> Box<dyn Decoder> {

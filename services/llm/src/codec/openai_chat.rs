@@ -3,6 +3,7 @@
 
 mod dialect;
 mod errors;
+mod extras;
 mod messages;
 mod request;
 mod response;
@@ -11,11 +12,9 @@ mod types;
 mod usage;
 
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
-use secrecy::{ExposeSecret, SecretString};
 
 pub use self::dialect::Dialect;
-use super::{Call, Codec, Decoder, Encoded, Event, ResponseContext, sensitive};
+use super::{Call, Codec, Decoder, Encoded, Event, ResponseContext};
 use crate::classify::Failure;
 
 /// Pieces of reasoning with signatures and hidden content, a JSON array.
@@ -25,6 +24,8 @@ const REFUSAL: &str = "refusal";
 
 /// OpenAI itself.
 pub static OPENAI: OpenAiChat = OpenAiChat { dialect: &dialect::OPENAI };
+/// Azure OpenAI.
+pub static AZURE: OpenAiChat = OpenAiChat { dialect: &dialect::AZURE };
 /// Any other server.
 pub static COMPATIBLE: OpenAiChat = OpenAiChat { dialect: &dialect::COMPATIBLE };
 /// OpenRouter.
@@ -39,17 +40,12 @@ pub struct OpenAiChat {
 }
 
 impl Codec for OpenAiChat {
-    fn default_base_url(&self) -> Option<&'static str> {
-        self.dialect.base_url
+    fn dialect(&self) -> Option<crate::compat::Dialect> {
+        Some(crate::compat::Dialect::ChatCompletions)
     }
 
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
         request::encode(self.dialect, call)
-    }
-
-    fn authorize(&self, key: &SecretString, headers: &mut HeaderMap) -> Result<(), Failure> {
-        headers.insert(AUTHORIZATION, sensitive(&format!("Bearer {}", key.expose_secret()))?);
-        Ok(())
     }
 
     fn decoder(&self, context: ResponseContext) -> Box<dyn Decoder> {

@@ -6,6 +6,7 @@
 
 mod chain;
 mod errors;
+mod extras;
 mod input;
 mod request;
 mod response;
@@ -14,10 +15,8 @@ mod types;
 mod usage;
 
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
-use secrecy::{ExposeSecret, SecretString};
 
-use super::{Call, Codec, Decoder, Encoded, Event, ResponseContext, sensitive};
+use super::{Call, Codec, Decoder, Encoded, Event, ResponseContext};
 use crate::classify::Failure;
 
 /// Whose metadata is understood here.
@@ -43,17 +42,12 @@ const RAW: &str = "raw";
 pub struct OpenAiResponses;
 
 impl Codec for OpenAiResponses {
-    fn default_base_url(&self) -> Option<&'static str> {
-        Some("https://api.openai.com")
+    fn dialect(&self) -> Option<crate::compat::Dialect> {
+        Some(crate::compat::Dialect::Responses)
     }
 
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
         request::encode(call)
-    }
-
-    fn authorize(&self, key: &SecretString, headers: &mut HeaderMap) -> Result<(), Failure> {
-        headers.insert(AUTHORIZATION, sensitive(&format!("Bearer {}", key.expose_secret()))?);
-        Ok(())
     }
 
     fn decoder(&self, context: ResponseContext) -> Box<dyn Decoder> {

@@ -39,6 +39,7 @@ fn result_part(call_id: &str, name: &str, provider_executed: bool) -> Part {
         result: r#"{"ok":true}"#.to_owned(),
         is_error: false,
         provider_executed,
+        ..ToolResult::default()
     };
     part(Body::ToolResult(result))
 }

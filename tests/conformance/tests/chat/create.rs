@@ -114,6 +114,7 @@ async fn the_tools_of_the_client_come_back_as_they_were_declared() {
         name: name.to_owned(),
         description: "ask – 問".to_owned(),
         input_schema: r#"{"type": "object"}"#.to_owned(),
+        ..ToolDefinition::default()
     };
     for world in worlds().await {
         for names in [&[][..], &["b"], &["b", "a", "c"]] {

@@ -73,6 +73,7 @@ impl ToolService for Hands {
             name: name.to_owned(),
             description: format!("{name}s"),
             input_schema: r#"{"type":"object"}"#.to_owned(),
+            ..ToolDefinition::default()
         };
         let tools = NAMES.into_iter().map(definition).collect();
         Ok(Response::new(ListToolsResponse { tools, workspace_context: String::new() }))

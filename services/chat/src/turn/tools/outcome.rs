@@ -18,6 +18,7 @@ pub(super) fn result_part(call: &ToolCall, outcome: CallToolResponse) -> Part {
         result: outcome.result,
         is_error: outcome.is_error,
         provider_executed: false,
+        ..ToolResult::default()
     };
     Part { body: Some(Body::ToolResult(result)), ..Part::default() }
 }

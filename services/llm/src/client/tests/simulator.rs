@@ -34,6 +34,7 @@ pub(super) fn asking(messages: Vec<PromptMessage>) -> GenerateRequest {
         name: name.to_owned(),
         description: "does something".to_owned(),
         input_schema: r#"{"type":"object","properties":{}}"#.to_owned(),
+        ..ToolDefinition::default()
     };
     let chat_id = "00000000-0000-7000-8000-000000000001".to_owned();
     GenerateRequest { messages, tools: vec![tool("write"), tool("read")], chat_id, ..GenerateRequest::default() }

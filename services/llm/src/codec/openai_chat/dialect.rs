@@ -7,8 +7,6 @@ use crate::codec::openai_models::Family;
 pub struct Dialect {
     /// Whose metadata is understood.
     pub namespace: &'static str,
-    /// The public address; `None` where only the user can know it.
-    pub base_url: Option<&'static str>,
     /// The rules of OpenAI's own models hold: which of them reason, and what those refuse.
     pub is_openai: bool,
     /// How the model is asked to reason.
@@ -17,6 +15,18 @@ pub struct Dialect {
     pub replay: Replay,
     /// PDFs are taken as `file` parts.
     pub takes_pdf: bool,
+}
+
+impl Dialect {
+    /// The server is OpenRouter, which has plugins and fetches documents.
+    pub(super) fn is_openrouter(&self) -> bool {
+        self.namespace == OPENROUTER.namespace
+    }
+
+    /// The server is the Vercel AI Gateway.
+    pub(super) fn is_vercel(&self) -> bool {
+        self.namespace == VERCEL.namespace
+    }
 }
 
 /// How a model is asked to reason.
@@ -39,18 +49,15 @@ pub enum Replay {
     Details,
 }
 
-pub(super) const OPENAI: Dialect = Dialect {
-    namespace: "openai.chat",
-    base_url: Some("https://api.openai.com"),
-    is_openai: true,
-    effort: Effort::Field,
-    replay: Replay::None,
-    takes_pdf: true,
-};
+pub(super) const OPENAI: Dialect =
+    Dialect { namespace: "openai.chat", is_openai: true, effort: Effort::Field, replay: Replay::None, takes_pdf: true };
+
+/// OpenAI's own models; what is called a model is a deployment of one.
+pub(super) const AZURE: Dialect =
+    Dialect { namespace: "azure.chat", is_openai: true, effort: Effort::Field, replay: Replay::None, takes_pdf: true };
 
 pub(super) const COMPATIBLE: Dialect = Dialect {
     namespace: "openai.compatible",
-    base_url: None,
     is_openai: false,
     effort: Effort::Field,
     replay: Replay::Content,
@@ -59,21 +66,14 @@ pub(super) const COMPATIBLE: Dialect = Dialect {
 
 pub(super) const OPENROUTER: Dialect = Dialect {
     namespace: "openrouter",
-    base_url: Some("https://openrouter.ai/api/v1"),
     is_openai: false,
     effort: Effort::Object,
     replay: Replay::Details,
     takes_pdf: true,
 };
 
-pub(super) const VERCEL: Dialect = Dialect {
-    namespace: "vercel",
-    base_url: Some("https://ai-gateway.vercel.sh/v1"),
-    is_openai: false,
-    effort: Effort::Object,
-    replay: Replay::Details,
-    takes_pdf: true,
-};
+pub(super) const VERCEL: Dialect =
+    Dialect { namespace: "vercel", is_openai: false, effort: Effort::Object, replay: Replay::Details, takes_pdf: true };
 
 /// What a model of this name is; nothing special where the server is not OpenAI.
 pub(super) fn family(dialect: &Dialect, model: &str) -> Family {

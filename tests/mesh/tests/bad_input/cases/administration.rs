@@ -18,8 +18,16 @@ fn providers() -> Vec<Case> {
     let provider = |name, body: Value| Case::post(name, "/api/v1/providers", &body);
     vec![
         provider("provider without a type", json!({"name": "p"})).violates("type", "must be set, for example to"),
-        provider("provider type unsupported", json!({"name": "p", "type": "PROVIDER_TYPE_BEDROCK"}))
-            .violates("type", "is not supported by this version; PROVIDER_TYPE_ANTHROPIC"),
+        provider(
+            "region that is a path",
+            json!({"name": "p", "type": "PROVIDER_TYPE_BEDROCK", "settings": {"region": "../eu"}}),
+        )
+        .violates("settings.region", "must be at most 64 letters, digits"),
+        provider(
+            "unknown protocol of Azure",
+            json!({"name": "p", "type": "PROVIDER_TYPE_AZURE", "settings": {"azure_api": 9}}),
+        )
+        .violates("settings.azure_api", "must be one of `AZURE_API_UNSPECIFIED`"),
         provider("unknown provider type", json!({"name": "p", "type": "PROVIDER_TYPE_ORACLE"})).expect(
             400,
             Code::InvalidArgument,

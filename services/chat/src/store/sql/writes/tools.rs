@@ -39,6 +39,7 @@ pub(in crate::store::sql) async fn submit_tool_results(
             result: result.output,
             is_error: result.is_error,
             provider_executed: false,
+            ..ToolResult::default()
         };
         messages
             .push(NewMessage::new(Role::Tool, vec![Part { body: Some(Body::ToolResult(result)), ..Part::default() }]));

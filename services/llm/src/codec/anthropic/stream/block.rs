@@ -222,6 +222,7 @@ fn add_result(start: &Start<'_>, name: String, raw: &RawValue, assembly: &mut As
         result: result.to_string(),
         is_error,
         provider_executed: true,
+        ..ToolResult::default()
     };
     let data = metadata(NAMESPACE, SERVER_TOOL, raw.get().to_owned());
     assembly.add(part_of(Body::ToolResult(result), data), out);

@@ -227,7 +227,13 @@ fn the_last_two_messages_are_marked_where_the_provider_allows_it() {
 #[test]
 fn files_become_what_the_provider_can_read() {
     let file = |media_type: &str, name: &str, data: &'static [u8]| {
-        let file = File { media_type: media_type.into(), name: name.into(), data: data.into(), file_id: String::new() };
+        let file = File {
+            media_type: media_type.into(),
+            name: name.into(),
+            data: data.into(),
+            file_id: String::new(),
+            ..File::default()
+        };
         Part { body: Some(Body::File(file)), ..Part::default() }
     };
     let lines = FileReference { file_name: "a.rs".into(), start_line: 1, end_line: 2, content: "fn a() {}".into() };

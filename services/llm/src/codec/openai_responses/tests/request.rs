@@ -32,7 +32,7 @@ fn a_small_request_looks_like_this() {
     };
     let call = Call { request: &request, model: "gpt-4.1", options: &ModelOptions::default() };
     let encoded = OpenAiResponses.encode(&call).unwrap();
-    assert_eq!((encoded.path, encoded.kept), ("responses", Kept::default()));
+    assert_eq!((&*encoded.path, encoded.kept), ("responses", Kept::default()));
     assert_eq!(
         serde_json::from_slice::<Value>(&encoded.body).unwrap(),
         json!({
@@ -98,6 +98,7 @@ fn tools_are_sorted_flat_and_not_strict() {
         name: name.into(),
         description: "does".into(),
         input_schema: r#"{"type":"object","properties":{}}"#.into(),
+        ..ToolDefinition::default()
     };
     let mut request = asked();
     request.tools = vec![tool("b"), tool("a")];
@@ -137,7 +138,13 @@ fn a_late_system_message_stays_where_it_is() {
 #[test]
 fn files_become_what_the_provider_can_read() {
     let file = |media_type: &str, name: &str, data: &'static [u8]| {
-        let file = File { media_type: media_type.into(), name: name.into(), data: data.into(), file_id: String::new() };
+        let file = File {
+            media_type: media_type.into(),
+            name: name.into(),
+            data: data.into(),
+            file_id: String::new(),
+            ..File::default()
+        };
         Part { body: Some(Body::File(file)), ..Part::default() }
     };
     let files = vec![

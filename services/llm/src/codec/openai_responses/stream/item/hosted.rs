@@ -58,6 +58,7 @@ impl Hosted {
             result: result.to_string(),
             is_error,
             provider_executed: true,
+            ..ToolResult::default()
         };
         assembly.add(Part { body: Some(Body::ToolResult(result)), provider_metadata, ..Part::default() }, out);
     }
