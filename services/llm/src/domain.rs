@@ -162,6 +162,8 @@ pub(crate) fn check_base_url(provider_type: ProviderType, url: &str, violations:
         || plain
             && Url::parse(&named).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
     violations.require(fits, "base_url", "must be an http or https URL, like https://llm.example.com/v1");
+    let has_key = Url::parse(&named).is_ok_and(|url| !url.username().is_empty() || url.password().is_some());
+    violations.require(!has_key, "base_url", "must hold no user name and no password: keys belong into `api_key`");
 }
 
 pub(crate) fn check_api_key(key: &str, violations: &mut Violations) {
@@ -265,6 +267,8 @@ mod tests {
             (ProviderType::Azure, "acme", true),
             (ProviderType::Azure, "acme.openai.azure.com", true),
             (ProviderType::Azure, "https://acme.openai.azure.com", true),
+            (ProviderType::OpenaiCompatible, "https://user@h/v1", false),
+            (ProviderType::OpenaiCompatible, "https://:password@h/v1", false),
             (ProviderType::Azure, "ftp://h", false),
             (ProviderType::Azure, "ac me", false),
         ];

@@ -16,6 +16,7 @@ mod tap;
 #[cfg(test)]
 mod tests;
 mod translated;
+mod veil;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -33,6 +33,11 @@ impl Limits {
         Self { start: now + DEFAULT_START_TIMEOUT, silence: DEFAULT_SILENCE_TIMEOUT }
     }
 
+    /// The same where the answer comes in one piece: of a long one, nothing comes for long.
+    pub(crate) fn for_whole_from(now: Instant) -> Self {
+        Self { start: now + DEFAULT_SILENCE_TIMEOUT, silence: DEFAULT_SILENCE_TIMEOUT }
+    }
+
     pub(super) fn of(request: &GenerateRequest, now: Instant) -> Self {
         let millis = |value: u32, default| match value {
             0 => default,

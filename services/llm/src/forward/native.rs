@@ -14,9 +14,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::answer::{self, Pieces, chunk, request_ids, stream_head};
 use super::body::Head;
-use super::headers::{downward, is_retry, upward};
+use super::headers::{is_retry, upward};
 use super::retry::Retries;
 use super::tap::Tap;
+use super::veil::Veil;
 use super::{ALIVE, Job, SOURCE};
 use crate::Error;
 use crate::api::open_account;
@@ -44,6 +45,7 @@ struct Call {
     candidate: Arc<Candidate>,
     keys: Arc<[Arc<OpenKey>]>,
     path: &'static str,
+    is_stream: bool,
     headers: HeaderMap,
     body: Bytes,
 }
@@ -115,7 +117,7 @@ impl Call {
             headers.insert(ANTHROPIC_VERSION, OLDEST_VERSION);
         }
         upward(&job.request.headers, &mut headers);
-        Ok(Ok((account, Self { job, candidate, keys, path, headers, body })))
+        Ok(Ok((account, Self { job, candidate, keys, path, is_stream, headers, body })))
     }
 
     fn retries(&self) -> Retries {
@@ -123,7 +125,7 @@ impl Call {
     }
 
     /// Sends the request with the next key, and with another one where a key was refused.
-    async fn send(&self, account: &mut Account) -> Result<Passed, Refused> {
+    async fn send(&self, account: &mut Account) -> Result<(Passed, Veil), Refused> {
         let mut tried = 0_u64;
         loop {
             let pool = &self.job.state.router.pool;
@@ -140,7 +142,7 @@ impl Call {
                 Ok(passed) => {
                     learn(&self.job.state.metrics, &self.candidate, Some(chosen), None);
                     account.hear(&Event::ResponseStarted(ResponseStarted::default()));
-                    return Ok(passed);
+                    return Ok((passed, Veil::of(&key.target)));
                 }
                 Err(refused) => refused,
             };
@@ -153,7 +155,8 @@ impl Call {
     }
 
     async fn send_with(&self, key: &OpenKey) -> Result<Passed, Refused> {
-        let limits = Limits::default_from(Instant::now());
+        let now = Instant::now();
+        let limits = if self.is_stream { Limits::default_from(now) } else { Limits::for_whole_from(now) };
         let client = &self.job.state.client;
         let sent = client.pass(&key.target, self.path, self.headers.clone(), self.body.clone(), limits).await;
         match sent {
@@ -168,23 +171,20 @@ impl Call {
     }
 
     async fn refused(&self, passed: Passed, target: &Target) -> Refused {
-        let (status, headers) = (passed.status, passed.headers.clone());
+        let veil = Veil::of(target);
+        let (status, headers) = (passed.status, self.with_ids(veil.headers(&passed.headers)));
         let (failure, body) = passed.failure(target).await;
         let error = target.classifier().classify(&failure);
         let is_clients = FAULTS_OF_THE_CLIENT.contains(&status.as_u16())
             && matches!(error.kind(), ErrorKind::Config | ErrorKind::Generic | ErrorKind::ContentFilter)
             && serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_ok();
-        let reply = is_clients.then(|| {
-            let body = target.classifier().redacted(&String::from_utf8_lossy(&body));
-            answer::whole(status, self.headers_down(&headers), body.into())
-        });
+        let reply = is_clients.then(|| answer::whole(status, headers, veil.refusal(&body).into()));
         Refused { error, reply }
     }
 
-    fn headers_down(&self, headers: &HeaderMap) -> Vec<HttpHeader> {
-        let mut passed = downward(headers);
-        passed.extend(request_ids(self.job.request_id()));
-        passed
+    fn with_ids(&self, mut headers: Vec<HttpHeader>) -> Vec<HttpHeader> {
+        headers.extend(request_ids(self.job.request_id()));
+        headers
     }
 
     fn refusal(&self, refused: Refused) -> ForwardResponse {
@@ -197,14 +197,14 @@ impl Call {
         let mut retries = self.retries();
         loop {
             let refused = match self.send(account).await {
-                Ok(passed) => {
-                    let (status, headers) = (passed.status, self.headers_down(&passed.headers));
+                Ok((passed, veil)) => {
+                    let (status, headers) = (passed.status, self.with_ids(veil.headers(&passed.headers)));
                     match passed.whole().await {
                         Ok(body) => {
                             let mut tap = Tap::new(self.job.dialect, false);
                             tap.whole(&body);
                             account.finished(&finish(&tap)).await;
-                            return answer::whole(status, headers, body);
+                            return answer::whole(status, headers, veil.whole(body));
                         }
                         Err(failure) => Refused { error: self.classified(&failure), reply: None },
                     }
@@ -251,12 +251,12 @@ fn streamed(
         let mut out = BytesMut::new();
         let mut is_open = false;
         let mut retries = call.retries();
-        let passed = 'sent: loop {
+        let (passed, mut veil) = 'sent: loop {
             let refused = {
                 let mut sending = pin!(call.send(&mut account));
                 loop {
                     match next(&mut sending).await {
-                        Next::Came(Ok(passed)) => break 'sent passed,
+                        Next::Came(Ok(sent)) => break 'sent sent,
                         Next::Came(Err(refused)) => break refused,
                         Next::Silence => {
                             if !std::mem::replace(&mut is_open, true) {
@@ -283,16 +283,16 @@ fn streamed(
         };
         // A provider that does not stream though it was asked to is passed on as it is.
         if passed.is_document() && !is_open {
-            let (status, headers) = (passed.status, call.headers_down(&passed.headers));
+            let (status, headers) = (passed.status, call.with_ids(veil.headers(&passed.headers)));
             let body = passed.whole().await.unwrap_or_default();
             let mut tap = Tap::new(call.job.dialect, false);
             tap.whole(&body);
             account.finished(&finish(&tap)).await;
-            yield Ok(answer::whole(status, headers, body));
+            yield Ok(answer::whole(status, headers, veil.whole(body)));
             return;
         }
         if !is_open {
-            yield Ok(stream_head(downward(&passed.headers), call.job.request_id()));
+            yield Ok(stream_head(veil.headers(&passed.headers), call.job.request_id()));
         }
         let mut tap = Tap::new(call.job.dialect, hides_usage);
         let silence = passed.silence();
@@ -303,7 +303,7 @@ fn streamed(
             match next(body.next()).await {
                 Next::Came(Some(Ok(bytes))) => {
                     heard_at = Instant::now();
-                    let passed = tap.stream(bytes);
+                    let passed = veil.stream(tap.stream(bytes));
                     if !passed.is_empty() {
                         yield Ok(chunk(passed));
                     }
@@ -328,10 +328,17 @@ fn streamed(
                 Next::Silence => {}
             }
         }
-        let rest = tap.end();
-        account.finished(&finish(&tap)).await;
-        if !rest.is_empty() {
-            yield Ok(chunk(rest));
+        for rest in [veil.stream(tap.end()), veil.end()] {
+            if !rest.is_empty() {
+                yield Ok(chunk(rest));
+            }
+        }
+        if veil.saw_error() {
+            // The client has read why.
+            let failure = Failure::of(Cause::Provider, "the provider broke the answer off");
+            account.failed(&call.classified(&failure)).await;
+        } else {
+            account.finished(&finish(&tap)).await;
         }
     }
 }

@@ -130,7 +130,8 @@ fn messages(breaks: bool, said: &str) -> Vec<String> {
 fn chat(breaks: bool, said: &str) -> Vec<String> {
     let chunk = |delta: Value, finish: Value| {
         let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
-        let chunk = json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "answer", "choices": [choice]});
+        let chunk =
+            json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "answer", "choices": [choice]});
         format!("data: {chunk}\n\n")
     };
     let mut events = vec![chunk(json!({"role": "assistant", "content": "Hello."}), Value::Null)];
