@@ -103,13 +103,13 @@ impl ProviderClient {
                 }
                 return;
             }
-            let How { start_by, tap } = how;
+            let How { start_by, tap, is_short } = how;
             let mut limits = Limits::of(&request, Instant::now());
             limits.start = start_by.map_or(limits.start, |start_by| start_by.min(limits.start));
             let mut given: Vec<Warning> = Vec::new();
             let mut may_strip = true;
             let (codec, context, reply) = loop {
-                let outgoing = match Outgoing::prepare(&target, &request) {
+                let outgoing = match Outgoing::prepare(&target, &request, is_short) {
                     Ok(outgoing) => outgoing,
                     Err(failure) => {
                         yield Event::Error(target.classifier().classify(&failure));
@@ -179,6 +179,9 @@ pub(crate) struct How {
     pub(crate) start_by: Option<Instant>,
     /// Hears what is sent and what comes back.
     pub(crate) tap: Option<Tap>,
+    /// The answer is a short one that nobody reads piece by piece: the provider may send it as one document. Of
+    /// a long one, the pieces show that the provider is still there.
+    pub(crate) is_short: bool,
 }
 
 /// A request that is ready to be sent.
@@ -190,7 +193,7 @@ struct Outgoing {
 }
 
 impl Outgoing {
-    fn prepare(target: &Target, request: &GenerateRequest) -> Result<Self, Failure> {
+    fn prepare(target: &Target, request: &GenerateRequest, is_short: bool) -> Result<Self, Failure> {
         let composition = compose(target.provider_type, &target.settings, &target.model)?;
         let codec = composition.codec;
         let options = match &request.options {
@@ -198,7 +201,8 @@ impl Outgoing {
             None => Cow::Borrowed(&target.options),
         };
         let call = Call { request, model: &target.model, options: &options };
-        let Encoded { path, headers, body, warnings, kept } = codec.encode(&call)?;
+        let Encoded { path, headers, body, warnings, kept } =
+            if is_short { codec.encode_unary(&call)? } else { codec.encode(&call)? };
         let http = Self::address(target, &composition, &path, headers, body)?;
         Ok(Self { codec, http, warnings, kept })
     }

@@ -123,6 +123,14 @@ pub trait Codec: fmt::Debug + Send + Sync {
     /// The call cannot be expressed at all, such as a conversation without a message.
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure>;
 
+    /// Encodes a call that asks for one document where the protocol has a cheap way to, and else for a stream.
+    ///
+    /// # Errors
+    /// As those of [`Codec::encode`].
+    fn encode_unary(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
+        self.encode(call)
+    }
+
     /// Makes a decoder for a stream.
     fn decoder(&self, context: ResponseContext) -> Box<dyn Decoder>;
 
@@ -152,10 +160,28 @@ pub trait Decoder: Send {
     fn fail(&mut self, failure: &Failure, out: &mut Vec<Event>);
 }
 
+/// How an answer is to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Delivery {
+    /// Piece by piece.
+    Stream,
+    /// As one document.
+    Whole,
+}
+
 /// Headers of every request that asks for a stream.
 fn stream_headers() -> HeaderMap {
+    request_headers(Delivery::Stream)
+}
+
+/// Headers of every request.
+fn request_headers(delivery: Delivery) -> HeaderMap {
+    let accepted = match delivery {
+        Delivery::Stream => "text/event-stream",
+        Delivery::Whole => "application/json",
+    };
     let mut headers = HeaderMap::new();
     headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(http::header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+    headers.insert(http::header::ACCEPT, HeaderValue::from_static(accepted));
     headers
 }

@@ -32,16 +32,17 @@ pub(super) async fn generate(
     let user = user(&caller, &request)?;
     let source = source(std::mem::take(&mut request.source), service);
     let plan = state.router.resolve(&request.model).await?;
-    begin(state, user, source, plan, request).await
+    begin(state, user, source, plan, request, false).await
 }
 
-/// Begins a call of the models of a plan.
+/// Begins a call of the models of a plan. An answer that `is_short` may come as one document.
 pub(crate) async fn begin(
     state: &Arc<State>,
     user: Option<UserId>,
     source: String,
     plan: Arc<[Arc<Candidate>]>,
     request: pb::GenerateRequest,
+    is_short: bool,
 ) -> Result<Events, Error> {
     let first = &plan[0];
     let span = tracing::info_span!(
@@ -54,7 +55,7 @@ pub(crate) async fn begin(
         Ok(account) => account,
         Err(error) => return Ok(refused(error)),
     };
-    let call = Call { plan, request, user, keeps_debug: keeps_debug(state), account };
+    let call = Call { plan, request, user, keeps_debug: keeps_debug(state), account, is_short };
     let events = attempts::run(Arc::clone(state), call).map(Ok);
     Ok(Box::pin(InSpan { events: Box::pin(events), span }))
 }

@@ -15,7 +15,7 @@ mod usage;
 use http::HeaderMap;
 
 pub use self::carrier::{BedrockClaude, VertexClaude};
-use super::{Call, Codec, Decoder, Encoded, Event, ResponseContext};
+use super::{Call, Codec, Decoder, Delivery, Encoded, Event, ResponseContext};
 use crate::classify::Failure;
 
 /// Whose metadata is understood here.
@@ -46,7 +46,11 @@ impl Codec for Anthropic {
     }
 
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
-        request::encode(call)
+        request::encode(call, Delivery::Stream)
+    }
+
+    fn encode_unary(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
+        request::encode(call, Delivery::Whole)
     }
 
     fn decoder(&self, context: ResponseContext) -> Box<dyn Decoder> {

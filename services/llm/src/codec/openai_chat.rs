@@ -14,7 +14,7 @@ mod usage;
 use http::HeaderMap;
 
 pub use self::dialect::Dialect;
-use super::{Call, Codec, Decoder, Encoded, Event, ResponseContext};
+use super::{Call, Codec, Decoder, Delivery, Encoded, Event, ResponseContext};
 use crate::classify::Failure;
 
 /// Pieces of reasoning with signatures and hidden content, a JSON array.
@@ -45,7 +45,11 @@ impl Codec for OpenAiChat {
     }
 
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
-        request::encode(self.dialect, call)
+        request::encode(self.dialect, call, Delivery::Stream)
+    }
+
+    fn encode_unary(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
+        request::encode(self.dialect, call, Delivery::Whole)
     }
 
     fn decoder(&self, context: ResponseContext) -> Box<dyn Decoder> {

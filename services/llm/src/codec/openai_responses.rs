@@ -16,7 +16,7 @@ mod usage;
 
 use http::HeaderMap;
 
-use super::{Call, Codec, Decoder, Encoded, Event, ResponseContext};
+use super::{Call, Codec, Decoder, Delivery, Encoded, Event, ResponseContext};
 use crate::classify::Failure;
 
 /// Whose metadata is understood here.
@@ -47,7 +47,11 @@ impl Codec for OpenAiResponses {
     }
 
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
-        request::encode(call)
+        request::encode(call, Delivery::Stream)
+    }
+
+    fn encode_unary(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
+        request::encode(call, Delivery::Whole)
     }
 
     fn decoder(&self, context: ResponseContext) -> Box<dyn Decoder> {

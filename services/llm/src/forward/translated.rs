@@ -22,6 +22,10 @@ use crate::codec::Event;
 use crate::compat::Asked;
 use crate::route::Candidate;
 
+/// The longest answer, in tokens, that a provider may send in one piece where the client wants it so. It takes
+/// less time than the first piece of any answer may take.
+const SHORT_TOKENS: u32 = 512;
+
 /// How many events are written at once at most.
 const BATCH: usize = 64;
 
@@ -43,7 +47,9 @@ type Plan = Arc<[Arc<Candidate>]>;
 
 /// Makes the call once. It is the caller's, with the caller's keys and limits.
 async fn call(job: &Job, plan: &Plan, asked: &Asked) -> Result<Events, Error> {
-    begin(&job.state, Some(job.user), SOURCE.to_owned(), Arc::clone(plan), asked.request.clone()).await
+    let is_short = !asked.stream && asked.request.max_output_tokens.is_some_and(|limit| limit <= SHORT_TOKENS);
+    let (plan, request) = (Arc::clone(plan), asked.request.clone());
+    begin(&job.state, Some(job.user), SOURCE.to_owned(), plan, request, is_short).await
 }
 
 async fn whole(job: &Job, plan: &Plan, asked: Asked) -> Result<ForwardResponse, Error> {

@@ -39,11 +39,13 @@ pub(crate) struct Call {
     /// Whether what is sent and what comes back is kept, for models that want it, or for all.
     pub(crate) keeps_debug: fn(&Candidate) -> bool,
     pub(crate) account: Account,
+    /// As [`How::is_short`].
+    pub(crate) is_short: bool,
 }
 
 /// Makes a call. The stream ends with exactly one `finish` or `error`.
 pub(crate) fn run(state: Arc<State>, call: Call) -> impl Stream<Item = GenerateResponse> + Send {
-    let Call { plan, request, user, keeps_debug, mut account } = call;
+    let Call { plan, request, user, keeps_debug, mut account, is_short } = call;
     let events = stream! {
         let began = Instant::now();
         let start_timeout = match request.start_timeout_ms {
@@ -83,7 +85,7 @@ pub(crate) fn run(state: Arc<State>, call: Call) -> impl Stream<Item = GenerateR
                 let Some(outgoing) = (if is_final { request.take() } else { request.clone() }) else { break 'plan };
                 let tap = keeps_debug(candidate).then(Tap::default);
                 account.attempt(candidate, key, tap.clone());
-                let how = How { start_by: Some(share(began, start_by, is_final)), tap };
+                let how = How { start_by: Some(share(began, start_by, is_final)), tap, is_short };
                 let mut events = std::pin::pin!(state.client.call(Arc::clone(&key.target), outgoing, how));
                 let mut chosen = Some(chosen);
                 let mut held = Vec::new();

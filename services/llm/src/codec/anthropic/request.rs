@@ -12,7 +12,7 @@ use crate::codec::extra_body::body_with;
 use crate::codec::schema::Required;
 use crate::codec::settings::{required_tool, text, unsupported};
 use crate::codec::warnings::{SETTING_CHANGED, ignored, warning};
-use crate::codec::{Call, Encoded, Kept, schema, stream_headers};
+use crate::codec::{Call, Delivery, Encoded, Kept, request_headers, schema};
 
 /// The longest answer where nobody says otherwise, in tokens.
 const DEFAULT_MAX_TOKENS: u32 = 32_000;
@@ -20,7 +20,7 @@ const DEFAULT_MAX_TOKENS: u32 = 32_000;
 const VERSION: (HeaderName, HeaderValue) =
     (HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
 
-pub(super) fn encode(call: &Call<'_>) -> Result<Encoded, Failure> {
+pub(super) fn encode(call: &Call<'_>, delivery: Delivery) -> Result<Encoded, Failure> {
     let Call { request, model, options } = *call;
     let mut warnings = Vec::new();
     let mut plan = Plan::of(model, options, &mut warnings);
@@ -37,7 +37,7 @@ pub(super) fn encode(call: &Call<'_>) -> Result<Encoded, Failure> {
     let body = Body {
         model,
         max_tokens: visible.saturating_add(plan.budget()),
-        stream: true,
+        stream: delivery == Delivery::Stream,
         system: prompt.system,
         tool_choice: tool_choice(call, &plan, !tools.is_empty(), &mut warnings)?,
         tools,
@@ -56,7 +56,7 @@ pub(super) fn encode(call: &Call<'_>) -> Result<Encoded, Failure> {
         warnings.push(warning(SETTING_CHANGED, message));
     }
     let body = body_with(&body, options.extra_body.as_deref())?;
-    let mut headers = stream_headers();
+    let mut headers = request_headers(delivery);
     headers.insert(VERSION.0, VERSION.1);
     Ok(Encoded { path: "messages".into(), headers, body, warnings, kept: Kept::default() })
 }

@@ -15,9 +15,9 @@ use crate::codec::openai_models::Family;
 use crate::codec::schema::Required;
 use crate::codec::settings::{required_tool, text};
 use crate::codec::warnings::ignored;
-use crate::codec::{Call, Encoded, Kept, schema, stream_headers};
+use crate::codec::{Call, Delivery, Encoded, Kept, request_headers, schema};
 
-pub(super) fn encode(dialect: &Dialect, call: &Call<'_>) -> Result<Encoded, Failure> {
+pub(super) fn encode(dialect: &Dialect, call: &Call<'_>, delivery: Delivery) -> Result<Encoded, Failure> {
     let Call { request, model, options } = *call;
     let family = family(dialect, model);
     let mut warnings = Vec::new();
@@ -51,12 +51,18 @@ pub(super) fn encode(dialect: &Dialect, call: &Call<'_>) -> Result<Encoded, Fail
         reasoning_effort,
         reasoning,
         prompt_cache_key: Some(request.chat_id.as_str()).filter(|id| dialect.is_openai && !id.is_empty()),
-        stream: true,
-        stream_options: StreamOptions { include_usage: true },
+        stream: delivery == Delivery::Stream,
+        stream_options: (delivery == Delivery::Stream).then_some(StreamOptions { include_usage: true }),
         usage: dialect.is_openrouter().then_some(UsageOptions { include: true }),
     };
     let body = body_with(&body, options.extra_body.as_deref())?;
-    Ok(Encoded { path: "chat/completions".into(), headers: stream_headers(), body, warnings, kept: Kept::default() })
+    Ok(Encoded {
+        path: "chat/completions".into(),
+        headers: request_headers(delivery),
+        body,
+        warnings,
+        kept: Kept::default(),
+    })
 }
 
 /// The smaller of what is configured and what the caller wants; the server decides where nobody

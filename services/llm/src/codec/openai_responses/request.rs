@@ -12,7 +12,7 @@ use crate::codec::openai_models::{Family, service_tier};
 use crate::codec::schema::Required;
 use crate::codec::settings::{required_tool, web_search};
 use crate::codec::warnings::{SETTING_CHANGED, ignored, warning};
-use crate::codec::{Call, Encoded, Kept, schema, stream_headers};
+use crate::codec::{Call, Delivery, Encoded, Kept, request_headers, schema};
 
 /// What lets reasoning return without the provider having kept it.
 const ENCRYPTED_REASONING: &[&str] = &["reasoning.encrypted_content"];
@@ -20,7 +20,7 @@ const ENCRYPTED_REASONING: &[&str] = &["reasoning.encrypted_content"];
 /// The shortest limit that the provider accepts, in tokens.
 const MIN_OUTPUT_TOKENS: u32 = 16;
 
-pub(super) fn encode(call: &Call<'_>) -> Result<Encoded, Failure> {
+pub(super) fn encode(call: &Call<'_>, delivery: Delivery) -> Result<Encoded, Failure> {
     let Call { request, model, options } = *call;
     let family = Family::of(model);
     let mut warnings = Vec::new();
@@ -50,10 +50,10 @@ pub(super) fn encode(call: &Call<'_>) -> Result<Encoded, Failure> {
         include: if family.reasons { ENCRYPTED_REASONING } else { &[] },
         prompt_cache_key: Some(request.chat_id.as_str()).filter(|id| !id.is_empty()),
         store: kept.answer,
-        stream: true,
+        stream: delivery == Delivery::Stream,
     };
     let body = body_with(&body, options.extra_body.as_deref())?;
-    Ok(Encoded { path: "responses".into(), headers: stream_headers(), body, warnings, kept })
+    Ok(Encoded { path: "responses".into(), headers: request_headers(delivery), body, warnings, kept })
 }
 
 /// The smaller of what is configured and what the caller wants; the provider decides where nobody
