@@ -17,6 +17,7 @@ mod attachment;
 pub mod call_ids;
 mod context_limit;
 pub mod fold;
+pub mod google;
 mod history;
 mod json;
 mod metadata;

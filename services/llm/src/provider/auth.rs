@@ -18,6 +18,8 @@ pub(crate) enum Auth {
 
 /// The header in which Anthropic takes its key.
 pub(super) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// The header in which the Gemini API takes its key.
+pub(super) const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
 impl Auth {
     /// Adds the key to a request that is otherwise complete. Logs never show it.
