@@ -6,6 +6,7 @@
 //! token for an assertion, which travels on. Only [`files`] have routes of their own, because they are no JSON.
 
 mod authenticate;
+mod compatible;
 mod ending;
 mod errors;
 mod files;

@@ -22,10 +22,13 @@ use crate::sse;
 /// The largest body of a request.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
+/// One place for each service with public methods; all are forwarded in the same way.
+type Routes = Transcoder<Forward, Forward, Forward, Forward, Forward, Forward, Forward, Forward, Forward>;
+
 /// The routes.
 #[derive(Clone)]
 pub(crate) struct Rest {
-    transcoder: Arc<Transcoder<Forward, Forward, Forward, Forward, Forward, Forward>>,
+    transcoder: Arc<Routes>,
     chat: Peer,
     shutdown: Shutdown,
 }
@@ -34,7 +37,17 @@ impl Rest {
     pub(crate) fn new(neighbours: &Neighbours, shutdown: Shutdown) -> Self {
         let forward = Forward::new(neighbours);
         let service = || forward.clone();
-        let transcoder = Transcoder::new(service(), service(), service(), service(), service(), service());
+        let transcoder = Routes::new(
+            service(),
+            service(),
+            service(),
+            service(),
+            service(),
+            service(),
+            service(),
+            service(),
+            service(),
+        );
         Self { transcoder: Arc::new(transcoder), chat: neighbours.chat.clone(), shutdown }
     }
 

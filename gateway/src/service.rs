@@ -14,6 +14,7 @@ use prometheus_client::registry::Registry;
 use tower::ServiceBuilder;
 
 use crate::authenticate::{Authenticator, authenticate};
+use crate::compatible::Compatible;
 use crate::files;
 use crate::http_metrics::{HttpMetrics, observe};
 use crate::neighbours::Neighbours;
@@ -55,6 +56,7 @@ impl Gateway {
     pub fn api_router(&self) -> Router {
         let authenticator = Authenticator::new(self.neighbours.exchange.clone());
         let grpc = PublicGrpc::new(self.neighbours.clone(), authenticator.clone(), self.shutdown.clone());
+        let compatible = Compatible::new(self.neighbours.llm.clone(), authenticator.clone());
         let guarded = ServiceBuilder::new().layer(middleware::from_fn_with_state(authenticator, authenticate));
         let api = Router::new()
             .route("/api/v1/files", post(files::upload).fallback(rest::serve))
@@ -64,6 +66,7 @@ impl Gateway {
             .layer(guarded);
         Router::new()
             .route("/openapi.json", get(openapi))
+            .merge(compatible.router())
             .route("/{service}/{method}", axum::routing::any(crate::public_grpc::serve).with_state(grpc))
             .fallback_service(api)
             .layer(middleware::from_fn_with_state(self.metrics.clone(), observe))

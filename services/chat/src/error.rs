@@ -129,10 +129,8 @@ impl ServiceError for Error {
             // The caller acted on an older state of the chat: look again and decide anew.
             Self::Rejected(_) => Code::Aborted,
             Self::Refused(refused) => refused_code(refused),
-            Self::Neighbour { code, .. } => match code {
-                Code::InvalidArgument | Code::PermissionDenied | Code::FailedPrecondition => *code,
-                _ => Code::Unavailable,
-            },
+            Self::Neighbour { code, .. } if is_refusal(*code) => *code,
+            Self::Neighbour { .. } => Code::Unavailable,
             Self::Bus(_) => Code::Unavailable,
             Self::Database(error) => db_code(error),
             Self::Config(_) => Code::Internal,
@@ -150,6 +148,7 @@ impl ServiceError for Error {
             Self::Rejected(Rejected::NotRunning(_)) => "CHAT_NOT_RUNNING",
             Self::Rejected(Rejected::NoAction(_)) => "CHAT_NOT_REQUIRING_ACTION",
             Self::Rejected(Rejected::Busy(_)) => "CHAT_BUSY",
+            Self::Rejected(Rejected::MessagesWait) => "CHAT_HAS_QUEUED_MESSAGES",
             Self::Rejected(Rejected::NotArchived) => "CHAT_NOT_ARCHIVED",
             Self::Rejected(Rejected::WrongStatus(_)) => "CHAT_WRONG_STATUS",
             Self::Rejected(Rejected::Invalid) => "CHAT_INVALID_STATE",
@@ -160,6 +159,7 @@ impl ServiceError for Error {
             Self::FileNotFound(_) => "FILE_NOT_FOUND",
             Self::FileGone(_) => "FILE_GONE",
             Self::NoModel => "NO_MODEL",
+            Self::Neighbour { code, .. } if is_refusal(*code) => "NEIGHBOUR_REFUSED",
             Self::Neighbour { .. } => "NEIGHBOUR_UNAVAILABLE",
             Self::Bus(_) => "BUS_UNAVAILABLE",
             Self::Database(error) => db_reason(error),
@@ -175,11 +175,16 @@ impl ServiceError for Error {
     }
 }
 
+/// True where a neighbour understood and said no: to ask again does not help.
+fn is_refusal(code: Code) -> bool {
+    matches!(code, Code::InvalidArgument | Code::PermissionDenied | Code::FailedPrecondition)
+}
+
 fn refused_code(refused: &StoreError) -> Code {
     match refused {
         StoreError::QueueFull => Code::ResourceExhausted,
         StoreError::MessageNotFound | StoreError::QueuedNotFound => Code::NotFound,
-        StoreError::ParentArchived | StoreError::EditsGoneFile(_) => Code::FailedPrecondition,
+        StoreError::ParentArchived | StoreError::PinsFull | StoreError::EditsGoneFile(_) => Code::FailedPrecondition,
         StoreError::NothingSaid => Code::Aborted,
         _ => Code::Internal,
     }
@@ -194,10 +199,32 @@ fn refused_reason(refused: &StoreError) -> &'static str {
         StoreError::WrongCalls { .. } => "WRONG_TOOL_CALLS",
         StoreError::NotARoot => "CHAT_IS_SUBAGENT",
         StoreError::ParentArchived => "PARENT_ARCHIVED",
+        StoreError::PinsFull => "PINS_FULL",
         StoreError::NothingSaid => "NOTHING_SAID",
         StoreError::FileNotFound(_) => "FILE_NOT_FOUND",
         StoreError::FileOfOtherChat(_) => "FILE_OF_OTHER_CHAT",
         StoreError::FileGone(_) | StoreError::EditsGoneFile(_) => "FILE_GONE",
         _ => "INTERNAL",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_neighbour_that_says_no_is_not_said_to_be_away() {
+        let table = [
+            (Code::InvalidArgument, Code::InvalidArgument, "NEIGHBOUR_REFUSED"),
+            (Code::PermissionDenied, Code::PermissionDenied, "NEIGHBOUR_REFUSED"),
+            (Code::FailedPrecondition, Code::FailedPrecondition, "NEIGHBOUR_REFUSED"),
+            (Code::Unavailable, Code::Unavailable, "NEIGHBOUR_UNAVAILABLE"),
+            (Code::DeadlineExceeded, Code::Unavailable, "NEIGHBOUR_UNAVAILABLE"),
+            (Code::Internal, Code::Unavailable, "NEIGHBOUR_UNAVAILABLE"),
+        ];
+        for (code, expected, reason) in table {
+            let error = Error::Neighbour { service: "llm", code, message: "no".to_owned() };
+            assert_eq!((error.code(), error.reason()), (expected, reason), "{code:?}");
+        }
     }
 }

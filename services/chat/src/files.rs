@@ -3,7 +3,7 @@
 //! - A file belongs to the user who uploaded it. The first message that refers to it gives it to its chat, for good, in
 //!   the transaction that keeps the message.
 //! - A chat keeps the content of its newest [`MAX_FILES`] files: older ones make room, and what they were is still
-//!   known. A message never pushes out its own files.
+//!   known. A message never pushes out its own files, nor those of a message that still waits.
 //! - A file that no message refers to is deleted after a day.
 
 mod media_type;

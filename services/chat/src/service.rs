@@ -22,8 +22,12 @@ use crate::worker::Worker;
 use crate::{ChatMetrics, Config, Error};
 
 /// The schema of the service.
-pub const MIGRATIONS: Migrations =
-    migrations!("chat", [1 => "0001_chats", 2 => "0002_workers_pins_and_cursors", 3 => "0003_files_and_lists"]);
+pub const MIGRATIONS: Migrations = migrations!("chat", [
+    1 => "0001_chats",
+    2 => "0002_workers_pins_and_cursors",
+    3 => "0003_files_and_lists",
+    4 => "0004_stopped_chats"
+]);
 
 /// The service.
 #[derive(Debug, Clone)]

@@ -28,6 +28,9 @@ use crate::machine::Rejected;
 /// How many messages may wait for a busy chat.
 pub const MAX_QUEUED: u32 = 20;
 
+/// How many chats an owner may pin: to move one renumbers those behind it.
+pub const MAX_PINNED: u32 = 200;
+
 /// An operation was not carried out, and nothing changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -81,6 +84,9 @@ pub enum StoreError {
     /// Only chats that a user started can be pinned.
     #[error("only chats that a user started can be pinned")]
     NotARoot,
+    /// As many chats are pinned as may be.
+    #[error("{MAX_PINNED} chats are pinned already: unpin one of them first")]
+    PinsFull,
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DbError),
@@ -274,6 +280,10 @@ pub trait ChatStore: std::fmt::Debug + Send + Sync + 'static {
         descending: bool,
         limit: u32,
     ) -> Result<Vec<Message>, StoreError>;
+    /// Lists the chats of a user that changed after a time, no sub-agents.
+    async fn changed_since(&self, owner: UserId, since: Timestamp, limit: u32) -> Result<Vec<Chat>, StoreError>;
+    /// True where an edit removed a message that people saw and whose identifier is `from` or higher.
+    async fn has_deleted(&self, chat: ChatId, from: u32) -> Result<bool, StoreError>;
     /// Lists the messages that the model sees, in order.
     async fn prompt_messages(&self, chat: ChatId) -> Result<Vec<Message>, StoreError>;
     /// Reads a chat, messages and the queue as of one moment.
@@ -282,8 +292,13 @@ pub trait ChatStore: std::fmt::Debug + Send + Sync + 'static {
     async fn send(&self, chat: ChatId, outgoing: Outgoing, now: Timestamp) -> Result<Sent, StoreError>;
     /// Replaces a message of the user; what came after it is forgotten.
     async fn edit(&self, chat: ChatId, edit: Edit, now: Timestamp) -> Result<Edited, StoreError>;
-    /// Takes a message out of the queue.
-    async fn delete_queued(&self, chat: ChatId, queued_id: u32, now: Timestamp) -> Result<Chat, StoreError>;
+    /// Takes a message out of the queue. Returns those that still wait, in order.
+    async fn delete_queued(
+        &self,
+        chat: ChatId,
+        queued_id: u32,
+        now: Timestamp,
+    ) -> Result<(Chat, Vec<QueuedMessage>), StoreError>;
     /// Lets a waiting message be the next. Returns what was committed.
     async fn promote_queued(
         &self,

@@ -37,6 +37,7 @@ use tracing::{Instrument as _, info, info_span};
 pub(crate) use answer::Answer;
 pub(crate) use markers::cleared_context;
 pub(crate) use partial::{Partial, StopReason};
+pub(crate) use persist::persist;
 
 use crate::domain::{Chat, Message, NewMessage, RunnerId};
 use crate::machine::Status;
@@ -46,7 +47,6 @@ use crate::state::State;
 use crate::store::{Fence, StoreError};
 use compaction::{Verdict, judge, last_measure};
 use generate::Generated;
-use persist::persist;
 use phase::Phase;
 use prepare::Work;
 use tools::Bench;
@@ -84,7 +84,7 @@ impl Turn {
     /// committed when the future is dropped is in `partial`.
     pub(crate) async fn run(mut self, partial: &mut Partial) -> Result<Chat, StoreError> {
         let began = Instant::now();
-        let prepared = prepare::prepare(&self).instrument(info_span!("chat.prepare")).await?;
+        let prepared = prepare::prepare(&self, partial).instrument(info_span!("chat.prepare")).await?;
         self.state.metrics.turn.stage(&StageLabels::PREPARE, began.elapsed());
         let mut work = match prepared {
             Ok(work) => work,
@@ -282,10 +282,12 @@ impl Turn {
 
     async fn fail(&mut self, error: GenerationError, partial: &mut Partial) -> Result<Chat, StoreError> {
         info!(chat = %self.chat.id, kind = error.kind, "turn failed: {}", error.message);
-        let said = std::mem::take(partial).into_stopped_messages(self.chat.versions.history, StopReason::Failed);
+        // An interruption may come while this is written: then it still has what was said.
+        let said = partial.clone().into_stopped_messages(self.chat.versions.history, StopReason::Failed);
         let (fence, now) = (self.fence(), self.state.clock.now());
         let finish = || self.state.store.finish_error(fence, said.clone(), error.clone(), now);
         let chat = persist(&self.state, finish).await?;
+        *partial = Partial::default();
         self.announce_end(&chat).await;
         Ok(chat)
     }

@@ -99,6 +99,7 @@ impl Worker {
             hand_overs: Arc::clone(&self.hand_overs),
             acquired,
             cancel: place.cancel.clone(),
+            only_ends: place.only_ends,
         };
         self.state.tasks.spawn("chat.runner", async move {
             // A bug must not be met again and again, with a paid model call each time.

@@ -78,6 +78,11 @@ impl Failure {
         Self::of(Cause::Incomplete, "the stream ended before the answer was complete")
     }
 
+    /// A stream that said nothing for too long.
+    pub fn silent() -> Self {
+        Self::of(Cause::SilenceTimeout, "nothing came for too long")
+    }
+
     /// A stream that broke the rules of its protocol.
     pub fn protocol(message: impl Into<String>) -> Self {
         Self::of(Cause::Protocol, message)
@@ -112,6 +117,17 @@ impl Classifier {
     /// The display name of the provider.
     pub fn provider(&self) -> &str {
         &self.provider
+    }
+
+    /// A provider's text without the key and without what looks like one.
+    pub fn redacted(&self, text: &str) -> String {
+        detail::redacted(text, self.secret.as_ref().map(ExposeSecret::expose_secret))
+    }
+
+    /// Whether the provider refused the call because it cannot read the reasoning of an earlier
+    /// answer, such as one that another organisation was given. Without it the call may succeed.
+    pub fn refuses_reasoning(&self, failure: &Failure) -> bool {
+        rules::decide(failure).condition == display::Condition::ReasoningRefused
     }
 
     /// Decides what a failure means. `partial_output` is left to the caller.

@@ -2,25 +2,32 @@
 //! back, into one stream of events.
 
 mod drive;
+mod pass;
 mod reply;
+mod tap;
 mod target;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_stream::stream;
+use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::llm::v1::{GenerateRequest, GenerateResponse, ModelOptions, ProviderType, Warning};
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt as _};
 use prost::Message as _;
 use reqwest::redirect;
 use tokio::time::Instant;
 
-use self::drive::{Limits, drive};
+pub(crate) use self::drive::Limits;
+use self::drive::drive;
+pub(crate) use self::pass::Passed;
 use self::reply::Reply;
+pub use self::tap::Tap;
 pub use self::target::Target;
 use crate::classify::{Cause, Failure};
-use crate::codec::{Call, Codec, Encoded, Event, Kept, ResponseContext, call_ids};
-use crate::provider::{Composition, compose, endpoint};
+use crate::codec::{Call, Codec, Encoded, Event, Kept, ResponseContext, call_ids, tool_names};
+use crate::provider::{Composition, address, compose, endpoint};
 use crate::simulated::{self, Simulated};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -76,8 +83,19 @@ impl ProviderClient {
         target: Target,
         request: GenerateRequest,
     ) -> impl Stream<Item = GenerateResponse> + Send + use<> {
+        let events = self.call(Arc::new(target), Arc::new(request), How::default());
+        events.map(|event| GenerateResponse { event: Some(event) })
+    }
+
+    /// As [`Self::generate`], for who makes several calls of one request.
+    pub(crate) fn call(
+        &self,
+        target: Arc<Target>,
+        mut request: Arc<GenerateRequest>,
+        how: How,
+    ) -> impl Stream<Item = Event> + Send + use<> {
         let client = self.clone();
-        let events = stream! {
+        stream! {
             if target.provider_type == ProviderType::Simulated {
                 let mut events = std::pin::pin!(simulated::generate(client.simulated, &target, &request));
                 while let Some(event) = events.next().await {
@@ -85,30 +103,53 @@ impl ProviderClient {
                 }
                 return;
             }
-            let limits = Limits::of(&request, Instant::now());
-            let outgoing = match Outgoing::prepare(&target, &request) {
-                Ok(outgoing) => outgoing,
-                Err(failure) => {
+            let How { start_by, tap } = how;
+            let mut limits = Limits::of(&request, Instant::now());
+            limits.start = start_by.map_or(limits.start, |start_by| start_by.min(limits.start));
+            let mut given: Vec<Warning> = Vec::new();
+            let mut may_strip = true;
+            let (codec, context, reply) = loop {
+                let outgoing = match Outgoing::prepare(&target, &request) {
+                    Ok(outgoing) => outgoing,
+                    Err(failure) => {
+                        yield Event::Error(target.classifier().classify(&failure));
+                        return;
+                    }
+                };
+                let Outgoing { codec, http, warnings, kept } = outgoing;
+                if let Some(tap) = &tap {
+                    tap.sent(http.body());
+                }
+                for warning in warnings {
+                    if !given.contains(&warning) {
+                        given.push(warning.clone());
+                        yield Event::Warning(warning);
+                    }
+                }
+                let failure = match reply::send(&client.http, http, codec, limits, tap.as_ref()).await {
+                    Ok(reply) => {
+                        let used = call_ids::used(&request);
+                        let renamed_tools = tool_names::renamed(&request.tools);
+                        break (codec, ResponseContext { kept, renamed_tools, ..target.response_context(used) }, reply);
+                    }
+                    Err(failure) => failure,
+                };
+                // Reasoning is bound to who was given it; without it the conversation goes on.
+                let is_refused = may_strip && target.classifier().refuses_reasoning(&failure);
+                may_strip = false;
+                if !is_refused || !strip_reasoning(Arc::make_mut(&mut request)) {
                     yield Event::Error(target.classifier().classify(&failure));
                     return;
                 }
             };
-            let Outgoing { codec, http, warnings, kept } = outgoing;
-            for warning in warnings {
-                yield Event::Warning(warning);
-            }
-            let context = ResponseContext { kept, ..target.response_context(call_ids::used(&request)) };
-            // The prompt is on its way; a long answer need not keep a second copy of it alive.
+            // The prompt is on its way; a long answer need not keep a second copy of it alive, where
+            // nobody else wants to send it again.
             drop(request);
-            let reply = match reply::send(&client.http, http, codec, limits).await {
-                Ok(reply) => reply,
-                Err(failure) => {
-                    yield Event::Error(target.classifier().classify(&failure));
-                    return;
-                }
-            };
             match reply {
                 Reply::Whole(body) => {
+                    if let Some(tap) = &tap {
+                        tap.received(&body);
+                    }
                     let mut events = Vec::new();
                     codec.decode_unary(context, &body, &mut events);
                     for event in events {
@@ -116,15 +157,28 @@ impl ProviderClient {
                     }
                 }
                 Reply::Stream(body) => {
+                    let body = body.inspect_ok(move |bytes| {
+                        if let Some(tap) = &tap {
+                            tap.received(bytes);
+                        }
+                    });
                     let mut events = std::pin::pin!(drive(body, codec.decoder(context), limits));
                     while let Some(event) = events.next().await {
                         yield event;
                     }
                 }
             }
-        };
-        events.map(|event| GenerateResponse { event: Some(event) })
+        }
     }
+}
+
+/// What a caller that makes several calls wants of one of them.
+#[derive(Debug, Default)]
+pub(crate) struct How {
+    /// Until when the first part must have come, where that is earlier than what the request says.
+    pub(crate) start_by: Option<Instant>,
+    /// Hears what is sent and what comes back.
+    pub(crate) tap: Option<Tap>,
 }
 
 /// A request that is ready to be sent.
@@ -137,19 +191,34 @@ struct Outgoing {
 
 impl Outgoing {
     fn prepare(target: &Target, request: &GenerateRequest) -> Result<Self, Failure> {
-        let Composition { codec, base_url, auth } = compose(target.provider_type, &target.settings, &target.model)?;
+        let composition = compose(target.provider_type, &target.settings, &target.model)?;
+        let codec = composition.codec;
         let options = match &request.options {
             Some(own) => Cow::Owned(overridden(&target.options, own)?),
             None => Cow::Borrowed(&target.options),
         };
         let call = Call { request, model: &target.model, options: &options };
         let Encoded { path, headers, body, warnings, kept } = codec.encode(&call)?;
-        let base_url = match (target.base_url.as_str(), &base_url) {
+        let http = Self::address(target, &composition, &path, headers, body)?;
+        Ok(Self { codec, http, warnings, kept })
+    }
+
+    /// A request with the address and the key of its target.
+    fn address(
+        target: &Target,
+        composition: &Composition,
+        path: &str,
+        headers: http::HeaderMap,
+        body: bytes::Bytes,
+    ) -> Result<http::Request<bytes::Bytes>, Failure> {
+        let Composition { base_url, auth, .. } = composition;
+        let base_url = match (target.base_url.as_str(), base_url) {
             ("", Some(base_url)) => base_url,
             ("", None) => return Err(Failure::configuration("the provider has no address; set its base URL")),
             (base_url, _) => base_url,
         };
-        let url = endpoint(base_url, &path)?;
+        let base_url = address(target.provider_type, &target.settings, base_url)?;
+        let url = endpoint(&base_url, path)?;
         let mut http = http::Request::new(body);
         *http.method_mut() = http::Method::POST;
         *http.uri_mut() =
@@ -163,8 +232,17 @@ impl Outgoing {
             }
             None => {}
         }
-        Ok(Self { codec, http, warnings, kept })
+        Ok(http)
     }
+}
+
+/// Takes from all reasoning what binds it to a provider, which leaves it out where it cannot be
+/// sent as text. False where there was nothing to take.
+fn strip_reasoning(request: &mut GenerateRequest) -> bool {
+    let parts = request.messages.iter_mut().flat_map(|message| &mut message.parts);
+    let bound =
+        parts.filter(|part| matches!(part.body, Some(Body::Reasoning(_))) && !part.provider_metadata.is_empty());
+    bound.map(|part| part.provider_metadata.clear()).count() > 0
 }
 
 /// The model's options with those of a call in their place: every field that the call sets wins.

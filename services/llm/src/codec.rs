@@ -14,24 +14,31 @@
 pub mod anthropic;
 pub(crate) mod assembly;
 mod attachment;
+mod bedrock;
+pub mod bedrock_converse;
 pub mod call_ids;
 mod context_limit;
+mod extra_body;
+mod fields;
 pub mod fold;
 pub mod google;
 mod history;
 mod json;
-mod metadata;
+pub(crate) mod metadata;
+mod model_path;
 pub mod openai_chat;
 mod openai_models;
 pub mod openai_responses;
 mod prices;
 mod schema;
+mod settings;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod tool_names;
 mod warnings;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use bytes::Bytes;
@@ -40,6 +47,7 @@ use http::{HeaderMap, HeaderValue};
 
 pub use self::prices::Prices;
 use crate::classify::{Classifier, Failure};
+use crate::compat::Dialect;
 
 /// One event of an answer.
 pub type Event = generate_response::Event;
@@ -59,7 +67,7 @@ pub struct Call<'a> {
 #[derive(Debug, Clone)]
 pub struct Encoded {
     /// The path after the version, without a leading slash, such as `chat/completions`; with its
-    /// query where the protocol has one.
+    /// query where the protocol has one. With a leading slash where the protocol has no versions.
     pub path: Cow<'static, str>,
     /// The headers that the protocol demands, credentials excepted.
     pub headers: HeaderMap,
@@ -99,10 +107,17 @@ pub struct ResponseContext {
     pub kept: Kept,
     /// The identifiers of the conversation's tool calls; an answer never uses one again.
     pub used_call_ids: HashSet<String>,
+    /// The names of the tools that are called otherwise on the wire, by what they are called there.
+    pub renamed_tools: HashMap<String, String>,
 }
 
 /// One wire protocol.
 pub trait Codec: fmt::Debug + Send + Sync {
+    /// The protocol as clients speak it, where requests of clients can be passed on as they are.
+    fn dialect(&self) -> Option<Dialect> {
+        None
+    }
+
     /// Encodes a call that asks for a stream.
     ///
     /// # Errors

@@ -1,8 +1,21 @@
 //! Providers and models, as they are configured.
 
+mod key;
+mod limit;
+mod options;
+mod usage;
+
 use chatmesh_core::{Timestamp, Violations, typed_id};
 use chatmesh_proto::llm::v1::{AzureApi, ModelOptions, ProviderSettings, ProviderType};
 use url::Url;
+
+pub use self::key::{Key, KeyId, KeyPolicy};
+pub(crate) use self::key::{check_key_name, check_policy, check_secret, check_weight, hint};
+pub(crate) use self::limit::effective;
+pub use self::limit::{Amounts, Limit, LimitId, Period, Scope};
+pub(crate) use self::options::check_options;
+pub use self::usage::{DebugRecord, Outcome, Reservation, ReservationId, UsageEvent, UsageId};
+use crate::provider::address;
 
 typed_id!(
     /// A provider.
@@ -39,6 +52,8 @@ pub struct Provider {
     pub source: Source,
     /// What its type needs to know beside its address.
     pub settings: ProviderSettings,
+    /// Whose keys it is called with.
+    pub key_policy: KeyPolicy,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -68,6 +83,10 @@ pub struct Model {
     pub options: ModelOptions,
     /// At how many percent of the context limit a conversation is compacted, where someone said so.
     pub compaction_threshold_percent: Option<u32>,
+    /// The names of other models that are tried where this one cannot answer.
+    pub fallbacks: Vec<String>,
+    /// Whether requests and answers are kept for a while.
+    pub record_debug: bool,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -121,7 +140,6 @@ impl From<&str> for Reference {
 const MAX_NAME: usize = 64;
 const MAX_MODEL: usize = 200;
 const MAX_KEY: usize = 4096;
-const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 
 pub(crate) fn check_provider_name(name: &str, violations: &mut Violations) {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
@@ -135,11 +153,14 @@ pub(crate) fn check_model_name(field: &str, name: &str, violations: &mut Violati
     violations.require(fits, field, "must be 1 to 200 printable characters without blanks");
 }
 
-pub(crate) fn check_base_url(url: &str, violations: &mut Violations) {
+/// Checks an address; a resource of Azure's has a name that leads to it.
+pub(crate) fn check_base_url(provider_type: ProviderType, url: &str, violations: &mut Violations) {
     // The parser would skip some of them, and the text is kept as it came.
     let plain = !url.contains(|c: char| c.is_control() || c.is_whitespace());
+    let named = address(provider_type, &ProviderSettings::default(), url).unwrap_or_else(|_| url.into());
     let fits = url.is_empty()
-        || plain && Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
+        || plain
+            && Url::parse(&named).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some());
     violations.require(fits, "base_url", "must be an http or https URL, like https://llm.example.com/v1");
 }
 
@@ -175,27 +196,21 @@ pub(crate) fn check_settings(settings: &ProviderSettings, violations: &mut Viola
     violations.require(known, "settings.azure_api", "must be AZURE_API_RESPONSES or AZURE_API_CHAT_COMPLETIONS");
 }
 
+/// How many other models are tried for one.
+const MAX_FALLBACKS: usize = 8;
+
+pub(crate) fn check_fallbacks(field: &str, name: &str, fallbacks: &[String], violations: &mut Violations) {
+    violations.require(fallbacks.len() <= MAX_FALLBACKS, field, "must name at most 8 models");
+    for (at, fallback) in fallbacks.iter().enumerate() {
+        let field = format!("{field}[{at}]");
+        violations.require(fallback != name, &field, "must be another model");
+        violations.require(!fallbacks[..at].contains(fallback), &field, "is named twice");
+    }
+}
+
 pub(crate) fn check_threshold(percent: Option<u32>, violations: &mut Violations) {
     let fits = percent.is_none_or(|percent| percent <= MAX_PERCENT);
     violations.require(fits, "compaction_threshold_percent", "must be from 0 to 100");
-}
-
-pub(crate) fn check_options(options: &ModelOptions, violations: &mut Violations) {
-    let within = |value: Option<f64>, low: f64, high: f64| value.is_none_or(|value| (low..=high).contains(&value));
-    violations.require(within(options.temperature, 0.0, 2.0), "options.temperature", "must be from 0 to 2");
-    violations.require(within(options.top_p, 0.0, 1.0), "options.top_p", "must be from 0 to 1");
-    violations.require(options.max_output_tokens != Some(0), "options.max_output_tokens", "must be at least 1");
-    violations.require(
-        options.thinking_budget_tokens.is_none_or(|budget| budget >= 1024),
-        "options.thinking_budget_tokens",
-        "must be at least 1024",
-    );
-    let effort = options.reasoning_effort.as_deref();
-    violations.require(
-        effort.is_none_or(|effort| EFFORTS.contains(&effort)),
-        "options.reasoning_effort",
-        format!("must be one of {}", EFFORTS.join(", ")),
-    );
 }
 
 #[cfg(test)]
@@ -217,6 +232,8 @@ mod tests {
             enabled: true,
             options: ModelOptions::default(),
             compaction_threshold_percent,
+            fallbacks: Vec::new(),
+            record_debug: false,
             created_at: now,
             updated_at: now,
         }
@@ -234,6 +251,27 @@ mod tests {
         ];
         for (limit, percent, expected) in cases {
             assert_eq!(model(limit, percent).compaction_threshold(), expected, "{limit} {percent:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_a_url_or_for_azure_the_name_of_a_resource() {
+        let cases = [
+            (ProviderType::Openai, "", true),
+            (ProviderType::Openai, "https://llm.example.com/v1", true),
+            (ProviderType::Openai, "acme", false),
+            (ProviderType::Openai, "ftp://h", false),
+            (ProviderType::Azure, "", true),
+            (ProviderType::Azure, "acme", true),
+            (ProviderType::Azure, "acme.openai.azure.com", true),
+            (ProviderType::Azure, "https://acme.openai.azure.com", true),
+            (ProviderType::Azure, "ftp://h", false),
+            (ProviderType::Azure, "ac me", false),
+        ];
+        for (provider_type, url, fits) in cases {
+            let mut violations = Violations::new();
+            check_base_url(provider_type, url, &mut violations);
+            assert_eq!(violations.finish(Some(())).is_ok(), fits, "{provider_type:?} {url}");
         }
     }
 

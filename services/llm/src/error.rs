@@ -38,6 +38,25 @@ pub enum Error {
     /// Models use the provider.
     #[error("provider `{0}` has models: delete them first")]
     InUse(String),
+    /// The provider's policy allows no such key.
+    #[error("provider `{provider}` takes no keys of {whose}: an administrator can change its key policy")]
+    KeysNotAllowed {
+        /// The provider.
+        provider: String,
+        /// Whose they would be.
+        whose: &'static str,
+    },
+    /// There are too many keys.
+    #[error("there are {max} keys of provider `{provider}` already: delete one first")]
+    TooManyKeys {
+        /// The provider.
+        provider: String,
+        /// How many there may be.
+        max: usize,
+    },
+    /// There is such a limit.
+    #[error("a limit for this subject and period exists: change it or delete it first")]
+    LimitExists,
     /// A key could not be sealed or opened.
     #[error(transparent)]
     Sealed(#[from] SealError),
@@ -63,8 +82,8 @@ impl ServiceError for Error {
             Self::Invalid(_) => Code::InvalidArgument,
             Self::Denied(_) => Code::PermissionDenied,
             Self::NotFound { .. } | Self::NoDefaultModel => Code::NotFound,
-            Self::Exists { .. } => Code::AlreadyExists,
-            Self::InUse(_) => Code::FailedPrecondition,
+            Self::Exists { .. } | Self::LimitExists => Code::AlreadyExists,
+            Self::InUse(_) | Self::KeysNotAllowed { .. } | Self::TooManyKeys { .. } => Code::FailedPrecondition,
             // Someone has to set the key again; trying again does not help.
             Self::Sealed(SealError::CannotOpen) => Code::FailedPrecondition,
             Self::Sealed(_) | Self::Client(_) => Code::Internal,
@@ -78,7 +97,9 @@ impl ServiceError for Error {
             Self::Denied(_) => "DENIED",
             Self::NotFound { .. } => "NOT_FOUND",
             Self::NoDefaultModel => "NO_DEFAULT_MODEL",
-            Self::Exists { .. } => "EXISTS",
+            Self::Exists { .. } | Self::LimitExists => "EXISTS",
+            Self::KeysNotAllowed { .. } => "KEYS_NOT_ALLOWED",
+            Self::TooManyKeys { .. } => "TOO_MANY_KEYS",
             Self::InUse(_) => "PROVIDER_IN_USE",
             Self::Sealed(SealError::CannotOpen) => "KEY_UNREADABLE",
             Self::Sealed(_) | Self::Client(_) => "INTERNAL",

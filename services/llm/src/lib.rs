@@ -6,28 +6,49 @@
 //!   into one stream of events, the same for every provider.
 //! - A *failure* of any kind is classified once, into a kind, a sentence and whether to try again.
 //!
-//! The way of a call: [`api`] → [`client`] → [`codec`] → the provider → [`sse`] → [`codec`] → events.
+//! - A *key* is the deployment's or a user's; a *limit* is what a user may use in a period; the
+//!   *ledger* has one row for each call.
+//!
+//! The way of a call: [`api`] → [`spend`] (may it be made?) → [`route`] (whom to ask, with which key)
+//! → [`client`] → [`codec`] → the provider → [`sse`] → [`codec`] → events.
 
 mod api;
+mod catalogue;
+mod config;
 mod convert;
 mod domain;
 mod error;
+mod forward;
+mod janitor;
+mod metrics;
 mod presets;
+mod route;
 mod sealed;
 mod service;
+mod spend;
 mod state;
 mod store;
 
 pub mod classify;
 pub mod client;
 pub mod codec;
+pub mod compat;
+pub mod event_stream;
 pub mod provider;
 pub mod simulated;
 pub mod sse;
 
-pub use domain::{Model, ModelId, Provider, ProviderId, Reference, Source};
+pub use config::{Config, DebugConfig, DebugRecords};
+pub use domain::{
+    Amounts, DebugRecord, Key, KeyId, KeyPolicy, Limit, LimitId, Model, ModelId, Outcome, Period, Provider, ProviderId,
+    Reference, Reservation, ReservationId, Scope, Source, UsageEvent, UsageId,
+};
 pub use error::Error;
+pub use metrics::LlmMetrics;
 pub use presets::{Found, Preset};
 pub use sealed::{SealError, Sealer};
-pub use service::{Config, MIGRATIONS, Service};
-pub use store::{Deleted, Inserted, LlmStore, STATEMENTS, SqlLlmStore};
+pub use service::{MIGRATIONS, Service};
+pub use store::{
+    Admission, Counted, DebugRow, Deleted, Grouping, Inserted, KEY_STATEMENTS, KeyFilter, KeyStore, LIMIT_STATEMENTS,
+    LedgerStore, LimitStore, LlmStore, STATEMENTS, SqlLlmStore, Summary, USAGE_STATEMENTS, UsageFilter,
+};

@@ -4,7 +4,7 @@ use chatmesh_core::SecretString;
 use chatmesh_proto::llm::v1::{ModelOptions, ProviderSettings, ProviderType};
 
 use crate::Error;
-use crate::domain::{Model, ModelId, Provider, ProviderId, Reference, Source};
+use crate::domain::{KeyPolicy, Model, ModelId, Provider, ProviderId, Reference, Source};
 use crate::state::State;
 use crate::store::Inserted;
 
@@ -19,6 +19,8 @@ pub struct Preset {
     pub api_key: Option<SecretString>,
     /// Its address, where the environment has one.
     pub base_url: String,
+    /// What its type needs to know beside its address.
+    pub settings: ProviderSettings,
     /// The model to configure: what the provider calls it, and its context limit in tokens.
     pub model: (String, u32),
 }
@@ -48,17 +50,20 @@ pub(crate) async fn apply(state: &State, presets: &[Preset]) -> Result<Vec<Found
             None => switch_off(state, preset.name).await?,
         }
     }
+    state.router.forget();
     if found.is_empty() && state.store.default_model().await?.is_none_or(|model| model.provider == SIMULATED) {
         let preset = Preset {
             name: SIMULATED,
             provider_type: ProviderType::Simulated,
             api_key: None,
             base_url: String::new(),
+            settings: ProviderSettings::default(),
             model: (SIMULATED.to_owned(), 200_000),
         };
         let provider = ensure_provider(state, &preset, None).await?;
         let model = ensure_model(state, &provider, &preset).await?;
         found.push(Found { provider: provider.name, model, simulated: true });
+        state.router.forget();
     }
     Ok(found)
 }
@@ -79,7 +84,8 @@ async fn ensure_provider(state: &State, preset: &Preset, key: Option<&SecretStri
         sealed_api_key: key.map(|key| state.sealer.seal(id, key)).transpose()?,
         enabled: true,
         source: Source::Environment,
-        settings: ProviderSettings::default(),
+        settings: preset.settings.clone(),
+        key_policy: existing.as_ref().map_or_else(KeyPolicy::default, |provider| provider.key_policy),
         created_at: existing.as_ref().map_or(now, |provider| provider.created_at),
         updated_at: now,
     };
@@ -113,6 +119,8 @@ async fn ensure_model(state: &State, provider: &Provider, preset: &Preset) -> Re
         enabled: true,
         options: ModelOptions::default(),
         compaction_threshold_percent: None,
+        fallbacks: Vec::new(),
+        record_debug: false,
         created_at: now,
         updated_at: now,
     };

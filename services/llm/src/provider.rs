@@ -1,7 +1,10 @@
 //! Providers: thin compositions of a codec, an address and a way to show the key.
 
 mod auth;
+mod aws;
+mod azure;
 mod endpoint;
+mod vertex;
 
 use std::borrow::Cow;
 
@@ -11,10 +14,14 @@ pub(crate) use self::auth::Auth;
 pub use self::endpoint::endpoint;
 use crate::classify::Failure;
 use crate::codec::Codec;
-use crate::codec::anthropic::Anthropic;
+use crate::codec::anthropic::{Anthropic, BedrockClaude, VertexClaude};
+use crate::codec::bedrock_converse::BedrockConverse;
 use crate::codec::google::{GOOGLE, VERTEX};
 use crate::codec::openai_chat::{COMPATIBLE, OPENAI, OPENROUTER, VERCEL};
 use crate::codec::openai_responses::OpenAiResponses;
+
+/// The version of the Gemini API that has everything.
+const GEMINI_VERSION: &str = "v1beta";
 
 /// How one provider is called for one model.
 #[derive(Debug)]
@@ -49,32 +56,48 @@ pub fn compose(provider: ProviderType, settings: &ProviderSettings, model: &str)
             let auth = Auth::Header(auth::X_GOOG_API_KEY);
             fixed(&GOOGLE, "https://generativelanguage.googleapis.com/v1beta", auth)
         }
-        // Models of Anthropic stand under another publisher and speak another protocol.
-        ProviderType::Vertex if model.starts_with("claude") => {
-            return Err(Failure::configuration("providers of this type cannot be called by this version"));
+        ProviderType::Vertex if vertex::is_claude(model) => Composition {
+            codec: &VertexClaude,
+            base_url: vertex::claude_url(settings)?.map(Cow::Owned),
+            auth: Auth::Bearer,
+        },
+        ProviderType::Vertex => Composition {
+            codec: &VERTEX,
+            base_url: vertex::gemini_url(settings)?.map(Cow::Owned),
+            auth: Auth::Bearer,
+        },
+        ProviderType::Azure => {
+            Composition { codec: azure::codec(settings), base_url: None, auth: Auth::Header(auth::API_KEY) }
         }
-        ProviderType::Vertex => {
-            Composition { codec: &VERTEX, base_url: Some(vertex_url(settings)?.into()), auth: Auth::Bearer }
+        ProviderType::Bedrock => {
+            let region = aws::region(settings)?;
+            let codec: &'static dyn Codec =
+                if model.contains("anthropic.") { &BedrockClaude } else { &BedrockConverse };
+            let base_url = Some(Cow::Owned(aws::base_url(region)));
+            Composition { codec, base_url, auth: Auth::Aws { region: region.to_owned() } }
         }
-        ProviderType::Unspecified | ProviderType::Azure | ProviderType::Bedrock | ProviderType::Simulated => {
+        ProviderType::Unspecified | ProviderType::Simulated => {
             return Err(Failure::configuration("providers of this type cannot be called by this version"));
         }
     })
 }
 
-/// Where Vertex AI serves the models of Google in a project and a region.
-fn vertex_url(settings: &ProviderSettings) -> Result<String, Failure> {
-    let ProviderSettings { region, project, .. } = settings;
-    let is_name = |name: &str| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '.'))
-    };
-    if !is_name(project) || project.contains("..") {
-        return Err(Failure::configuration("the provider needs the name of a project"));
+/// The address that a configured one means: Azure is found by the name of a resource, and is not
+/// called at all the addresses that its console shows; the Gemini API has a version of its own.
+///
+/// # Errors
+/// It means nothing.
+pub fn address<'a>(
+    provider: ProviderType,
+    settings: &ProviderSettings,
+    configured: &'a str,
+) -> Result<Cow<'a, str>, Failure> {
+    match provider {
+        ProviderType::Azure => azure::base_url(settings, configured).map(Cow::Owned),
+        ProviderType::Google => Ok(endpoint::with_version(configured, GEMINI_VERSION)),
+        _ => Ok(Cow::Borrowed(configured)),
     }
-    let region = if region.is_empty() { "global" } else { region };
-    if !region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-        return Err(Failure::configuration("the region of the provider is not a region's name"));
-    }
-    let host = if region == "global" { String::new() } else { format!("{region}-") };
-    Ok(format!("https://{host}aiplatform.googleapis.com/v1/projects/{project}/locations/{region}/publishers/google"))
 }
+
+#[cfg(test)]
+mod tests;

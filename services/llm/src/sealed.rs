@@ -1,14 +1,12 @@
 //! Provider keys at rest: sealed with XChaCha20-Poly1305 under the key of the deployment, bound
-//! to the provider's identifier, so that a sealed key cannot be moved to another row.
+//! to the identifier of its row, so that a sealed key cannot be moved to another row.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
-use chatmesh_core::{ExposeSecret as _, SecretString};
+use chatmesh_core::{ExposeSecret as _, SecretString, Uuid};
 use rand::RngCore as _;
-
-use crate::domain::ProviderId;
 
 const NONCE_BYTES: usize = 24;
 const KEY_BYTES: usize = 32;
@@ -61,17 +59,19 @@ impl Sealer {
         BASE64_STANDARD.encode(bytes).into()
     }
 
-    pub(crate) fn seal(&self, provider: ProviderId, secret: &SecretString) -> Result<Vec<u8>, SealError> {
+    pub(crate) fn seal(&self, row: impl Into<Uuid>, secret: &SecretString) -> Result<Vec<u8>, SealError> {
         let mut nonce = [0; NONCE_BYTES];
         rand::rng().fill_bytes(&mut nonce);
-        let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: provider.0.as_bytes() };
+        let row = row.into();
+        let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: row.as_bytes() };
         let sealed = self.cipher.encrypt(XNonce::from_slice(&nonce), payload).map_err(|_| SealError::CannotSeal)?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
-    pub(crate) fn open(&self, provider: ProviderId, sealed: &[u8]) -> Result<SecretString, SealError> {
+    pub(crate) fn open(&self, row: impl Into<Uuid>, sealed: &[u8]) -> Result<SecretString, SealError> {
         let (nonce, sealed) = sealed.split_at_checked(NONCE_BYTES).ok_or(SealError::CannotOpen)?;
-        let payload = Payload { msg: sealed, aad: provider.0.as_bytes() };
+        let row = row.into();
+        let payload = Payload { msg: sealed, aad: row.as_bytes() };
         let bytes = self.cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| SealError::CannotOpen)?;
         let text = String::from_utf8(bytes).map_err(|_| SealError::CannotOpen)?;
         Ok(text.into())
@@ -83,6 +83,7 @@ mod tests {
     use chatmesh_core::{IdSource as _, SystemIds};
 
     use super::*;
+    use crate::domain::ProviderId;
 
     #[test]
     fn a_sealed_key_opens_for_its_provider_under_its_key_and_for_nobody_else() {

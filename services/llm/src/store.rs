@@ -1,11 +1,15 @@
 //! Where providers and models are kept.
 
+mod keys;
+mod spend;
 mod sql;
 
 use async_trait::async_trait;
 use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_db::DbError;
-pub use sql::{STATEMENTS, SqlLlmStore};
+pub use keys::{KeyFilter, KeyStore};
+pub use spend::{Admission, Counted, DebugRow, Grouping, LedgerStore, LimitStore, Summary, UsageFilter};
+pub use sql::{KEY_STATEMENTS, LIMIT_STATEMENTS, STATEMENTS, SqlLlmStore, USAGE_STATEMENTS};
 
 use crate::domain::{Model, ModelId, Provider, ProviderId, Reference};
 
@@ -57,6 +61,11 @@ pub trait LlmStore: std::fmt::Debug + Send + Sync + 'static {
     async fn default_model(&self) -> Result<Option<Model>, DbError>;
     /// Lists models, oldest first.
     async fn list_models(&self, after: Option<ModelId>, limit: u32) -> Result<Vec<Model>, DbError>;
+    /// Returns the oldest model of a provider.
+    async fn first_model(&self, provider: ProviderId) -> Result<Option<Model>, DbError>;
+    /// Writes everything of a model but its names, and returns what is there then. A model that is
+    /// switched off is no default; where none is left, the oldest enabled one becomes it.
+    async fn update_model(&self, model: &Model) -> Result<Option<Model>, DbError>;
     /// Deletes a model; where it was the default, the oldest enabled one becomes it.
     async fn delete_model(&self, id: ModelId, now: Timestamp) -> Result<Deleted, DbError>;
 }

@@ -5,7 +5,7 @@ use chatmesh_llm::codec::fold::Folded;
 use chatmesh_llm::codec::{Call, Codec, ResponseContext, call_ids};
 use chatmesh_llm::provider::compose;
 use chatmesh_proto::common::v1::part::Body;
-use chatmesh_proto::common::v1::{Part, Role, ToolDefinition, ToolResult};
+use chatmesh_proto::common::v1::{File, Part, Role, ToolDefinition, ToolResult};
 use chatmesh_proto::llm::v1::{GenerateRequest, ModelOptions, PromptMessage, ProviderSettings, ProviderType};
 use chatmesh_testkit::simulator::{Step, offline};
 use proptest::prelude::*;
@@ -30,6 +30,8 @@ struct Turn {
     kept_parts: usize,
     /// Which of the calls have a result.
     has_results: [bool; 3],
+    /// Whether the results have images.
+    has_images: bool,
 }
 
 fn turn() -> impl Strategy<Value = Turn> {
@@ -41,14 +43,15 @@ fn turn() -> impl Strategy<Value = Turn> {
         calls.into_iter().fold(step, |step, (name, args)| step.raw_call(name, args))
     });
     let kept = prop_oneof![4 => Just(usize::MAX), 1 => 0_usize..4];
-    (text(), 0..PROVIDERS.len(), step, any::<bool>(), kept, any::<[bool; 3]>()).prop_map(
-        |(said, provider, step, is_encrypted, kept_parts, has_results)| Turn {
+    (text(), 0..PROVIDERS.len(), step, any::<bool>(), kept, any::<[bool; 3]>(), any::<bool>()).prop_map(
+        |(said, provider, step, is_encrypted, kept_parts, has_results, has_images)| Turn {
             said,
             provider,
             step,
             is_encrypted,
             kept_parts,
             has_results,
+            has_images,
         },
     )
 }
@@ -73,16 +76,19 @@ fn answer(turn: &Turn, number: usize, request: &GenerateRequest) -> Vec<Part> {
     Folded::of(events).expect("an answer").parts
 }
 
-fn results(parts: &[Part], has_results: [bool; 3]) -> Vec<Part> {
+fn results(parts: &[Part], turn: &Turn) -> Vec<Part> {
+    let image = File { media_type: "image/png".to_owned(), data: "x".into(), ..File::default() };
+    let files = if turn.has_images { vec![image] } else { Vec::new() };
     let calls = parts.iter().filter_map(|part| match &part.body {
         Some(Body::ToolCall(call)) => Some(call),
         _ => None,
     });
-    let answered = calls.zip(has_results).filter(|(_, has_result)| *has_result);
+    let answered = calls.zip(turn.has_results).filter(|(_, has_result)| *has_result);
     answered
         .map(|(call, _)| {
             let (call_id, name) = (call.call_id.clone(), call.name.clone());
-            let result = ToolResult { call_id, name, result: "{}".to_owned(), ..ToolResult::default() };
+            let files = files.clone();
+            let result = ToolResult { call_id, name, result: "{}".to_owned(), files, ..ToolResult::default() };
             Part { body: Some(Body::ToolResult(result)), ..Part::default() }
         })
         .collect()
@@ -100,7 +106,7 @@ fn conversation(turns: &[Turn]) -> GenerateRequest {
         }
         let mut parts = answer(turn, number, &request);
         parts.truncate(turn.kept_parts);
-        let results = results(&parts, turn.has_results);
+        let results = results(&parts, turn);
         request.messages.push(message(Role::Assistant, parts));
         request.messages.push(message(Role::Tool, results));
     }

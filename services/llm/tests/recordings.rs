@@ -5,10 +5,10 @@ use chatmesh_llm::codec::fold::{Folded, Outcome};
 use chatmesh_llm::codec::{Call, Codec, ResponseContext};
 use chatmesh_llm::provider::compose;
 use chatmesh_proto::common::v1::part::Body;
-use chatmesh_proto::common::v1::{FinishReason, Part, Role, ToolResult, Usage};
-use chatmesh_proto::llm::v1::{GenerateRequest, ModelOptions, PromptMessage, ProviderSettings, ProviderType};
+use chatmesh_proto::common::v1::{ErrorKind, FinishReason, Part, Role, ToolResult, Usage};
+use chatmesh_proto::llm::v1::{AzureApi, GenerateRequest, ModelOptions, PromptMessage, ProviderSettings, ProviderType};
 use chatmesh_testkit::recordings::oracle::{Finish, Reading, ToolCallReading, UsageReading};
-use chatmesh_testkit::recordings::{Interaction, Recording, or_skip, oracle};
+use chatmesh_testkit::recordings::{Interaction, Recording, Recordings, or_skip, oracle};
 use serde_json::Value;
 
 /// How the bytes of a stream are cut; 0 is not at all.
@@ -36,6 +36,106 @@ fn every_openai_compatible_session_replays() {
 fn every_openai_responses_session_replays() {
     let Some(recordings) = or_skip("every_openai_responses_session_replays") else { return };
     replay_all("openai-responses", recordings.openai_responses(), ProviderType::Openai);
+}
+
+#[test]
+fn every_bedrock_session_replays() {
+    let Some(recordings) = or_skip("every_bedrock_session_replays") else { return };
+    replay_with("bedrock", recordings.bedrock_claude(), codec_for(ProviderType::Bedrock, "us.anthropic.claude-x"));
+}
+
+#[test]
+fn every_session_with_claude_on_vertex_replays() {
+    let Some(recordings) = or_skip("every_session_with_claude_on_vertex_replays") else { return };
+    replay_with("vertex-claude", recordings.vertex_claude(), codec_for(ProviderType::Vertex, "claude-x"));
+}
+
+#[test]
+fn every_azure_session_replays() {
+    let Some(recordings) = or_skip("every_azure_session_replays") else { return };
+    let settings = ProviderSettings { azure_api: AzureApi::ChatCompletions.into(), ..ProviderSettings::default() };
+    let chat = compose(ProviderType::Azure, &settings, "gpt-5-mini").expect("a codec").codec;
+    replay_with("azure chat", recordings.azure_chat(), chat);
+    let responses = recordings.openai_responses().filter(|session| session.folder == "azure");
+    replay_all("azure responses", responses, ProviderType::Azure);
+}
+
+#[test]
+fn every_openrouter_session_replays() {
+    let Some(recordings) = or_skip("every_openrouter_session_replays") else { return };
+    replay_all("openrouter", of(&recordings, "openrouter", "/chat/completions"), ProviderType::Openrouter);
+}
+
+#[test]
+fn every_vercel_session_replays() {
+    let Some(recordings) = or_skip("every_vercel_session_replays") else { return };
+    replay_all("vercel", of(&recordings, "vercel", "/chat/completions"), ProviderType::Vercel);
+}
+
+#[test]
+fn every_anthropic_session_with_an_image_replays() {
+    let Some(recordings) = or_skip("every_anthropic_session_with_an_image_replays") else { return };
+    replay_all("mixed (anthropic)", of(&recordings, "mixed", "/messages"), ProviderType::Anthropic);
+}
+
+/// At how many places a stream is cut; all places of all streams would take minutes.
+const CUTS: usize = 24;
+
+/// A stream that ends too early is an error that may be tried again, and says whether something
+/// of the answer was seen.
+#[test]
+fn every_recorded_stream_may_break_anywhere() {
+    let Some(recordings) = or_skip("every_recorded_stream_may_break_anywhere") else { return };
+    let kinds = [
+        ("anthropic", "/messages", ProviderType::Anthropic),
+        ("openai", "/chat/completions", ProviderType::OpenaiChat),
+        ("openai-compatible", "/chat/completions", ProviderType::OpenaiCompatible),
+        ("openai-responses", "/responses", ProviderType::Openai),
+        ("openrouter", "/chat/completions", ProviderType::Openrouter),
+        ("vercel", "/chat/completions", ProviderType::Vercel),
+    ];
+    let mut count = 0;
+    for (folder, endpoint, provider) in kinds {
+        let codec = codec_of(provider);
+        let interactions = of(&recordings, folder, endpoint).flat_map(|session| &session.interactions);
+        for response in interactions.map(|one| &one.response).filter(|it| it.content_type().contains("event-stream")) {
+            let whole = folded(codec, &response.body);
+            let step = (response.body.len() / CUTS).max(1);
+            for end in (0..response.body.len()).step_by(step) {
+                let cut = folded(codec, &response.body[..end]);
+                count += 1;
+                match &cut.outcome {
+                    Some(Outcome::Failed(error)) => {
+                        assert_eq!((error.kind(), error.retryable), (ErrorKind::Timeout, true), "{folder} at {end}");
+                        assert_eq!(error.partial_output, !cut.parts.is_empty(), "{folder} at {end}");
+                    }
+                    // Several servers end a stream of calls without saying so.
+                    Some(Outcome::Finished(_)) => assert!(whole.parts.starts_with(&cut.parts), "{folder} at {end}"),
+                    None => panic!("{folder} at {end}: no end"),
+                }
+            }
+        }
+    }
+    report(&format!("{count} cut streams"));
+}
+
+fn folded(codec: &dyn Codec, bytes: &[u8]) -> Folded {
+    let mut decoder = codec.decoder(ResponseContext::default());
+    let mut events = Vec::new();
+    decoder.push(bytes, &mut events);
+    decoder.finish(&mut events);
+    Folded::of(events).expect("an answer")
+}
+
+/// The sessions of a folder with an endpoint.
+fn of<'a>(
+    recordings: &'a Recordings,
+    folder: &'static str,
+    endpoint: &'static str,
+) -> impl Iterator<Item = &'a Recording> {
+    recordings.sessions().iter().filter(move |session| {
+        session.folder == folder && session.interactions.iter().all(|one| one.request.path().ends_with(endpoint))
+    })
 }
 
 /// What a model asked for and what came of it return as the recorded client sent them. That
@@ -98,7 +198,10 @@ fn conversation(codec: &dyn Codec, answered: &Interaction, items: &[Value]) -> V
 }
 
 fn replay_all<'a>(provider: &str, sessions: impl Iterator<Item = &'a Recording>, provider_type: ProviderType) {
-    let codec = codec_of(provider_type);
+    replay_with(provider, sessions, codec_of(provider_type));
+}
+
+fn replay_with<'a>(provider: &str, sessions: impl Iterator<Item = &'a Recording>, codec: &dyn Codec) {
     let mut failures = Vec::new();
     let (mut interactions, mut count) = (0, 0);
     for session in sessions {
@@ -127,7 +230,7 @@ fn replay(codec: &dyn Codec, interaction: &Interaction) -> Result<(), String> {
     let content_type = response.content_type();
     let expected = oracle::read(request.path_and_query(), content_type, &response.body);
     let expected = normalise(expected.map_err(|error| format!("the oracle failed: {error}"))?);
-    if !content_type.contains("event-stream") {
+    if !content_type.contains("event-stream") && !content_type.contains("eventstream") {
         let mut events = Vec::new();
         codec.decode_unary(ResponseContext::default(), &response.body, &mut events);
         return compare(&expected, events, "unary");
@@ -229,5 +332,9 @@ fn normalise(mut reading: Reading) -> Reading {
 }
 
 fn codec_of(provider: ProviderType) -> &'static dyn Codec {
-    compose(provider, &ProviderSettings::default(), "").expect("a codec").codec
+    codec_for(provider, "")
+}
+
+fn codec_for(provider: ProviderType, model: &str) -> &'static dyn Codec {
+    compose(provider, &ProviderSettings::default(), model).expect("a codec").codec
 }

@@ -57,6 +57,13 @@ impl World {
         self.store.send(chat, outgoing, self.now).await
     }
 
+    /// Says something and lets the turn be over: the message is history.
+    async fn said(&self, chat: ChatId, content: Vec<Part>) {
+        let sent = self.send(chat, content).await.expect("sent");
+        assert_eq!(sent.queued, None, "{}", self.engine);
+        self.rest(chat).await;
+    }
+
     async fn edit(&self, chat: &Chat, message_id: u32, content: Vec<Part>) -> Result<Vec<u32>, StoreError> {
         let message = NewMessage::from_user(self.owner, content, None);
         let edit = Edit { message_id, message, model: String::new(), traceparent: None };
@@ -161,12 +168,12 @@ async fn old_files_make_room_for_new_ones_and_never_for_those_of_their_own_messa
     for world in worlds().await {
         let chat = world.idle("chat").await;
         let ids = world.uploads(MAX_FILES * 2).await;
-        world.send(chat.id, naming(&ids[..2])).await.expect("sent");
-        world.send(chat.id, naming(&ids[2..MAX_FILES])).await.expect("queued");
+        world.said(chat.id, naming(&ids[..2])).await;
+        world.said(chat.id, naming(&ids[2..MAX_FILES])).await;
         assert_eq!(world.kept(&chat).await, ids[..MAX_FILES], "{}: as many as there is room for", world.engine);
 
         // The first one is said again: it is new again, and the second one is the oldest.
-        world.send(chat.id, naming(&[ids[0], ids[MAX_FILES]])).await.expect("queued");
+        world.said(chat.id, naming(&[ids[0], ids[MAX_FILES]])).await;
         let mut expected = ids[2..MAX_FILES].to_vec();
         expected.extend([ids[0], ids[MAX_FILES]]);
         assert_eq!(world.kept(&chat).await, expected, "{}", world.engine);
@@ -174,10 +181,28 @@ async fn old_files_make_room_for_new_ones_and_never_for_those_of_their_own_messa
         assert_eq!((gone.evicted, gone.chat_id, gone.name.as_str()), (true, Some(chat.id), "1"), "{}", world.engine);
         assert_eq!(world.store.read(ids[1]).await.expect("read"), None, "{}", world.engine);
 
-        world.send(chat.id, naming(&ids[MAX_FILES..])).await.expect("queued");
+        world.said(chat.id, naming(&ids[MAX_FILES..])).await;
         assert_eq!(world.kept(&chat).await, ids[MAX_FILES..], "{}: a message with all that may be", world.engine);
         let again = world.send(chat.id, naming(&ids[1..2])).await;
         assert!(matches!(again, Err(StoreError::FileGone(id)) if id == ids[1]), "{}: {again:?}", world.engine);
+    }
+}
+
+#[tokio::test]
+async fn files_of_a_message_that_waits_stay_until_the_model_may_see_them() {
+    for world in worlds().await {
+        let ids = world.uploads(MAX_FILES * 2 + 1).await;
+        let chat = world.insert(world.new_chat("chat", naming(&ids[..1]))).await;
+        for waiting in [&ids[1..MAX_FILES], &ids[MAX_FILES..MAX_FILES * 2]] {
+            let sent = world.send(chat.id, naming(waiting)).await.expect("sent");
+            assert!(sent.queued.is_some(), "{}", world.engine);
+        }
+        assert_eq!(world.kept(&chat).await, ids[1..MAX_FILES * 2], "{}: only what was said makes room", world.engine);
+
+        world.store.delete_queued(chat.id, 1, world.now).await.expect("deleted");
+        assert_eq!(world.kept(&chat).await, ids[1..MAX_FILES * 2], "{}: not by itself", world.engine);
+        world.send(chat.id, naming(&ids[MAX_FILES * 2..])).await.expect("queued");
+        assert_eq!(world.kept(&chat).await, ids[MAX_FILES..], "{}: nobody waits for the first any more", world.engine);
     }
 }
 

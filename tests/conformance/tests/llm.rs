@@ -1,11 +1,18 @@
 //! What the store of providers and models promises, on every engine.
 
+#[path = "llm/keys.rs"]
+mod keys;
+#[path = "llm/ledger.rs"]
+mod ledger;
+#[path = "llm/limits.rs"]
+mod limits;
+
 use std::time::Duration;
 
 use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds, Timestamp, Uuid};
 use chatmesh_llm::{
-    Deleted, Inserted, LlmStore as _, MIGRATIONS, Model, ModelId, Provider, ProviderId, Reference, STATEMENTS, Source,
-    SqlLlmStore,
+    Deleted, Inserted, KEY_STATEMENTS, KeyPolicy, LIMIT_STATEMENTS, LlmStore as _, MIGRATIONS, Model, ModelId,
+    Provider, ProviderId, Reference, STATEMENTS, Source, SqlLlmStore, USAGE_STATEMENTS,
 };
 use chatmesh_proto::llm::v1::{ModelOptions, ProviderSettings, ProviderType};
 use chatmesh_testkit::{TestDb, databases};
@@ -42,6 +49,7 @@ fn new_provider(name: &str, provider_type: ProviderType, now: Timestamp) -> Prov
         enabled: true,
         source: Source::Database,
         settings: ProviderSettings { region: "eu-west-1".to_owned(), ..ProviderSettings::default() },
+        key_policy: KeyPolicy { central: true, user: true, fallback: false },
         created_at: now,
         updated_at: now,
     }
@@ -65,6 +73,8 @@ fn new_model(name: &str, provider: &Provider, now: Timestamp) -> Model {
             ..Default::default()
         },
         compaction_threshold_percent: None,
+        fallbacks: vec!["a".to_owned(), "b".to_owned()],
+        record_debug: true,
         created_at: now,
         updated_at: now,
     }
@@ -108,7 +118,9 @@ impl World {
 
 #[tokio::test]
 async fn every_statement_is_valid() {
-    chatmesh_testkit::statements_are_valid(MIGRATIONS, STATEMENTS).await;
+    for statements in [STATEMENTS, KEY_STATEMENTS, LIMIT_STATEMENTS, USAGE_STATEMENTS] {
+        chatmesh_testkit::statements_are_valid(MIGRATIONS, statements).await;
+    }
 }
 
 #[tokio::test]
@@ -128,6 +140,7 @@ async fn providers_are_read_back_listed_and_changed() {
             base_url: String::new(),
             sealed_api_key: None,
             enabled: false,
+            key_policy: KeyPolicy { central: false, user: true, fallback: false },
             updated_at: later,
             ..providers[1].clone()
         };
@@ -306,5 +319,36 @@ async fn there_is_never_more_than_one_default_however_many_want_to_be() {
             assert_eq!(result, Deleted::Done, "{}", world.engine);
         }
         assert_eq!(world.default_name().await.as_ref(), Some(&last.name), "{}: it is what is left", world.engine);
+    }
+}
+
+#[tokio::test]
+async fn a_changed_model_is_read_back_and_keeps_its_names() {
+    for mut world in worlds().await {
+        let first = world.insert(world.new_model("first")).await;
+        let second = world.insert(world.new_model("second")).await;
+        world.now += Duration::from_secs(1);
+        let changed = Model {
+            context_limit: 1,
+            is_default: true,
+            options: ModelOptions { seed: Some(7), ..ModelOptions::default() },
+            compaction_threshold_percent: Some(12),
+            fallbacks: vec!["first".to_owned()],
+            record_debug: false,
+            updated_at: world.now,
+            ..second
+        };
+        let result = world.store.update_model(&changed).await.expect("updated");
+        assert_eq!(result.as_ref(), Some(&changed), "{}", world.engine);
+        assert_eq!(world.model(changed.id).await, Some(changed.clone()), "{}", world.engine);
+        assert_eq!(world.default_name().await.as_deref(), Some("second"), "{}", world.engine);
+
+        let off = Model { enabled: false, ..changed };
+        let result = world.store.update_model(&off).await.expect("updated").expect("there");
+        assert!(!result.is_default && !result.enabled, "{}: {result:?}", world.engine);
+        assert_eq!(world.default_name().await.as_deref(), Some("first"), "{}: the oldest enabled one", world.engine);
+        world.delete(off.id).await;
+        assert_eq!(world.store.update_model(&off).await.expect("asked"), None, "{}: it is gone", world.engine);
+        assert_eq!(world.store.first_model(world.provider.id).await.expect("asked").map(|m| m.id), Some(first.id));
     }
 }

@@ -14,6 +14,9 @@ use crate::store::ClientResult;
 /// The longest result of a tool of the client, in bytes.
 const MAX_OUTPUT_BYTES: usize = 256 * 1024;
 
+/// The most results of a request: more calls than a model makes in one step.
+const MAX_RESULTS: usize = 1024;
+
 /// Hands in the results of the client's tools.
 pub(super) async fn submit_tool_results(
     state: &State,
@@ -34,8 +37,11 @@ pub(super) async fn submit_tool_results(
 
 fn check_results(results: Vec<pb::ClientToolResult>, violations: &mut Violations) -> Vec<ClientResult> {
     violations.require(!results.is_empty(), "results", "must have a result for each open call");
+    violations.require(results.len() <= MAX_RESULTS, "results", format!("must be at most {MAX_RESULTS}"));
     let mut seen = HashSet::new();
-    for (index, result) in results.iter().enumerate() {
+    for (index, result) in results.iter().enumerate().take(MAX_RESULTS) {
+        let named = !result.call_id.is_empty();
+        violations.require(named, format!("results[{index}].call_id"), "must be that of an open call");
         let fresh = seen.insert(result.call_id.as_str());
         violations.require(fresh, format!("results[{index}].call_id"), "must not be given twice");
         let field = format!("results[{index}].output");

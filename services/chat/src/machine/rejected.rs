@@ -23,6 +23,12 @@ pub enum Rejected {
     /// The chat has work under way.
     #[error("the chat is {0}: wait until the turn has ended, or interrupt it")]
     Busy(Status),
+    /// The chat failed, and messages wait: the next of them begins a turn with the context as it is.
+    #[error(
+        "the chat failed and messages wait in its queue: send a message or promote one of them to go on, or delete \
+         them first"
+    )]
+    MessagesWait,
     /// The chat is not archived.
     #[error("the chat is not archived")]
     NotArchived,
@@ -54,6 +60,7 @@ impl Rejected {
             Operation::Interrupt | Operation::Acquire | Operation::Abandon => Self::NotRunning(status),
             Operation::CompleteRequiresAction | Operation::CancelRequiresAction => Self::NoAction(status),
             Operation::Unarchive => Self::NotArchived,
+            Operation::ClearContext if state == State::E1 => Self::MessagesWait,
             Operation::RequestCompaction | Operation::ClearContext | Operation::Archive => Self::Busy(status),
             _ => Self::WrongStatus(status),
         }

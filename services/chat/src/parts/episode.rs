@@ -14,7 +14,7 @@ use super::{EpisodeKey, coarse};
 use crate::convert;
 
 /// The most bytes of parts that an episode keeps. What comes after is seen when it is committed.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
+const MAX_BYTES: usize = 1024 * 1024;
 /// The most parts that an episode keeps, likewise.
 pub(super) const MAX_PARTS: usize = 10_000;
 /// From how many parts on pieces of a text are joined, so that a long answer is shown to its end.

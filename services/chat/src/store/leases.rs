@@ -72,6 +72,8 @@ pub struct Runnable {
     pub pool: Pool,
     /// How many chats of its kind need a worker.
     pub waiting: u32,
+    /// Its owner stopped it: somebody waits for its end, which takes no model.
+    pub is_stopped: bool,
 }
 
 /// A chat that was leased.

@@ -23,7 +23,7 @@ use super::{
     ChatStore, ClientResult, Edit, Edited, Fence, ListCursor, NewChat, Outgoing, Sent, Since, Snapshot, StoreError,
     Update, Updated,
 };
-use crate::domain::{Chat, ChatFilter, ChatId, Message, NewMessage};
+use crate::domain::{Chat, ChatFilter, ChatId, Message, NewMessage, QueuedMessage};
 use crate::machine::Operation;
 
 /// The store on a database.
@@ -83,6 +83,14 @@ impl ChatStore for SqlChatStore {
         queries::list_messages(&self.db, chat, after, descending, limit).await
     }
 
+    async fn changed_since(&self, owner: UserId, since: Timestamp, limit: u32) -> Result<Vec<Chat>, StoreError> {
+        queries::changed_since(&self.db, owner, since, limit).await
+    }
+
+    async fn has_deleted(&self, chat: ChatId, from: u32) -> Result<bool, StoreError> {
+        queries::has_deleted(&self.db, chat, from).await
+    }
+
     async fn prompt_messages(&self, chat: ChatId) -> Result<Vec<Message>, StoreError> {
         queries::prompt_messages(&self.db, chat).await
     }
@@ -99,7 +107,12 @@ impl ChatStore for SqlChatStore {
         writes::edit(&self.db, chat, edit, now).await
     }
 
-    async fn delete_queued(&self, chat: ChatId, queued_id: u32, now: Timestamp) -> Result<Chat, StoreError> {
+    async fn delete_queued(
+        &self,
+        chat: ChatId,
+        queued_id: u32,
+        now: Timestamp,
+    ) -> Result<(Chat, Vec<QueuedMessage>), StoreError> {
         writes::delete_queued(&self.db, chat, queued_id, now).await
     }
 

@@ -27,23 +27,15 @@ const PAGE: u32 = 50;
 pub(super) async fn first(state: &State, chat: ChatId, after: u32) -> Result<Look, Error> {
     let look = look(state, chat, Since::Message(after), &View::default()).await;
     let look = look.map_err(|error| Error::on(chat, error))?.ok_or(Error::NotFound(chat))?;
-    // The next message is missing: the subscriber may have those after it, and they may be gone by now.
-    let has_gap = look.snapshot.chat.last_message_id > after
-        && look.snapshot.messages.first().is_none_or(|message| message.id != after + 1);
-    // An edit removes a message with all that follow it, so the last one speaks for those before. It is asked
-    // for after the snapshot: a message that is there now was there then.
-    let holds = async || is_there(state, chat, after).await.map_err(|error| Error::on(chat, error));
-    if !has_gap && (after == 0 || holds().await?) {
-        return Ok(look);
+    // An edit removes a message with all that follow it: the subscriber may hold such ones. It is asked for after
+    // the snapshot: what an edit removes later is in the next look.
+    let is_gone = state.store.has_deleted(chat, after).await.map_err(|error| Error::on(chat, error))?;
+    if !is_gone || after == 0 {
+        return Ok(Look { reset: is_gone, ..look });
     }
     let whole = self::look(state, chat, Since::Message(0), &View::default()).await;
     let whole = whole.map_err(|error| Error::on(chat, error))?.ok_or(Error::NotFound(chat))?;
     Ok(Look { reset: true, ..whole })
-}
-
-async fn is_there(state: &State, chat: ChatId, message: u32) -> Result<bool, StoreError> {
-    let found = state.store.list_messages(chat, Some(message - 1), false, 1).await?;
-    Ok(found.first().is_some_and(|found| found.id == message))
 }
 
 /// The next look of a subscriber who has seen `view`. A database that is away is given some time.

@@ -19,6 +19,14 @@ use crate::state::State;
 /// How much longer than the service that calls the provider this waits: that one knows better what is wrong.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// HTTP's word for what is not there.
+const NOT_FOUND: u32 = 404;
+
+/// True where there is no such model in the mesh: no provider was asked.
+pub(super) fn is_gone(error: &GenerationError) -> bool {
+    error.status_code == Some(NOT_FOUND) && error.provider.is_empty()
+}
+
 /// What a model said, and who it is.
 #[derive(Debug)]
 pub(super) struct Heard {
@@ -121,8 +129,13 @@ fn millis(duration: Duration) -> u32 {
 /// The model could not be asked, or the connection to the service that asks it broke.
 fn unavailable(status: &Status) -> GenerationError {
     match status.code() {
+        Code::NotFound => GenerationError {
+            message: status.message().to_owned(),
+            kind: ErrorKind::Config.into(),
+            status_code: Some(NOT_FOUND),
+            ..GenerationError::default()
+        },
         Code::InvalidArgument
-        | Code::NotFound
         | Code::FailedPrecondition
         | Code::PermissionDenied
         | Code::Unauthenticated

@@ -9,7 +9,7 @@ mod when;
 mod words;
 
 use chatmesh_proto::common::v1::part::Body;
-use chatmesh_proto::common::v1::{ErrorKind, GenerationError, Part, Role};
+use chatmesh_proto::common::v1::{ErrorKind, FinishReason, GenerationError, Part, Role};
 use chatmesh_proto::llm::v1::{GenerateRequest, ToolChoice};
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument as _, info, info_span};
@@ -44,7 +44,8 @@ impl Turn {
         match judge(&rows, work.threshold_percent) {
             Verdict::TooLong(measure) if work.resting == 0 => {
                 let occasion = self.occasion(Source::Automatic, measure);
-                Ok(summarise(self, work, occasion).await?.unwrap_or_default())
+                // What waits for the summary to be committed stays in view meanwhile.
+                Ok(summarise(self, work, occasion, messages).await?.unwrap_or_default())
             }
             _ => Ok(Vec::new()),
         }
@@ -53,7 +54,7 @@ impl Turn {
     /// Lets a summary take the place of the history. Returns whether there is one.
     pub(super) async fn summarise(&mut self, work: &mut Work, measure: Measure) -> Result<bool, StoreError> {
         let occasion = self.occasion(Source::Automatic, measure);
-        match summarise(self, work, occasion).await? {
+        match summarise(self, work, occasion, &[]).await? {
             Ok(rows) => self.commit_summary(rows, work).await.map(|()| true),
             Err(_) => {
                 work.resting = RESTING_STEPS;
@@ -69,7 +70,7 @@ impl Turn {
         partial: &mut Partial,
     ) -> Result<Chat, StoreError> {
         let occasion = self.occasion(Source::Manual, last_measure(work));
-        match summarise(self, work, occasion).await? {
+        match summarise(self, work, occasion, &[]).await? {
             Ok(rows) => self.commit_summary(rows, work).await?,
             Err(error) => return self.fail(error, partial).await,
         }
@@ -97,21 +98,23 @@ pub(super) fn last_measure(work: &Work) -> Measure {
 }
 
 /// The rows that take the place of what the prompt holds, to be committed; or why there are none. What the
-/// turn holds besides is not touched: where it is stopped, nothing is lost.
+/// turn holds besides is not touched: where it is stopped, nothing is lost. `shown` is what people see of that.
 async fn summarise(
     turn: &mut Turn,
     work: &Work,
-    occasion: Occasion,
+    mut occasion: Occasion,
+    shown: &[NewMessage],
 ) -> Result<Result<Vec<NewMessage>, GenerationError>, StoreError> {
     if !work.prompt.has_answers() {
         return Ok(Err(failed("There is nothing to summarise.")));
     }
     let span = info_span!("chat.compact", chat.tokens = occasion.measure.tokens);
     let began = Instant::now();
-    let summary = summary(turn, work, &occasion).instrument(span).await?;
+    let summary = summary(turn, work, &occasion, shown).instrument(span).await?;
     turn.state.metrics.turn.stage(&StageLabels::COMPACT, began.elapsed());
-    let error = match summary {
+    let (error, is_late) = match summary {
         Ok((text, heard)) => {
+            occasion.measure.threshold_percent = heard.started.compaction_threshold_percent;
             let mut rows = occasion.rows(&text, &heard.answer.message);
             rows.extend(work.prompt.unanswered().iter().cloned());
             count(turn, "success", &heard.started.provider);
@@ -120,7 +123,6 @@ async fn summarise(
         Err(error) => error,
     };
     info!(chat = %turn.chat.id, "no summary: {}", error.message);
-    let is_late = matches!(error.kind(), ErrorKind::Timeout | ErrorKind::StreamSilenceTimeout);
     count(turn, if is_late { "timeout" } else { "error" }, &error.provider);
     if let Some(episode) = turn.episode() {
         show(&episode, Role::Tool, Body::ToolResult(occasion.failure(&error.message)));
@@ -128,25 +130,27 @@ async fn summarise(
     Ok(Err(error))
 }
 
-/// Asks for the summary, more than once where that may help.
+/// Asks for the summary, more than once where that may help. With an error comes whether the time was up.
 async fn summary(
     turn: &mut Turn,
     work: &Work,
     occasion: &Occasion,
-) -> Result<Result<(String, Heard), GenerationError>, StoreError> {
+    shown: &[NewMessage],
+) -> Result<Result<(String, Heard), (GenerationError, bool)>, StoreError> {
     let give_up_at = Instant::now() + turn.state.config.compaction_timeout;
     let (mut level, mut failures) = (0, 0);
     loop {
         let episode = turn.begin_attempt().await?;
         turn.forgive_attempt();
+        show_again(&episode, shown);
         show(&episode, Role::Assistant, Body::ToolCall(occasion.call()));
-        let asked = timeout_at(give_up_at, ask(turn, work, level)).await.unwrap_or_else(|_| Err(late()));
-        let error = match asked {
-            Ok(heard) => match words::summary_of(&heard.answer.message.content) {
-                Some(summary) => return Ok(Ok((summary, heard))),
-                None => failed("The model gave no summary."),
+        let error = match timeout_at(give_up_at, ask(turn, work, level)).await {
+            Ok(Ok(heard)) => match summary_in(&heard) {
+                Ok(summary) => return Ok(Ok((summary, heard))),
+                Err(error) => error,
             },
-            Err(error) => error,
+            Ok(Err(error)) => error,
+            Err(_) => return Ok(Err((late(), true))),
         };
         if error.context_overflow && level < shorten::MAX_LEVEL {
             level += 1;
@@ -155,10 +159,23 @@ async fn summary(
         failures += 1;
         let pause = retry::delay(failures, &error);
         if !error.retryable || failures >= ATTEMPTS || Instant::now() + pause >= give_up_at {
-            return Ok(Err(error));
+            let is_late = error.kind() == ErrorKind::StreamSilenceTimeout;
+            return Ok(Err((error, is_late)));
         }
         tokio::time::sleep(pause).await;
     }
+}
+
+/// The summary that a model gave. One that was cut off would lose what it did not come to.
+fn summary_in(heard: &Heard) -> Result<String, GenerationError> {
+    let summary = words::summary_of(&heard.answer.message.content);
+    match (summary, heard.answer.finish_reason) {
+        (_, FinishReason::Length) => Err(failed("The summary was cut off by the model's token limit.")),
+        (_, FinishReason::ContentFilter) => Err(failed("The provider blocked the summary.")),
+        (Some(summary), _) => Ok(summary),
+        (None, _) => Err(failed("The model gave no summary.")),
+    }
+    .map_err(|error| GenerationError { provider: heard.started.provider.clone(), ..error })
 }
 
 async fn ask(turn: &Turn, work: &Work, level: u32) -> Result<Heard, GenerationError> {
@@ -167,11 +184,12 @@ async fn ask(turn: &Turn, work: &Work, level: u32) -> Result<Heard, GenerationEr
     messages.extend(said);
     messages.push(words::instruction());
     let request = GenerateRequest {
-        model: turn.chat.model.clone(),
+        model: work.model(&turn.chat),
         messages,
         tools: work.toolbox.definitions.clone(),
         tool_choice: ToolChoice::None.into(),
         chat_id: turn.chat.id.to_string(),
+        user_id: turn.chat.owner_id.to_string(),
         ..GenerateRequest::default()
     };
     // Nobody watches a summary being written, and half of one is of no use.
@@ -180,6 +198,17 @@ async fn ask(turn: &Turn, work: &Work, level: u32) -> Result<Heard, GenerationEr
     let _streaming = turn.phase.streaming();
     let span = info_span!("llm.generate", gen_ai.request.model = %turn.chat.model, gen_ai.operation.name = "summarize");
     attempt::call(&turn.state, &turn.chat, request, work.prompt.size(), listener).instrument(span).await
+}
+
+/// Shows what is not committed yet in the episode that takes the place of its own.
+fn show_again(episode: &Episode, messages: &[NewMessage]) {
+    let mut results = 0..;
+    for message in messages {
+        for (index, part) in (0..).zip(&message.content) {
+            let index = if message.role == Role::Tool { results.next().unwrap_or_default() } else { index };
+            episode.push(message.role, index, part.clone());
+        }
+    }
 }
 
 fn show(episode: &Episode, role: Role, body: Body) {

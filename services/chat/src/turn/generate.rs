@@ -2,7 +2,7 @@
 
 use chatmesh_proto::common::v1::{ErrorKind, GenerationError};
 use chatmesh_proto::llm::v1::GenerateRequest;
-use tracing::{Instrument as _, info, info_span};
+use tracing::{Instrument as _, info, info_span, warn};
 
 use super::attempt::{self, Heard};
 use super::listen::Listener;
@@ -27,6 +27,10 @@ pub(super) async fn generate(turn: &mut Turn, work: &mut Work, partial: &mut Par
         if let Some(retry) = &turn.chat.retry_state {
             tokio::time::sleep(retry::remaining(retry, turn.state.clock.now())).await;
         }
+        // Also where workers ended in the middle of all of them, which is no failure that anybody saw.
+        if turn.failures() >= turn.state.config.max_attempts {
+            return Ok(Generated::Failed(given_up(turn)));
+        }
         let episode = turn.begin_attempt().await?;
         let history = turn.chat.versions.history;
         partial.begin(history);
@@ -46,12 +50,18 @@ pub(super) async fn generate(turn: &mut Turn, work: &mut Work, partial: &mut Par
             }
             Err(error) => error,
         };
-        if error.chain_broken && is_chained {
-            info!(chat = %turn.chat.id, "the provider forgot the answer before: sending it all");
+        if is_chained && (error.chain_broken || is_refused(&error)) {
+            info!(chat = %turn.chat.id, "the provider does not continue the answer before: sending it all");
             work.chain_is_broken = true;
             turn.forgive_attempt();
             count(turn, &error);
             partial.begin(history);
+            continue;
+        }
+        if attempt::is_gone(&error) && !work.model(&turn.chat).is_empty() {
+            warn!(chat = %turn.chat.id, model = %turn.chat.model, "the chat's model is gone: asking the default");
+            work.model_is_gone = true;
+            turn.forgive_attempt();
             continue;
         }
         if error.context_overflow {
@@ -68,12 +78,29 @@ pub(super) async fn generate(turn: &mut Turn, work: &mut Work, partial: &mut Par
     }
 }
 
+/// No call came to an end in all of its attempts.
+fn given_up(turn: &Turn) -> GenerationError {
+    GenerationError {
+        message: "The model was asked again and again, and no answer came to its end. Send the message again."
+            .to_owned(),
+        detail: turn.chat.retry_state.as_ref().map(|retry| retry.error.clone()).unwrap_or_default(),
+        kind: ErrorKind::Generic.into(),
+        ..GenerationError::default()
+    }
+}
+
+/// The provider found fault with the request as such: what it keeps and what was sent may not go together.
+fn is_refused(error: &GenerationError) -> bool {
+    error.status_code == Some(400) && error.kind() == ErrorKind::Generic && !error.retryable
+}
+
 fn request(turn: &Turn, work: &Work) -> GenerateRequest {
     GenerateRequest {
-        model: turn.chat.model.clone(),
+        model: work.model(&turn.chat),
         messages: work.prompt.messages(),
         tools: work.toolbox.definitions.clone(),
         chat_id: turn.chat.id.to_string(),
+        user_id: turn.chat.owner_id.to_string(),
         chain: work.chain(&turn.chat),
         ..GenerateRequest::default()
     }

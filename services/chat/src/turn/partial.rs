@@ -11,30 +11,45 @@ use crate::domain::NewMessage;
 pub(crate) enum StopReason {
     /// Its user stopped it.
     Interrupted,
-    /// The model call failed after it had asked for tools.
+    /// The turn failed after the model had asked for tools.
     Failed,
 }
 
-impl StopReason {
+/// What is known of a call without a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Interrupted,
+    /// Its answer broke off before it could be run.
+    NotRun,
+    /// A worker that is gone may have run it.
+    Unknown,
+}
+
+impl Missing {
     fn result(self) -> &'static str {
         match self {
             Self::Interrupted => r#"{"error":"interrupted by the user before the tool returned a result"}"#,
-            Self::Failed => r#"{"error":"not run: the answer that asked for it broke off"}"#,
+            Self::NotRun => r#"{"error":"not run: the answer that asked for it broke off"}"#,
+            Self::Unknown => {
+                r#"{"error":"no result: the turn failed, and whether the tool did anything is not known"}"#
+            }
         }
     }
 }
 
 /// A step under way.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Partial {
     history_version: u32,
     model: Option<String>,
     parts: Vec<PartialPart>,
     results: Vec<Part>,
     answer: Option<NewMessage>,
+    /// Another worker may have run the answer's tools.
+    is_taken_up: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct PartialPart {
     part: Part,
     complete: bool,
@@ -55,6 +70,7 @@ impl Partial {
     pub(crate) fn resume(&mut self, history_version: u32, answer: &Answer) {
         self.begin(history_version);
         self.answer = Some(answer.message.clone());
+        self.is_taken_up = true;
     }
 
     pub(super) fn answered_by(&mut self, model: &str) {
@@ -121,10 +137,15 @@ impl Partial {
             return Vec::new();
         }
         message.finish_reason.get_or_insert(FinishReason::Unspecified);
+        let missing = match reason {
+            StopReason::Interrupted => Missing::Interrupted,
+            StopReason::Failed if self.is_taken_up => Missing::Unknown,
+            StopReason::Failed => Missing::NotRun,
+        };
         let calls: Vec<ToolCall> = Answer::from_message(message.clone()).local_calls();
         let results = calls.into_iter().map(|call| {
             let real = self.results.iter().find(|part| answers(part, &call.call_id)).cloned();
-            tool_message(real.unwrap_or_else(|| missing_result(call, reason)))
+            tool_message(real.unwrap_or_else(|| missing_result(call, missing)))
         });
         let results: Vec<NewMessage> = results.collect();
         std::iter::once(message).chain(results).collect()
@@ -167,11 +188,11 @@ fn answers(part: &Part, call_id: &str) -> bool {
     matches!(&part.body, Some(Body::ToolResult(result)) if result.call_id == call_id)
 }
 
-fn missing_result(call: ToolCall, reason: StopReason) -> Part {
+fn missing_result(call: ToolCall, missing: Missing) -> Part {
     let result = ToolResult {
         call_id: call.call_id,
         name: call.name,
-        result: reason.result().to_owned(),
+        result: missing.result().to_owned(),
         is_error: true,
         provider_executed: false,
         ..ToolResult::default()

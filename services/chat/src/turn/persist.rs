@@ -12,7 +12,7 @@ use crate::store::StoreError;
 
 /// Makes a write, and makes it again while the database is away, for as long as the lease is safely held. One
 /// that was carried out though nobody said so is refused the second time: its history is the past by then.
-pub(super) async fn persist<T, F>(state: &State, write: impl Fn() -> F) -> Result<T, StoreError>
+pub(crate) async fn persist<T, F>(state: &State, write: impl Fn() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
 {

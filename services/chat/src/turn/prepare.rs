@@ -8,7 +8,7 @@ use super::chain::Circumstances;
 use super::prompt::{Prompt, unanswered_of};
 use super::rows::{Kind, Row, is_open};
 use super::tools::{self, Toolbox};
-use super::{Turn, markers};
+use super::{Answer, Partial, Turn, markers};
 use crate::domain::{Chat, Message, NewMessage};
 use crate::files;
 use crate::state::State;
@@ -28,6 +28,8 @@ pub(super) struct Work {
     pub(super) provider: String,
     /// From how many percent of its limit on the conversation is too long, once somebody said.
     pub(super) threshold_percent: Option<u32>,
+    /// The chat's model was deleted: the default stands in for it.
+    pub(super) model_is_gone: bool,
     /// The provider forgot an answer: this turn continues none.
     pub(super) chain_is_broken: bool,
     /// The conversation was summarised because it did not fit, and nothing was committed since.
@@ -45,14 +47,20 @@ impl Work {
         self.threshold_percent = Some(started.compaction_threshold_percent);
     }
 
+    /// The model to ask; the default where it is empty.
+    pub(super) fn model(&self, chat: &Chat) -> String {
+        if self.model_is_gone { String::new() } else { chat.model.clone() }
+    }
+
     /// The answer to continue, where the next call may.
     pub(super) fn chain(&self, chat: &Chat) -> Option<ResponseChain> {
         self.prompt.chain(&chat.model, Circumstances { planning: false, broken: self.chain_is_broken })
     }
 }
 
-/// Prepares a turn; an error ends it.
-pub(super) async fn prepare(turn: &Turn) -> Result<Result<Work, GenerationError>, StoreError> {
+/// Prepares a turn; an error ends it. An answer that another worker kept is in `partial` then, so that it does not
+/// go with the turn.
+pub(super) async fn prepare(turn: &Turn, partial: &mut Partial) -> Result<Result<Work, GenerationError>, StoreError> {
     let (state, chat) = (&*turn.state, &turn.chat);
     let (listed, history, client_tools, kept) = tokio::join!(
         tools::list(state, chat),
@@ -63,7 +71,12 @@ pub(super) async fn prepare(turn: &Turn) -> Result<Result<Work, GenerationError>
     let (history, client_tools, kept) = (history?, client_tools?, kept?);
     let listed = match listed {
         Ok(listed) => listed,
-        Err(error) => return Ok(Err(error)),
+        Err(error) => {
+            if let Some(kept) = kept {
+                partial.resume(chat.versions.history, &Answer::from_message(kept));
+            }
+            return Ok(Err(error));
+        }
     };
     let context = listed.as_ref().map(|listed| listed.workspace_context.clone()).unwrap_or_default();
     let prompt = Prompt::new(chat, &context, history.messages, history.unanswered);

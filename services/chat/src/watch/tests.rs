@@ -137,3 +137,28 @@ async fn a_watcher_that_does_not_read_is_cut_off() {
     assert_eq!(status.code(), Code::Aborted, "{status:?}");
     assert!(status.message().contains("list the chats"), "{status:?}");
 }
+
+/// A process that dies between a commit and its hint leaves every list as it was.
+#[tokio::test(start_paused = true)]
+async fn a_change_that_no_hint_told_of_is_shown_after_a_while_and_once() {
+    let _still = Standstill::begin();
+    let world = World::new().await;
+    let replica = world.replica().await;
+    let chat = replica.chat("hello").await;
+    let mut events = watching(&replica).await;
+    replica.state.hints.listed(&replica.get(chat).await, WatchKind::Created).await;
+    assert_eq!(kind(&mut events).await, WatchKind::Created);
+    let mut runner = Runner::acquire(&replica, chat).await.expect("leased");
+    runner.attempt().await.expect("called");
+    runner.call("ask");
+    runner.require_action().await.expect("waits");
+    pass(POLL).await;
+    let event = next(&mut events).await.expect("an event").expect("no error");
+    assert_eq!(
+        (event.kind(), event.chat.expect("a chat").status()),
+        (WatchKind::StatusChange, ChatStatus::RequiresAction)
+    );
+    pass(POLL).await;
+    breathe().await;
+    assert!(events.next().now_or_never().is_none(), "nothing changed since");
+}

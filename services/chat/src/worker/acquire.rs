@@ -17,7 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{info, warn};
 
 use super::share::{Offer, rank, share, slice};
-use super::slots::Place;
+use super::slots::{MAX_ENDING, Place};
 use super::{STATEMENT_TIMEOUT, Worker};
 use crate::domain::{ChatId, Lease};
 use crate::hints::{self, Listener};
@@ -121,7 +121,8 @@ impl Acquisition {
 
     async fn look(&mut self, wake: Wake) -> Result<(), LookError> {
         let free = self.worker.slots.free();
-        if free.total() == 0 {
+        if free.total() == 0 && wake != Wake::Poll {
+            // Stopped chats are ended all the same, at the pace of the poll.
             (self.again_at, self.crowded) = (None, Room::of_each(1));
             return Ok(());
         }
@@ -139,6 +140,8 @@ impl Acquisition {
         };
         let waiting = within(listing).await?;
 
+        let stopped: Vec<ChatId> =
+            waiting.iter().filter(|chat| chat.is_stopped).map(|chat| chat.chat_id).take(MAX_ENDING).collect();
         let (mut chosen, mut last_rank) = (Vec::new(), 0);
         for pool in Pool::ALL {
             let mine = Offer { worker: state.worker_id, free: free.of(pool) };
@@ -161,7 +164,8 @@ impl Acquisition {
         }
         self.plan(wake, last_rank);
         let tried = chosen.len();
-        let batch = self.lease(chosen).await;
+        let places = self.places(chosen, &stopped);
+        let batch = self.lease(places).await;
         if batch.leased < tried {
             // Others were faster, and there is room still. Looking at once would be no better.
             self.crowded = Room::default();
@@ -210,11 +214,19 @@ impl Acquisition {
         self.again_at = Some(self.again_at.map_or(again_at, |planned| planned.min(again_at)));
     }
 
+    /// Takes places for chats: for those that were chosen as far as there is room, for those that were stopped
+    /// in any case.
+    fn places(&self, chosen: Vec<(ChatId, Pool)>, stopped: &[ChatId]) -> Vec<Place> {
+        let slots = &self.worker.slots;
+        let mut places: Vec<Place> = chosen.into_iter().filter_map(|(chat, pool)| slots.take(chat, pool)).collect();
+        // Those among the chosen are being leased already.
+        places.extend(stopped.iter().filter_map(|chat| slots.take_to_end(*chat)));
+        places
+    }
+
     /// Leases chats and runs them. That is done by a task of its own, which nobody drops: a lease
     /// that was committed always has someone who runs it or gives it back.
-    async fn lease(&self, chosen: Vec<(ChatId, Pool)>) -> Batch {
-        let slots = &self.worker.slots;
-        let places: Vec<Place> = chosen.into_iter().filter_map(|(chat, pool)| slots.take(chat, pool)).collect();
+    async fn lease(&self, places: Vec<Place>) -> Batch {
         if places.is_empty() {
             return Batch::default();
         }

@@ -54,7 +54,11 @@ impl Worker {
             let is_full = due.len() == BATCH as usize;
             let mut ended = 0;
             for chat in &due {
-                ended += usize::from(self.cancel_action(*chat).await?);
+                match self.cancel_action(*chat).await {
+                    Ok(is_ended) => ended += usize::from(is_ended),
+                    // One chat that cannot be read holds no others up.
+                    Err(error) => warn!(%chat, %error, "a chat cannot go on without its client"),
+                }
             }
             if !is_full || ended < due.len() {
                 return Ok(());

@@ -1,23 +1,22 @@
 //! Works on one chat under one lease, until there is nothing more to do or the lease is gone.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use chatmesh_core::Backoff;
 use chatmesh_db::DbError;
+use chatmesh_proto::chat::v1::WatchKind;
 use chatmesh_proto::common::v1::{ErrorKind, GenerationError};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tracing::{Instrument as _, debug, info, info_span, warn};
+use tracing::{Instrument as _, Span, debug, error, info, info_span, warn};
 
 use super::RunTurn;
 use super::cancel::{Cancel, Cause};
 use super::control::Control;
-use crate::domain::{Chat, RunnerId};
+use crate::domain::{Chat, NewMessage, RunnerId};
 use crate::machine::{Rejected, Status};
 use crate::state::State;
 use crate::store::{Acquired, Fence, StoreError};
-use crate::turn::{Answer, Partial, StopReason};
+use crate::turn::{Answer, Partial, StopReason, persist};
 
 pub(super) struct Runner {
     pub(super) state: Arc<State>,
@@ -25,6 +24,8 @@ pub(super) struct Runner {
     pub(super) hand_overs: Arc<Semaphore>,
     pub(super) acquired: Acquired,
     pub(super) cancel: Cancel,
+    /// There is room to end what was stopped; what waits behind it is anybody's.
+    pub(super) only_ends: bool,
 }
 
 /// How a stretch of work ended.
@@ -42,6 +43,7 @@ impl Runner {
         let mut partial = Partial::default();
         while self.holds(&chat) {
             let next = match chat.status {
+                Status::Running if self.only_ends => return self.abandon(&chat).await,
                 Status::Running => match self.turn(&chat, &mut control, &mut partial).await {
                     Ended::Went(result) => *result,
                     Ended::Stopped(Cause::Interrupted) => self.reread(&chat).await,
@@ -53,10 +55,12 @@ impl Runner {
                     },
                     Ended::Stopped(Cause::OwnershipLost) => return,
                 },
-                Status::Interrupting => self.finish_interruption(&chat, &mut partial).await,
+                Status::Interrupting => {
+                    self.finish_interruption(&chat, &mut partial).instrument(turn_span(&chat)).await
+                }
                 Status::Waiting | Status::Error | Status::RequiresAction => return,
             };
-            match self.go_on(&chat, next).await {
+            match self.go_on(&chat, next, &mut partial).await {
                 Some(fresh) => chat = fresh,
                 None => return,
             }
@@ -64,21 +68,32 @@ impl Runner {
     }
 
     /// The chat to go on with. `None` where there is nothing more to do for this runner.
-    async fn go_on(&self, chat: &Chat, next: Result<Chat, StoreError>) -> Option<Chat> {
+    async fn go_on(&self, chat: &Chat, next: Result<Chat, StoreError>, partial: &mut Partial) -> Option<Chat> {
         let next = match next {
             // The history may have gone on: then the chat is looked at again.
-            Err(StoreError::LeaseLost) => self.reread(chat).await,
-            Err(StoreError::Rejected(rejected)) if rejected != Rejected::Invalid => self.reread(chat).await,
+            Err(StoreError::LeaseLost) => self.look_again(chat).await,
+            Err(StoreError::Rejected(rejected)) if rejected != Rejected::Invalid => self.look_again(chat).await,
             other => other,
         };
         match next {
             // Nothing can be done with the chat as it is: doing it again would be no better.
-            Ok(fresh) if fresh == *chat && fresh.status == Status::Running => self.give_up(chat).await,
+            Ok(fresh) if fresh == *chat && fresh.status == Status::Running => {
+                warn!(chat = %chat.id, "a turn ended and left its chat as it was");
+                self.give_up(chat, partial).await;
+            }
             Ok(fresh) => return Some(fresh),
             // What is stored contradicts itself: asking the model again would not mend that.
-            Err(StoreError::Rejected(_) | StoreError::Database(DbError::Inconsistent { .. })) => {
+            // The same goes for what cannot be stored: the model would be asked for it for ever.
+            Err(
+                error @ (StoreError::Rejected(_)
+                | StoreError::Database(
+                    DbError::Inconsistent { .. } | DbError::Text(_) | DbError::Unique(_) | DbError::Driver(_),
+                )),
+            ) => {
+                // The text of such an error does not say what the database said.
+                error!(chat = %chat.id, ?error, "a turn cannot go on");
                 let fresh = self.reread(chat).await;
-                self.give_up(fresh.as_ref().unwrap_or(chat)).await;
+                self.give_up(fresh.as_ref().unwrap_or(chat), partial).await;
             }
             Err(StoreError::LeaseLost | StoreError::NotFound) => {}
             Err(error) => {
@@ -94,10 +109,7 @@ impl Runner {
     }
 
     async fn turn(&self, chat: &Chat, control: &mut Control, partial: &mut Partial) -> Ended {
-        let span = info_span!("chat.turn", gen_ai.conversation.id = %chat.id);
-        if let Some(traceparent) = &chat.traceparent {
-            chatmesh_rpc::trace::adopt_traceparent(&span, traceparent);
-        }
+        let span = turn_span(chat);
         let deadline = Instant::now() + self.state.config.max_turn_duration;
         tokio::select! {
             // Stopping comes first, so that a turn with quick steps can be stopped too.
@@ -114,7 +126,7 @@ impl Runner {
         let history = chat.versions.history;
         if !partial.continues(history) {
             // Another runner said it: what it kept is all that there is.
-            let kept = self.persist(|| self.state.store.kept_step(chat.id, history)).await?;
+            let kept = persist(&self.state, || self.state.store.kept_step(chat.id, history)).await?;
             if let Some(kept) = kept {
                 partial.resume(history, &Answer::from_message(kept));
             }
@@ -122,7 +134,7 @@ impl Runner {
         let messages = std::mem::take(partial).into_stopped_messages(history, StopReason::Interrupted);
         let fence = self.fence(chat);
         let finish = || self.state.store.finish_interruption(fence, messages.clone(), self.state.clock.now());
-        let finished = self.persist(finish).await?;
+        let finished = persist(&self.state, finish).await?;
         self.state.hints.status_changed(&finished).await;
         Ok(finished)
     }
@@ -143,10 +155,12 @@ impl Runner {
             kind: ErrorKind::Timeout.into(),
             ..GenerationError::default()
         };
-        let said = std::mem::take(partial).into_stopped_messages(chat.versions.history, StopReason::Failed);
+        // Its user may stop it while this is written: then the interruption still has what was said.
+        let said = partial.clone().into_stopped_messages(chat.versions.history, StopReason::Failed);
         let fence = self.fence(&chat);
         let finish = || self.state.store.finish_error(fence, said.clone(), error.clone(), self.state.clock.now());
-        let finished = self.persist(finish).await?;
+        let finished = persist(&self.state, finish).await?;
+        *partial = Partial::default();
         self.state.hints.status_changed(&finished).await;
         Ok(finished)
     }
@@ -155,10 +169,11 @@ impl Runner {
     pub(super) async fn crashed(&self) {
         let Ok(chat) = self.reread(&self.acquired.chat).await else { return };
         match chat.status {
-            Status::Running => self.give_up(&chat).await,
+            Status::Running => self.give_up(&chat, &mut Partial::default()).await,
             Status::Interrupting => {
+                let said = self.said(&chat, &mut Partial::default(), StopReason::Interrupted).await;
                 let now = self.state.clock.now();
-                let finished = self.state.store.finish_interruption(self.fence(&chat), Vec::new(), now).await;
+                let finished = self.state.store.finish_interruption(self.fence(&chat), said, now).await;
                 self.ended(&chat, finished).await;
             }
             Status::Waiting | Status::Error | Status::RequiresAction => {}
@@ -166,16 +181,32 @@ impl Runner {
     }
 
     /// Ends a turn that cannot go on for a reason of the mesh's own.
-    async fn give_up(&self, chat: &Chat) {
+    async fn give_up(&self, chat: &Chat, partial: &mut Partial) {
         let error = GenerationError {
             message: "The turn failed for a reason inside chatmesh; its log has the cause. Send the message again."
                 .to_owned(),
             kind: ErrorKind::Generic.into(),
             ..GenerationError::default()
         };
+        let said = self.said(chat, partial, StopReason::Failed).await;
         let now = self.state.clock.now();
-        let finished = self.state.store.finish_error(self.fence(chat), Vec::new(), error, now).await;
+        let mut finished = self.state.store.finish_error(self.fence(chat), said, error.clone(), now).await;
+        if matches!(finished, Err(StoreError::Database(_))) {
+            // It may be what was kept that cannot be stored: a turn that ends without it ends at least.
+            finished = self.state.store.finish_error(self.fence(chat), Vec::new(), error, now).await;
+        }
         self.ended(chat, finished).await;
+    }
+
+    /// What was said and not committed: here, or by a runner before whose answer was kept.
+    async fn said(&self, chat: &Chat, partial: &mut Partial, reason: StopReason) -> Vec<NewMessage> {
+        let history = chat.versions.history;
+        if !partial.continues(history)
+            && let Ok(Some(kept)) = self.state.store.kept_step(chat.id, history).await
+        {
+            partial.resume(history, &Answer::from_message(kept));
+        }
+        std::mem::take(partial).into_stopped_messages(history, reason)
     }
 
     async fn ended(&self, chat: &Chat, finished: Result<Chat, StoreError>) {
@@ -191,32 +222,27 @@ impl Runner {
         // once. The semaphore is never closed.
         let _turn = self.hand_overs.acquire().await;
         let abandon = || self.state.leases.abandon(chat.id, self.name(), self.state.clock.now());
-        match self.persist(abandon).await {
+        match persist(&self.state, abandon).await {
             Ok(chat) => self.state.hints.changed(&chat).await,
             Err(error) => debug!(chat = %chat.id, %error, "lease not given back"),
         }
     }
 
-    async fn reread(&self, chat: &Chat) -> Result<Chat, StoreError> {
-        self.persist(|| self.state.store.get(chat.id)).await?.ok_or(StoreError::NotFound)
-    }
-
-    /// Tries again while the database is away, for as long as the lease is safely held.
-    async fn persist<T, F>(&self, write: impl Fn() -> F) -> Result<T, StoreError>
-    where
-        F: Future<Output = Result<T, StoreError>>,
-    {
-        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
-        let give_up_at = Instant::now() + self.state.config.lease_duration / 2;
-        loop {
-            match write().await {
-                Err(StoreError::Database(error @ DbError::Unavailable(_))) if Instant::now() < give_up_at => {
-                    warn!(%error, "the database is away, trying again");
-                    tokio::time::sleep(backoff.next_pause()).await;
-                }
-                other => return other,
+    /// The chat after a write that was refused. A write whose answer was lost may have ended the turn: then nobody
+    /// has been told of it.
+    async fn look_again(&self, chat: &Chat) -> Result<Chat, StoreError> {
+        let fresh = self.reread(chat).await?;
+        if !self.holds(&fresh) && fresh.versions.snapshot > chat.versions.snapshot {
+            self.state.hints.status_changed(&fresh).await;
+            if fresh.status == Status::RequiresAction {
+                self.state.hints.listed(&fresh, WatchKind::ActionRequired).await;
             }
         }
+        Ok(fresh)
+    }
+
+    async fn reread(&self, chat: &Chat) -> Result<Chat, StoreError> {
+        persist(&self.state, || self.state.store.get(chat.id)).await?.ok_or(StoreError::NotFound)
     }
 
     /// The lease under which this runner works.
@@ -231,4 +257,13 @@ impl Runner {
     fn fence(&self, chat: &Chat) -> Fence {
         Fence { chat_id: chat.id, runner_id: self.name(), history_version: chat.versions.history }
     }
+}
+
+/// A span in the trace of the message that is worked on.
+fn turn_span(chat: &Chat) -> Span {
+    let span = info_span!("chat.turn", gen_ai.conversation.id = %chat.id);
+    if let Some(traceparent) = &chat.traceparent {
+        chatmesh_rpc::trace::adopt_traceparent(&span, traceparent);
+    }
+    span
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -12,6 +12,9 @@ use super::cancel::{Cancel, Cause};
 use crate::domain::{ChatId, RunnerId};
 use crate::state::State;
 use crate::store::{Pool, Room};
+
+/// How many chats that were stopped are ended at the same time beside those that run.
+pub(super) const MAX_ENDING: usize = 16;
 
 /// The places of a worker.
 #[derive(Debug)]
@@ -25,7 +28,8 @@ pub(super) struct Slots {
 #[derive(Debug)]
 struct Held {
     chat: ChatId,
-    pool: Pool,
+    /// Whose room it takes; none where it is only to be ended.
+    pool: Option<Pool>,
     cancel: Cancel,
     /// The answer to the lease has come.
     is_leased: bool,
@@ -65,15 +69,35 @@ impl Slots {
     /// Takes a place before the lease is asked for, so that a lease which comes late has one too.
     /// `None` where there is no room, or where the chat is being leased already.
     pub(super) fn take(self: &Arc<Self>, chat: ChatId, pool: Pool) -> Option<Place> {
-        let runner = RunnerId(self.state.ids.next());
-        let cancel = Cancel::new();
-        let mut held = self.held.lock();
+        let held = self.held.lock();
         if is_leasing(&held, chat) || self.free().of(pool) == 0 {
             return None;
         }
+        Some(self.hold(held, chat, Some(pool)))
+    }
+
+    /// Takes a place for a chat that was stopped. There is always one, within bounds: who stops a chat does not
+    /// wait for the turns of others.
+    pub(super) fn take_to_end(self: &Arc<Self>, chat: ChatId) -> Option<Place> {
+        let held = self.held.lock();
+        let ending = held.values().filter(|held| held.pool.is_none()).count();
+        if is_leasing(&held, chat) || ending >= MAX_ENDING {
+            return None;
+        }
+        Some(self.hold(held, chat, None))
+    }
+
+    fn hold(
+        self: &Arc<Self>,
+        mut held: MutexGuard<'_, HashMap<RunnerId, Held>>,
+        chat: ChatId,
+        pool: Option<Pool>,
+    ) -> Place {
+        let runner = RunnerId(self.state.ids.next());
+        let cancel = Cancel::new();
         held.insert(runner, Held { chat, pool, cancel: cancel.clone(), is_leased: false, renewed_at: None });
         self.count(&held);
-        Some(Place { slots: Arc::clone(self), chat, runner, cancel })
+        Place { slots: Arc::clone(self), chat, runner, cancel, only_ends: pool.is_none() }
     }
 
     /// True while a lease of this chat is being asked for.
@@ -133,8 +157,8 @@ impl Slots {
 
     fn count(&self, held: &HashMap<RunnerId, Held>) {
         let mut free = self.capacity;
-        for held in held.values() {
-            let left = free.of_mut(held.pool);
+        for pool in held.values().filter_map(|held| held.pool) {
+            let left = free.of_mut(pool);
             *left = left.saturating_sub(1);
         }
         self.free.send_if_modified(|current| std::mem::replace(current, free) != free);
@@ -165,6 +189,8 @@ pub(super) struct Place {
     pub(super) chat: ChatId,
     pub(super) runner: RunnerId,
     pub(super) cancel: Cancel,
+    /// There is room to end what was stopped, and for nothing else.
+    pub(super) only_ends: bool,
 }
 
 impl Place {

@@ -11,6 +11,7 @@ use chatmesh_core::ExposeSecret as _;
 use chatmesh_db::Db;
 use chatmesh_gateway::{Gateway, HttpMetrics, process_routes};
 use chatmesh_host::Deps;
+use chatmesh_llm::LlmMetrics;
 use chatmesh_provisioner::Provisioner;
 use chatmesh_relay::RelayMetrics;
 use chatmesh_rpc::client::Peer;
@@ -132,7 +133,8 @@ impl One<'_> {
                     !key.expose_secret().is_empty(),
                     "llm.encryption_key must be set (CHATMESH_LLM__ENCRYPTION_KEY): 32 bytes in base64, as `openssl rand -base64 32` prints them"
                 );
-                let llm = chatmesh_llm::Service::build(&self.config.llm, self.deps(db).await?)?;
+                let metrics = self.process.metrics(LlmMetrics::register);
+                let llm = chatmesh_llm::Service::build(self.config.llm.clone(), self.deps(db).await?, metrics)?;
                 self.routes(&llm, self.peer(Service::Identity)?, Router::new()).await
             }
             Service::Tools => {

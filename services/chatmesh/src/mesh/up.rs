@@ -15,7 +15,7 @@ use chatmesh_db::{Db, DbConfig};
 use chatmesh_gateway::{Gateway, HttpMetrics};
 use chatmesh_host::{Deps, Service as _};
 use chatmesh_identity::TokenSecret;
-use chatmesh_llm::{Found, Preset, Sealer};
+use chatmesh_llm::{Found, LlmMetrics, Preset, Sealer};
 use chatmesh_provisioner::Provisioner;
 use chatmesh_relay::RelayMetrics;
 use chatmesh_rpc::Transport;
@@ -106,7 +106,11 @@ impl Up {
             process.metrics(ToolMetrics::register),
         );
         let encryption_key = data_dir.secret("encryption.key", Sealer::generate_key)?;
-        let llm = chatmesh_llm::Service::build(&chatmesh_llm::Config { encryption_key }, deps(Service::Llm)?)?;
+        let llm = chatmesh_llm::Service::build(
+            chatmesh_llm::Config { encryption_key, ..config.llm },
+            deps(Service::Llm)?,
+            process.metrics(LlmMetrics::register),
+        )?;
         let to_llm = local(llm.routes());
         let chat = chatmesh_chat::Service::build(
             chatmesh_chat::Config { exclusive: true, ..config.chat },

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Executor as _, SqlSafeStr as _};
+use sqlx::{Executor as _, Postgres, SqlSafeStr, Transaction};
 
 use crate::row::EngineRow;
 use crate::{DbError, FromRow, Row, Sql, Tx, Value};
@@ -15,13 +15,29 @@ use crate::{DbError, FromRow, Row, Sql, Tx, Value};
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// No statement and no lock waits for ever, and a client that vanished in a transaction does not
-/// keep its locks.
+/// keep its locks: not for as long as others wait for them.
 const POSTGRES_LIMITS: [(&str, &str); 4] = [
     ("statement_timeout", "30s"),
     ("lock_timeout", "10s"),
-    ("idle_in_transaction_session_timeout", "30s"),
+    ("idle_in_transaction_session_timeout", "8s"),
     ("tcp_user_timeout", "20000"),
 ];
+
+const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// Begins a transaction in a task of its own. Of a caller that goes away while the server begins one, the driver
+/// does not know that there is a transaction: the connection would go back to the pool in the middle of it, and
+/// whoever took it next would work in a transaction that nobody commits.
+#[expect(clippy::disallowed_methods, reason = "one statement long, and bounded by the limits of the connection")]
+async fn begin(pool: &PgPool, statement: Option<&'static str>) -> Result<Transaction<'static, Postgres>, DbError> {
+    let connection = pool.acquire().await?;
+    let begun = tokio::spawn(Transaction::begin(connection, statement.map(SqlSafeStr::into_sql_str)));
+    match begun.await {
+        Ok(begun) => Ok(begun?),
+        // The runtime ends.
+        Err(_) => Err(DbError::Unavailable(sqlx::Error::WorkerCrashed)),
+    }
+}
 
 /// Which database to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +115,7 @@ impl Db {
     /// No connection in time.
     pub async fn begin(&self) -> Result<Tx, DbError> {
         Ok(match &self.0 {
-            Pools::Postgres(pool) => Tx::postgres(pool.begin().await?),
+            Pools::Postgres(pool) => Tx::postgres(begin(pool, None).await?),
             Pools::Sqlite { write, .. } => Tx::sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
         })
     }
@@ -110,9 +126,7 @@ impl Db {
     /// No connection in time.
     pub async fn begin_read(&self) -> Result<Tx, DbError> {
         Ok(match &self.0 {
-            Pools::Postgres(pool) => {
-                Tx::postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
-            }
+            Pools::Postgres(pool) => Tx::postgres(begin(pool, Some(BEGIN_READ)).await?),
             Pools::Sqlite { read, .. } => Tx::sqlite(read.begin_with("BEGIN").await?),
         })
     }

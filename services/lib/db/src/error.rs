@@ -44,9 +44,15 @@ impl DbError {
     }
 }
 
-/// SQLSTATE classes of PostgreSQL that mean "not now": connection trouble, too many connections,
-/// operator intervention (shutdown, crash recovery).
-const UNAVAILABLE_CLASSES: [&str; 3] = ["08", "53", "57"];
+/// SQLSTATE classes of PostgreSQL that mean "not now": connection trouble, a transaction that lost against another
+/// one (deadlock), too many connections or a full disk, operator intervention (shutdown, crash recovery).
+const UNAVAILABLE_CLASSES: [&str; 4] = ["08", "40", "53", "57"];
+
+/// Waiting for a lock, or in a transaction, took longer than it may.
+const TIMEOUTS_IN_POSTGRES: [&str; 2] = ["55P03", "25P03"];
+
+/// What SQLite says of a database that is locked or whose disk is full: BUSY, LOCKED and their kinds, FULL.
+const UNAVAILABLE_IN_SQLITE: [&str; 7] = ["5", "6", "13", "261", "262", "517", "773"];
 
 /// SQLSTATE of PostgreSQL for a text with NUL or broken UTF-8.
 const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
@@ -60,19 +66,41 @@ impl From<sqlx::Error> for DbError {
             {
                 Self::Text(error)
             }
-            sqlx::Error::Database(database)
-                if database
-                    .code()
-                    .is_some_and(|code| UNAVAILABLE_CLASSES.iter().any(|class| code.starts_with(class))) =>
-            {
+            sqlx::Error::Database(database) if database.code().is_some_and(|code| means_not_now(&code)) => {
                 Self::Unavailable(error)
             }
+            // A connection that was cut in the middle of an answer shows up as a broken protocol, too.
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::BeginFailed
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
             _ => Self::Driver(error),
+        }
+    }
+}
+
+fn means_not_now(code: &str) -> bool {
+    match code.len() {
+        // Only SQLSTATE has five characters.
+        5 => TIMEOUTS_IN_POSTGRES.contains(&code) || UNAVAILABLE_CLASSES.iter().any(|class| code.starts_with(class)),
+        _ => UNAVAILABLE_IN_SQLITE.contains(&code),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_succeed_later_is_told_from_what_is_wrong() {
+        for code in ["08006", "40001", "40P01", "53300", "57P01", "55P03", "25P03", "5", "517", "13"] {
+            assert!(means_not_now(code), "{code}");
+        }
+        for code in ["23505", "22021", "42P01", "57", "53", "1", "19", "2067", ""] {
+            assert!(!means_not_now(code), "{code}");
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chatmesh_core::{Clock, ExposeSecret, SecretString};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use moka::sync::Cache;
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,11 @@ const LEEWAY_SECONDS: u64 = 30;
 const REFETCH_PAUSE: Duration = Duration::from_secs(5);
 /// After how long known keys are fetched again, so that one that was removed stops to count.
 const MAX_AGE: Duration = Duration::from_secs(600);
+/// For how long a user's assertion that was checked need not be checked again. A client that calls
+/// often sends the same one, and checking a signature takes longer than most calls.
+const REMEMBERED: Duration = Duration::from_secs(10);
+/// How many assertions are remembered.
+const MAX_REMEMBERED: u64 = 10_000;
 
 /// An assertion was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -162,6 +168,8 @@ struct Inner {
     keys: RwLock<Keys>,
     /// One caller fetches, the others wait for what comes.
     fetching: tokio::sync::Mutex<()>,
+    /// Users' assertions that were checked: who calls, and the last second.
+    checked: Cache<String, (Caller, u64)>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -182,7 +190,8 @@ impl Verifier {
     pub fn new(mesh_secret: &SecretString, source: Arc<dyn KeySource>) -> Self {
         let mesh_key = DecodingKey::from_secret(mesh_secret.expose_secret().as_bytes());
         let fetching = tokio::sync::Mutex::default();
-        Self(Arc::new(Inner { mesh_key, source, keys: RwLock::default(), fetching }))
+        let checked = Cache::builder().max_capacity(MAX_REMEMBERED).time_to_live(REMEMBERED).build();
+        Self(Arc::new(Inner { mesh_key, source, keys: RwLock::default(), fetching, checked }))
     }
 
     /// Checks an assertion and says who calls.
@@ -190,6 +199,11 @@ impl Verifier {
     /// # Errors
     /// It is not valid, or the keys cannot be fetched.
     pub async fn verify(&self, assertion: &str) -> Result<Caller, AssertionError> {
+        if let Some((caller, exp)) = self.0.checked.get(assertion)
+            && jsonwebtoken::get_current_timestamp() <= exp + LEEWAY_SECONDS
+        {
+            return Ok(caller);
+        }
         let invalid = |error: jsonwebtoken::errors::Error| AssertionError::Invalid(error.to_string());
         let header = jsonwebtoken::decode_header(assertion).map_err(invalid)?;
         let key = match header.alg {
@@ -203,7 +217,12 @@ impl Verifier {
         if header.alg == Algorithm::EdDSA && claims.svc.is_some() {
             return Err(AssertionError::Invalid("a user's key signed for a service".to_owned()));
         }
-        claims.caller()
+        let exp = u64::try_from(claims.exp).unwrap_or_default();
+        let caller = claims.caller()?;
+        if header.alg == Algorithm::EdDSA {
+            self.0.checked.insert(assertion.to_owned(), (caller.clone(), exp));
+        }
+        Ok(caller)
     }
 
     async fn user_key(&self, key_id: &str) -> Result<DecodingKey, AssertionError> {

@@ -31,7 +31,7 @@ pub trait ServiceError: std::error::Error + Send + Sync + 'static {
 }
 
 /// Turns an error into a status. Causes of internal errors are logged here, once, and never leave the process.
-pub(crate) fn into_status<E: ServiceError>(error: &E) -> Status {
+pub fn into_status<E: ServiceError>(error: &E) -> Status {
     let code = error.code();
     let mut details = ErrorDetails::new();
     details.set_error_info(error.reason(), E::DOMAIN, HashMap::<String, String>::new());

@@ -17,7 +17,7 @@ pub mod trace;
 mod transport;
 
 pub use caller::{Caller, Denied, Role, UserId};
-pub use error::{Code, ServiceError, status_with_reason};
+pub use error::{Code, ServiceError, into_status, status_with_reason};
 pub use handler::{streaming, unary};
 pub use metrics::RpcMetrics;
 pub use transport::{Transport, connect_lazy, local};

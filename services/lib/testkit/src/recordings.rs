@@ -136,6 +136,23 @@ impl Recordings {
         self.of("openai-responses", "/responses").chain(self.of("openai", "/responses")).chain(of_azure)
     }
 
+    /// The sessions with Azure's Chat Completions endpoint.
+    pub fn azure_chat(&self) -> impl Iterator<Item = &Recording> {
+        self.of("azure", "/chat/completions")
+    }
+
+    /// The sessions with Claude on Bedrock.
+    pub fn bedrock_claude(&self) -> impl Iterator<Item = &Recording> {
+        self.sessions.iter().filter(|recording| recording.folder == "bedrock")
+    }
+
+    /// The sessions with Claude on Vertex AI.
+    pub fn vertex_claude(&self) -> impl Iterator<Item = &Recording> {
+        self.sessions.iter().filter(|recording| {
+            recording.interactions.iter().all(|one| one.request.path().contains("/publishers/anthropic/"))
+        })
+    }
+
     fn of(&self, folder: &'static str, path_end: &'static str) -> impl Iterator<Item = &Recording> {
         self.sessions.iter().filter(move |recording| {
             recording.folder == folder
@@ -258,5 +275,8 @@ mod tests {
         has_only(recordings.openai_chat().collect(), "/chat/completions");
         has_only(recordings.openai_responses().collect(), "/responses");
         has_only(recordings.openai_compatible_chat().collect(), "/chat/completions");
+        has_only(recordings.azure_chat().collect(), ".openai.azure.com/openai/v1/chat/completions");
+        has_only(recordings.bedrock_claude().collect(), "/invoke");
+        has_only(recordings.vertex_claude().collect(), "awPredict");
     }
 }

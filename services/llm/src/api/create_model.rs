@@ -2,8 +2,9 @@ use chatmesh_core::Violations;
 use chatmesh_proto::llm::v1 as pb;
 use chatmesh_rpc::Caller;
 
+use super::check_fallbacks_exist;
 use crate::Error;
-use crate::domain::{Model, ModelId, Reference, check_model_name, check_options, check_threshold};
+use crate::domain::{Model, ModelId, Reference, check_fallbacks, check_model_name, check_options, check_threshold};
 use crate::state::State;
 use crate::store::Inserted;
 
@@ -21,9 +22,9 @@ pub(super) async fn create_model(
         check_model_name("name", &name, &mut violations);
     }
     let options = request.options.unwrap_or_default();
-    check_options(&options, &mut violations);
     check_threshold(request.compaction_threshold_percent, &mut violations);
     let request_id = violations.optional_id("request_id", &request.request_id);
+    check_fallbacks("fallbacks", &name, &request.fallbacks, &mut violations);
     violations.require(!request.provider.is_empty(), "provider", "must be the name or identifier of a provider");
     violations.finish(Some(()))?;
     let provider = match Reference::parse(&request.provider) {
@@ -32,6 +33,10 @@ pub(super) async fn create_model(
     };
     let provider = provider
         .ok_or_else(|| Violations::one("provider", format!("names no provider: `{}` not found", request.provider)))?;
+    let mut violations = Violations::new();
+    check_options(provider.provider_type, &options, &mut violations);
+    check_fallbacks_exist(state, "fallbacks", &request.fallbacks, &mut violations).await?;
+    violations.finish(Some(()))?;
 
     let now = state.clock.now();
     let model = Model {
@@ -45,10 +50,14 @@ pub(super) async fn create_model(
         enabled: true,
         options,
         compaction_threshold_percent: request.compaction_threshold_percent,
+        fallbacks: request.fallbacks,
+        record_debug: request.record_debug,
         created_at: now,
         updated_at: now,
     };
-    match state.store.insert_model(&model, request_id).await? {
+    let inserted = state.store.insert_model(&model, request_id).await?;
+    state.router.forget();
+    match inserted {
         Inserted::Created(model) | Inserted::Repeated(model) => {
             Ok(pb::CreateModelResponse { model: Some(model.into()) })
         }

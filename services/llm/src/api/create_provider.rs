@@ -4,8 +4,8 @@ use chatmesh_rpc::Caller;
 
 use crate::Error;
 use crate::domain::{
-    Provider, ProviderId, Source, check_api_key, check_base_url, check_provider_name, check_provider_type,
-    check_settings,
+    KeyPolicy, Provider, ProviderId, Source, check_api_key, check_base_url, check_policy, check_provider_name,
+    check_provider_type, check_settings,
 };
 use crate::state::State;
 use crate::store::Inserted;
@@ -20,10 +20,12 @@ pub(super) async fn create_provider(
     let mut violations = Violations::new();
     check_provider_name(&request.name, &mut violations);
     let provider_type = check_provider_type(request.r#type, &mut violations);
-    check_base_url(&request.base_url, &mut violations);
+    check_base_url(provider_type, &request.base_url, &mut violations);
     check_api_key(&request.api_key, &mut violations);
     let settings = request.settings.unwrap_or_default();
     check_settings(&settings, &mut violations);
+    let key_policy = request.key_policy.map(KeyPolicy::from).unwrap_or_default();
+    check_policy(key_policy, &mut violations);
     let request_id = violations.optional_id("request_id", &request.request_id);
     violations.finish(Some(()))?;
 
@@ -39,10 +41,13 @@ pub(super) async fn create_provider(
         enabled: true,
         source: Source::Database,
         settings,
+        key_policy,
         created_at: now,
         updated_at: now,
     };
-    match state.store.insert_provider(&provider, request_id).await? {
+    let inserted = state.store.insert_provider(&provider, request_id).await?;
+    state.router.forget();
+    match inserted {
         Inserted::Created(provider) | Inserted::Repeated(provider) => {
             Ok(pb::CreateProviderResponse { provider: Some(provider.into()) })
         }

@@ -18,7 +18,9 @@ pub(super) async fn delete_model(
         return Err(Violations::one("model", "must be the name or identifier of a model").into());
     }
     let model = find_model(state, &request.model).await?;
-    match state.store.delete_model(model.id, state.clock.now()).await? {
+    let deleted = state.store.delete_model(model.id, state.clock.now()).await?;
+    state.router.forget();
+    match deleted {
         Deleted::Done => Ok(pb::DeleteModelResponse {}),
         Deleted::Missing | Deleted::InUse => Err(Error::NotFound { kind: "model", name: request.model }),
     }

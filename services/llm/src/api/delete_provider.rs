@@ -14,7 +14,9 @@ pub(super) async fn delete_provider(
 ) -> Result<pb::DeleteProviderResponse, Error> {
     caller.require_admin()?;
     let provider = find_provider(state, &request.provider).await?;
-    match state.store.delete_provider(provider.id).await? {
+    let deleted = state.store.delete_provider(provider.id).await?;
+    state.router.forget();
+    match deleted {
         Deleted::Done => Ok(pb::DeleteProviderResponse {}),
         Deleted::Missing => Err(Error::NotFound { kind: "provider", name: request.provider }),
         Deleted::InUse => Err(Error::InUse(provider.name)),

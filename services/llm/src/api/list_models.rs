@@ -2,6 +2,7 @@ use chatmesh_core::{Uuid, Violations, page};
 use chatmesh_proto::llm::v1 as pb;
 use chatmesh_rpc::Caller;
 
+use super::availability::Availability;
 use crate::Error;
 use crate::domain::ModelId;
 use crate::state::State;
@@ -11,7 +12,7 @@ const SCOPE: &str = "models";
 /// Lists models, oldest first.
 pub(super) async fn list_models(
     state: &State,
-    _caller: Caller,
+    caller: Caller,
     request: pb::ListModelsRequest,
 ) -> Result<pb::ListModelsResponse, Error> {
     let mut violations = Violations::new();
@@ -23,5 +24,11 @@ pub(super) async fn list_models(
     let (models, more) = page::cut(models, size);
     let last = models.last().filter(|_| more);
     let next_page_token = last.map_or_else(String::new, |model| page::token(SCOPE, &model.id.0));
-    Ok(pb::ListModelsResponse { models: models.into_iter().map(Into::into).collect(), next_page_token })
+    let mut availability = Availability::new(state, &caller);
+    let mut listed = Vec::with_capacity(models.len());
+    for model in models {
+        let availability = availability.of(&model).await?.into();
+        listed.push(pb::Model { availability, ..model.into() });
+    }
+    Ok(pb::ListModelsResponse { models: listed, next_page_token })
 }

@@ -4,7 +4,7 @@ use chatmesh_rpc::Caller;
 
 use super::find_provider;
 use crate::Error;
-use crate::domain::{Source, check_api_key, check_base_url, check_settings};
+use crate::domain::{KeyPolicy, Source, check_api_key, check_base_url, check_policy, check_settings};
 use crate::state::State;
 
 /// Changes the fields of a provider that are set.
@@ -15,10 +15,13 @@ pub(super) async fn update_provider(
 ) -> Result<pb::UpdateProviderResponse, Error> {
     caller.require_admin()?;
     let mut violations = Violations::new();
-    check_base_url(request.base_url.as_deref().unwrap_or_default(), &mut violations);
     check_api_key(request.api_key.as_deref().unwrap_or_default(), &mut violations);
     if let Some(settings) = &request.settings {
         check_settings(settings, &mut violations);
+    }
+    let key_policy = request.key_policy.map(KeyPolicy::from);
+    if let Some(policy) = key_policy {
+        check_policy(policy, &mut violations);
     }
     violations.finish(Some(()))?;
 
@@ -28,6 +31,10 @@ pub(super) async fn update_provider(
         return Err(Violations::one("provider", description).into());
     }
     if let Some(base_url) = request.base_url {
+        // What an address is, the provider's type decides.
+        let mut violations = Violations::new();
+        check_base_url(provider.provider_type, &base_url, &mut violations);
+        violations.finish(Some(()))?;
         provider.base_url = base_url;
     }
     if let Some(key) = request.api_key {
@@ -37,8 +44,10 @@ pub(super) async fn update_provider(
     if let Some(settings) = request.settings {
         provider.settings = settings;
     }
+    provider.key_policy = key_policy.unwrap_or(provider.key_policy);
     provider.enabled = request.enabled.unwrap_or(provider.enabled);
     provider.updated_at = state.clock.now();
     state.store.update_provider(&provider).await?;
+    state.router.forget();
     Ok(pb::UpdateProviderResponse { provider: Some(provider.into()) })
 }

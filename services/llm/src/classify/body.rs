@@ -71,9 +71,12 @@ fn read_codes(value: &Value, failure: &mut Failure) {
             Some(Value::String(code)) if code != "error" && !code.is_empty() => {
                 // AWS writes a namespace before the name: `com.amazon#ThrottlingException`.
                 let name = code.rsplit('#').next().unwrap_or(code);
-                failure.codes.push(name.to_owned());
+                match name.parse() {
+                    Ok(status) => read_status(status, failure),
+                    Err(_) => failure.codes.push(name.to_owned()),
+                }
             }
-            Some(Value::Number(code)) => read_status(code, failure),
+            Some(Value::Number(code)) => read_status(code.as_u64().unwrap_or(0), failure),
             _ => {}
         }
     }
@@ -101,9 +104,8 @@ fn entries(value: &Value) -> impl Iterator<Item = &Value> {
     one.into_iter().chain(many)
 }
 
-fn read_status(code: &serde_json::Number, failure: &mut Failure) {
-    let status = code.as_u64().and_then(|code| u16::try_from(code).ok());
-    let status = status.filter(|status| (400..600).contains(status));
+fn read_status(code: u64, failure: &mut Failure) {
+    let status = u16::try_from(code).ok().filter(|status| (400..600).contains(status));
     failure.status = failure.status.or(status);
 }
 

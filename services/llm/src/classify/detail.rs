@@ -26,6 +26,14 @@ pub(super) fn shown(text: &str, secret: Option<&str>) -> String {
     shorten(&redact(&shorten(&text, 4 * MAX_DETAIL_CHARS)), MAX_DETAIL_CHARS)
 }
 
+/// A text of any length without the secret, without keys and without identifiers of accounts.
+pub(super) fn redacted(text: &str, secret: Option<&str>) -> String {
+    match secret {
+        Some(secret) if secret.len() >= 8 => redact(&text.replace(secret, REDACTED)),
+        _ => redact(text),
+    }
+}
+
 fn shorten(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         None => text.to_owned(),

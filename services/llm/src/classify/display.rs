@@ -17,6 +17,7 @@ pub(super) enum Condition {
     Auth,
     Config,
     ContextOverflow,
+    ReasoningRefused,
     UsageLimit,
     MissingKey,
     ProviderDisabled,
@@ -62,6 +63,9 @@ pub(super) fn message(provider: &str, condition: Condition) -> String {
         Condition::ContextOverflow => {
             "rejected the conversation because it is longer than the model's context; \
              shorten it or choose a model with a larger context."
+        }
+        Condition::ReasoningRefused => {
+            "cannot read the reasoning of an earlier answer; check the settings of the model."
         }
         Condition::UsageLimit => "reports that its quota is used up; check billing and limits.",
         Condition::MissingKey => "has no API key; add one to the provider.",

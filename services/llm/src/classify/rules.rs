@@ -47,10 +47,12 @@ const DEADLINE: Verdict = Verdict::stop(ErrorKind::Timeout, Condition::DeadlineE
 const BLOCKED: Verdict = Verdict::stop(ErrorKind::ContentFilter, Condition::ContentFilter);
 const OVERFLOW: Verdict = Verdict::stop(ErrorKind::Config, Condition::ContextOverflow);
 const CONFIG: Verdict = Verdict::stop(ErrorKind::Config, Condition::Config);
+const REASONING_REFUSED: Verdict = Verdict::stop(ErrorKind::Config, Condition::ReasoningRefused);
 const SERVER_ERROR: Verdict = Verdict::retry(ErrorKind::Generic, Condition::ServerError);
 const FAILED: Verdict = Verdict::stop(ErrorKind::Generic, Condition::Failed);
 
-const OVERLOADED_CODES: &[&str] = &["overloaded", "overloaded_error", "server_is_overloaded", "engine_overloaded"];
+const OVERLOADED_CODES: &[&str] =
+    &["overloaded", "overloaded_error", "server_is_overloaded", "engine_overloaded", "engine_overloaded_error"];
 
 const USAGE_LIMIT_CODES: &[&str] = &[
     "insufficient_quota",
@@ -77,9 +79,11 @@ const AUTH_CODES: &[&str] = &[
     "unrecognizedclientexception",
     "expiredtokenexception",
     "expiredtoken",
+    "invalidsignatureexception",
+    "missingauthenticationtokenexception",
 ];
 
-const FORBIDDEN_CODES: &[&str] = &["permission_error", "permission_denied", "forbidden"];
+const FORBIDDEN_CODES: &[&str] = &["permission_error", "permission_denied", "forbidden", "accessdeniedexception"];
 
 const RATE_LIMIT_CODES: &[&str] = &[
     "rate_limit_error",
@@ -88,10 +92,21 @@ const RATE_LIMIT_CODES: &[&str] = &[
     "resource_exhausted",
     "slow_down",
     "throttlingexception",
+    "toomanyrequestsexception",
     "modelnotreadyexception",
 ];
 
-const UNAVAILABLE_CODES: &[&str] = &["timeout_error", "unavailable", "serviceunavailable", "modelstreamerrorexception"];
+const UNAVAILABLE_CODES: &[&str] = &[
+    "timeout_error",
+    "deadline_exceeded",
+    "unavailable",
+    "service_unavailable",
+    "service_unavailable_error",
+    "serviceunavailable",
+    "serviceunavailableexception",
+    "modelstreamerrorexception",
+    "modeltimeoutexception",
+];
 
 const BLOCKED_CODES: &[&str] = &[
     "content_filter",
@@ -101,22 +116,26 @@ const BLOCKED_CODES: &[&str] = &[
     "misalignment_policy_violation",
 ];
 
+/// Reasoning of an earlier answer that the provider cannot read.
+const REASONING_CODES: &[&str] = &["invalid_encrypted_content", "thinking_signature_invalid"];
+
+/// The model cannot be used, whatever the status says.
+const MODEL_CODES: &[&str] = &["model_not_found", "deploymentnotfound", "unsupported_country_region_territory"];
+
 const CONFIG_CODES: &[&str] = &[
     "invalid_request_error",
     "invalid_argument",
+    "failed_precondition",
     "not_found_error",
-    "model_not_found",
-    "deploymentnotfound",
     "request_too_large",
-    "invalid_encrypted_content",
-    "thinking_signature_invalid",
     "validationexception",
+    "resourcenotfoundexception",
 ];
 
 const OVERFLOW_CODES: &[&str] = &["context_length_exceeded", "exceed_context_size_error"];
 
 const SERVER_ERROR_CODES: &[&str] =
-    &["server_error", "api_error", "internal_error", "internal_server_error", "internal"];
+    &["server_error", "api_error", "internal_error", "internal_server_error", "internal", "internalserverexception"];
 
 /// Decides by the rules, from top to bottom.
 pub(super) fn decide(failure: &Failure) -> Verdict {
@@ -160,6 +179,11 @@ impl<'a> Answer<'a> {
         self.status.is_some_and(|status| statuses.contains(&status))
     }
 
+    /// The model or its configuration is named as the cause.
+    fn is_config(&self) -> bool {
+        self.has_code(MODEL_CODES) || self.has_code(OVERFLOW_CODES) || self.text.is_config()
+    }
+
     /// Words decide only where no status contradicts them.
     fn may_be_client_error(&self) -> bool {
         self.status.is_none_or(|status| status < 500)
@@ -186,8 +210,8 @@ fn decide_special(answer: &Answer<'_>) -> Option<Verdict> {
     if answer.has_code(&["previous_response_not_found"]) || text.is_broken_chain() {
         return Some(CHAIN_BROKEN);
     }
-    if answer.has_code(&["invalid_encrypted_content"]) || text.is_bad_signature() {
-        return Some(CONFIG);
+    if answer.has_code(REASONING_CODES) || text.is_bad_signature() {
+        return Some(REASONING_REFUSED);
     }
     let overloaded = answer.has_status(&[529]) || answer.has_code(OVERLOADED_CODES) || text.is_overloaded();
     overloaded.then_some(OVERLOADED)
@@ -212,13 +236,13 @@ fn decide_account(answer: &Answer<'_>) -> Option<Verdict> {
         return Some(AUTH);
     }
     let forbidden = answer.has_status(&[403]) || answer.has_code(FORBIDDEN_CODES);
-    (forbidden && !text.is_config()).then_some(FORBIDDEN)
+    (forbidden && !answer.is_config()).then_some(FORBIDDEN)
 }
 
 /// The provider cannot answer now.
 fn decide_capacity(answer: &Answer<'_>) -> Option<Verdict> {
     let text = &answer.text;
-    if text.is_config() {
+    if answer.is_config() {
         return None;
     }
     let no_status = answer.status.is_none();
@@ -249,7 +273,7 @@ fn decide_request(answer: &Answer<'_>) -> Option<Verdict> {
     let wrong = answer.has_status(&[400, 404, 405, 413, 415, 422])
         || answer.status.is_some_and(|status| (300..400).contains(&status))
         || answer.has_code(CONFIG_CODES)
-        || text.is_config();
+        || answer.is_config();
     wrong.then_some(CONFIG)
 }
 

@@ -34,6 +34,8 @@ const CONFIG: &[&str] = &[
     "model access",
     "not supported in your region",
     "not available in your region",
+    "or territory not supported",
+    "location is not supported",
     "access to the model",
     "malformed config",
 ];
@@ -100,9 +102,15 @@ const SERVER_ERROR: &[&str] = &["server error", "internal error"];
 
 const INTERRUPTED: &[&str] = &["interrupted by user", "interrupted by the user", "chat interrupted"];
 
-const PAIRING: &[&str] = &["no tool output found for", "without its required"];
+const PAIRING: &[&str] = &["no tool output found for", "no tool call found for", "without its required"];
 
-const SIGNATURE: &[&str] = &["invalid `signature` in `thinking`", "invalid signature in thinking"];
+const SIGNATURE: &[&str] = &[
+    "invalid `signature` in `thinking`",
+    "invalid signature in thinking",
+    "invalid `data` in `redacted_thinking`",
+    "encrypted content could not be",
+    "encrypted_content could not be",
+];
 
 fn has(text: &str, patterns: &[&str]) -> bool {
     patterns.iter().any(|pattern| text.contains(pattern))

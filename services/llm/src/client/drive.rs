@@ -20,7 +20,7 @@ const LINGER: Duration = Duration::from_secs(5);
 
 /// When to stop to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// Until then the first part must have come.
     pub(super) start: Instant,
     /// How long the provider may be silent after it.
@@ -28,6 +28,11 @@ pub(super) struct Limits {
 }
 
 impl Limits {
+    /// The limits of those who set none.
+    pub(crate) fn default_from(now: Instant) -> Self {
+        Self { start: now + DEFAULT_START_TIMEOUT, silence: DEFAULT_SILENCE_TIMEOUT }
+    }
+
     pub(super) fn of(request: &GenerateRequest, now: Instant) -> Self {
         let millis = |value: u32, default| match value {
             0 => default,
@@ -71,7 +76,7 @@ pub(super) fn drive(
                     false
                 }
                 Err(_) => {
-                    let failure = if has_part { silent() } else { not_started() };
+                    let failure = if has_part { Failure::silent() } else { not_started() };
                     decoder.fail(&failure, &mut events);
                     false
                 }
@@ -97,10 +102,6 @@ pub(super) fn drive(
 /// No part came in time.
 pub(super) fn not_started() -> Failure {
     Failure::of(Cause::StartTimeout, "no part of the answer came in time")
-}
-
-fn silent() -> Failure {
-    Failure::of(Cause::SilenceTimeout, "nothing came for too long")
 }
 
 #[cfg(test)]

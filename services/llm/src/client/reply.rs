@@ -8,6 +8,7 @@ use reqwest::Response;
 use tokio::time::{Duration, Instant, timeout_at};
 
 use super::drive::{Broken, Limits, not_started};
+use super::tap::Tap;
 use crate::classify::{Cause, Failure, transport_of};
 use crate::codec::Codec;
 
@@ -18,7 +19,10 @@ const MAX_ERROR_BYTES: usize = 64 * 1024;
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The longest answer that is read as one document, in bytes.
-const MAX_WHOLE_BYTES: usize = 64 * 1024 * 1024;
+pub(super) const MAX_WHOLE_BYTES: usize = 64 * 1024 * 1024;
+
+/// The media types of streams.
+const STREAMS: [&str; 2] = ["text/event-stream", "application/vnd.amazon.eventstream"];
 
 /// A successful reply.
 pub(super) enum Reply {
@@ -34,6 +38,7 @@ pub(super) async fn send(
     request: http::Request<Bytes>,
     codec: &dyn Codec,
     limits: Limits,
+    tap: Option<&Tap>,
 ) -> Result<Reply, Failure> {
     let request = reqwest::Request::try_from(request).map_err(|error| broken_failure(broken(error)))?;
     let response = timeout_at(limits.start, http.execute(request))
@@ -41,14 +46,15 @@ pub(super) async fn send(
         .map_err(|_| not_started())?
         .map_err(|error| broken_failure(broken(error)))?;
     if !response.status().is_success() {
-        return Err(refusal(response, codec).await);
+        return Err(refusal(response, codec, tap).await);
     }
     if let Some(encoding) = header(&response, &CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
         let message = format!("the provider compressed the answer ({encoding}), which was not asked for");
         return Err(Failure::configuration(message));
     }
     let media_type = header(&response, &CONTENT_TYPE).and_then(|value| value.split(';').next());
-    let is_stream = media_type.is_some_and(|value| value.trim().eq_ignore_ascii_case("text/event-stream"));
+    let is_stream =
+        media_type.is_some_and(|value| STREAMS.iter().any(|known| value.trim().eq_ignore_ascii_case(known)));
     let mut body = response.bytes_stream().map_err(broken).boxed();
     if is_stream {
         return Ok(Reply::Stream(body));
@@ -67,7 +73,16 @@ fn header<'a>(response: &'a Response, name: &http::HeaderName) -> Option<&'a str
 }
 
 /// Reads the reply to a request that failed.
-async fn refusal(response: Response, codec: &dyn Codec) -> Failure {
+async fn refusal(response: Response, codec: &dyn Codec, tap: Option<&Tap>) -> Failure {
+    let (failure, body) = refusal_of(response, codec).await;
+    if let Some(tap) = tap {
+        tap.received(&body);
+    }
+    failure
+}
+
+/// Likewise, with the bytes of it.
+pub(super) async fn refusal_of(response: Response, codec: &dyn Codec) -> (Failure, Bytes) {
     let status = response.status().as_u16();
     let headers = response.headers().clone();
     let body = response.bytes_stream().map_err(broken);
@@ -79,7 +94,7 @@ async fn refusal(response: Response, codec: &dyn Codec) -> Failure {
             None => "the provider gave no reason".to_owned(),
         };
     }
-    failure
+    (failure, body)
 }
 
 type Body = BoxStream<'static, Result<Bytes, Broken>>;
@@ -128,7 +143,7 @@ fn page(head: &[u8]) -> Failure {
     Failure::configuration(format!("the address answers with a page and not with an answer: {}", said.message))
 }
 
-fn broken(error: reqwest::Error) -> Broken {
+pub(super) fn broken(error: reqwest::Error) -> Broken {
     let transport = transport_of(&error);
     // The URL is the operator's and may hold what is nobody else's business.
     let error = error.without_url();
@@ -141,6 +156,6 @@ fn broken(error: reqwest::Error) -> Broken {
     Broken { transport, message }
 }
 
-fn broken_failure(broken: Broken) -> Failure {
+pub(super) fn broken_failure(broken: Broken) -> Failure {
     Failure::of(Cause::Transport(broken.transport), broken.message)
 }

@@ -44,6 +44,11 @@ impl Target {
         Classifier::new(name).with_secret(self.api_key.clone())
     }
 
+    /// True where it may be called without a key: a server of one's own, and the simulated provider.
+    pub(crate) fn may_lack_key(&self) -> bool {
+        self.provider_type == ProviderType::Simulated || !self.base_url.is_empty()
+    }
+
     pub(crate) fn response_context(&self, used_call_ids: HashSet<String>) -> ResponseContext {
         ResponseContext {
             classifier: self.classifier(),

@@ -7,8 +7,10 @@ use super::*;
 use crate::codec::fold::{Folded, Outcome};
 use crate::codec::testing::{message, text};
 
+mod bedrock;
 mod http2;
 mod kept;
+mod refused_reasoning;
 mod server;
 mod simulator;
 
@@ -112,6 +114,9 @@ async fn a_page_is_a_wrong_address() {
     let folded = answered(reply("200 OK", "text/html", &page)).await;
     assert_eq!(folded.error_kind(), (ErrorKind::Config, false));
     assert!(folded.error().detail.contains("Welcome"), "{}", folded.error().detail);
+    let long = format!("<html><title>{}</title>", "x".repeat(2000));
+    let folded = answered(reply("200 OK", "text/html", &long)).await;
+    assert_eq!(folded.error().detail.chars().count(), 500);
 }
 
 #[tokio::test]
@@ -213,7 +218,7 @@ async fn what_cannot_be_called_is_an_event_too() {
     assert_eq!(kind(no_url).await, (ErrorKind::Config, false));
     let no_key = Target { provider_type: ProviderType::Anthropic, api_key: None, ..target(String::new()) };
     assert_eq!(kind(no_key).await, (ErrorKind::MissingKey, false));
-    let no_codec = Target { provider_type: ProviderType::Bedrock, ..target(String::new()) };
+    let no_codec = Target { provider_type: ProviderType::Unspecified, ..target(String::new()) };
     assert_eq!(kind(no_codec).await, (ErrorKind::Config, false));
     let odd_key = Target { api_key: Some(SecretString::from("a\u{7f}b")), ..target("http://localhost".to_owned()) };
     assert_eq!(kind(odd_key).await, (ErrorKind::Config, false));

@@ -1,9 +1,12 @@
 //! Anthropic Messages (<https://docs.anthropic.com/en/api/messages>), version 2023-06-01.
 
+mod carrier;
 mod errors;
 mod messages;
+mod output;
 mod request;
 mod response;
+mod search;
 mod stream;
 mod thinking;
 mod types;
@@ -11,6 +14,7 @@ mod usage;
 
 use http::HeaderMap;
 
+pub use self::carrier::{BedrockClaude, VertexClaude};
 use super::{Call, Codec, Decoder, Encoded, Event, ResponseContext};
 use crate::classify::Failure;
 
@@ -37,6 +41,10 @@ const CONTAINER: &str = "container";
 pub struct Anthropic;
 
 impl Codec for Anthropic {
+    fn dialect(&self) -> Option<crate::compat::Dialect> {
+        Some(crate::compat::Dialect::Messages)
+    }
+
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
         request::encode(call)
     }

@@ -36,7 +36,8 @@ impl<'a> Attachment<'a> {
     pub(super) fn of(file: &'a File) -> Self {
         let media_type = essence(&file.media_type);
         if file.data.is_empty() {
-            return Self::Note(note(file, "its content is not available"));
+            let why = if file.url.is_empty() { "its content is not available" } else { "the provider cannot fetch it" };
+            return Self::Note(note(file, why));
         }
         if IMAGES.contains(&media_type) {
             return Self::Image;
@@ -51,6 +52,39 @@ impl<'a> Attachment<'a> {
         }
         Self::Note(note(file, "the model cannot read its type"))
     }
+}
+
+/// A file that the provider fetches itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remote<'a> {
+    /// The address of an image.
+    Image(&'a str),
+    /// The address of a PDF.
+    Pdf(&'a str),
+}
+
+impl<'a> Remote<'a> {
+    /// `None` where the bytes are there, and where the address is none that a provider would ask.
+    pub(super) fn of(file: &'a File) -> Option<Self> {
+        let url = file.url.as_str();
+        let is_reachable = url.starts_with("https://") || url.starts_with("http://");
+        if !file.data.is_empty() || !is_reachable {
+            return None;
+        }
+        let path = url.split(['?', '#']).next().unwrap_or_default();
+        match essence(&file.media_type) {
+            "application/pdf" => Some(Self::Pdf(url)),
+            "" if path.ends_with(".pdf") => Some(Self::Pdf(url)),
+            "" => Some(Self::Image(url)),
+            media_type if media_type.starts_with("image/") => Some(Self::Image(url)),
+            _ => None,
+        }
+    }
+}
+
+/// Introduces the files of a tool's result where they cannot stand in it.
+pub(super) fn result_files_text(tool: &str) -> String {
+    format!("Files of the result of `{tool}`:")
 }
 
 /// The media type without parameters.
@@ -96,6 +130,14 @@ pub(super) fn document_title(name: &str) -> Cow<'_, str> {
         title if !title.is_empty() && title.chars().all(is_allowed) => Cow::Borrowed(title),
         _ => Cow::Borrowed("Document"),
     }
+}
+
+/// Where a provider finds content: in the request, or at an address.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Address<'a> {
+    Data(Base64<'a>),
+    Url(&'a str),
 }
 
 /// Bytes that serialise as base64, with a prefix, without a string in between.
@@ -144,6 +186,22 @@ mod tests {
         assert!(matches!(Attachment::of(&file("text/plain", b"\xFF")), Attachment::Note(_)));
         assert!(matches!(Attachment::of(&file("image/tiff", b"x")), Attachment::Note(_)));
         assert!(matches!(Attachment::of(&file("image/png", b"")), Attachment::Note(_)));
+    }
+
+    #[test]
+    fn a_file_elsewhere_is_fetched_where_somebody_can() {
+        let at = |media_type: &str, url: &str| File { url: url.to_owned(), ..file(media_type, b"") };
+        let image = at("image/png", "https://h/a");
+        assert_eq!(Remote::of(&image), Some(Remote::Image("https://h/a")));
+        assert_eq!(Remote::of(&at("", "http://h/a.pdf?x=1")), Some(Remote::Pdf("http://h/a.pdf?x=1")));
+        assert_eq!(Remote::of(&at("", "https://h/a")), Some(Remote::Image("https://h/a")));
+        assert_eq!(Remote::of(&at("application/pdf", "https://h/a")), Some(Remote::Pdf("https://h/a")));
+        for (media_type, url) in [("image/png", ""), ("image/png", "file:///etc/passwd"), ("text/plain", "https://h/a")]
+        {
+            assert_eq!(Remote::of(&at(media_type, url)), None, "{media_type} {url}");
+        }
+        assert_eq!(Remote::of(&File { url: "https://h/a".to_owned(), ..file("image/png", b"x") }), None, "it is here");
+        assert!(matches!(Attachment::of(&image), Attachment::Note(note) if note.contains("cannot fetch")));
     }
 
     #[test]

@@ -1,12 +1,20 @@
 //! Gemini's `generateContent`, of the Gemini API and of Vertex AI
 //! (<https://ai.google.dev/api/generate-content>).
 
+mod chunk;
 mod contents;
 mod errors;
+mod files;
+mod grounding;
 mod machine;
+mod model;
+mod reason;
 mod request;
 mod schema;
 mod stream;
+mod thinking;
+mod tools;
+mod types;
 mod usage;
 
 use http::HeaderMap;
@@ -27,18 +35,25 @@ const GROUNDING: &str = "grounding";
 /// The codec for `generateContent`.
 #[derive(Debug, Clone, Copy)]
 pub struct Google {
-    /// Whether the host takes the identifiers of calls; Vertex AI refuses them.
-    takes_call_ids: bool,
+    host: Host,
+}
+
+/// Whose address the models have. The hosts differ in what they take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Host {
+    GeminiApi,
+    /// It refuses the identifiers of calls, and fetches files from everywhere.
+    VertexAi,
 }
 
 /// The Gemini API.
-pub const GOOGLE: Google = Google { takes_call_ids: true };
+pub const GOOGLE: Google = Google { host: Host::GeminiApi };
 /// Gemini on Vertex AI.
-pub const VERTEX: Google = Google { takes_call_ids: false };
+pub const VERTEX: Google = Google { host: Host::VertexAi };
 
 impl Codec for Google {
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
-        request::encode(call, self.takes_call_ids)
+        request::encode(self.host, call)
     }
 
     fn decoder(&self, context: ResponseContext) -> Box<dyn Decoder> {

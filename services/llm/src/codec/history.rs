@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use chatmesh_proto::common::v1::part::Body;
-use chatmesh_proto::common::v1::{Part, Role, ToolResult};
+use chatmesh_proto::common::v1::{File, Part, Role, ToolResult};
 use chatmesh_proto::llm::v1::{PromptMessage, Warning};
 
 use super::attachment::{context_file_text, reference_text, skill_text};
@@ -58,6 +58,16 @@ impl<'a> CallResult<'a> {
 
     pub(super) fn is_error(&self) -> bool {
         self.result.is_none_or(|result| result.is_error)
+    }
+
+    /// The name of the tool; empty where there is no result.
+    pub(super) fn name(&self) -> &'a str {
+        self.result.map_or("", |result| &result.name)
+    }
+
+    /// Images and documents that belong to the result.
+    pub(super) fn files(&self) -> &'a [File] {
+        self.result.map_or(&[], |result| &result.files)
     }
 }
 
@@ -188,16 +198,32 @@ impl<'a> Arranger<'a, '_> {
 
     /// Leaves out what a provider ran where it cannot be replayed or one half is missing.
     ///
-    /// The last message may end with a call without its result: the provider paused there and
-    /// goes on from it.
+    /// An answer that paused in a call of the provider's and the one that went on from there are
+    /// one: the result stands in the second. The last message may end with a call without its
+    /// result, because the provider goes on from it.
     fn drop_broken_provider_tools(&mut self) {
         let last = self.turns.len().saturating_sub(1);
+        let policy = self.policy;
         let mut dropped = 0;
-        for (at, turn) in self.turns.iter_mut().enumerate() {
-            let Turn::Assistant(said) = turn else { continue };
-            let before = said.pieces.len();
-            drop_broken_pairs(&mut said.pieces, self.policy, at == last);
-            dropped += before - said.pieces.len();
+        let mut start = 0;
+        while start < self.turns.len() {
+            let end = start + answer_length(&self.turns[start..]);
+            let turns = &mut self.turns[start..end];
+            let (calls, results) = replayable_halves(turns, policy);
+            for (at, said) in (start..).zip(turns).filter_map(|(at, turn)| Some((at, assistant_of(turn)?))) {
+                let before = said.pieces.len();
+                said.pieces.retain(|piece| match &piece.part.body {
+                    Some(Body::ToolCall(call)) if call.provider_executed => {
+                        calls.contains(&call.call_id) && (results.contains(&call.call_id) || at == last)
+                    }
+                    Some(Body::ToolResult(result)) => {
+                        calls.contains(&result.call_id) && results.contains(&result.call_id)
+                    }
+                    _ => true,
+                });
+                dropped += before - said.pieces.len();
+            }
+            start = end;
         }
         if dropped > 0 {
             let message = format!("{dropped} parts of tools that a provider ran were left out");
@@ -206,25 +232,38 @@ impl<'a> Arranger<'a, '_> {
     }
 }
 
-fn drop_broken_pairs(pieces: &mut Vec<Piece<'_>>, policy: Policy, may_be_paused: bool) {
+fn assistant_of<'t, 'a>(turn: &'t mut Turn<'a>) -> Option<&'t mut AssistantTurn<'a>> {
+    match turn {
+        Turn::Assistant(said) => Some(said),
+        _ => None,
+    }
+}
+
+/// How many of the next turns are one answer: those of the model that nothing stands between.
+fn answer_length(turns: &[Turn<'_>]) -> usize {
+    let goes_on = |turn: &&Turn<'_>| matches!(turn, Turn::Assistant(said) if said.results.is_empty());
+    let paused = turns.iter().take_while(goes_on).count();
+    let has_end = matches!(turns.get(paused), Some(Turn::Assistant(_)));
+    (paused + usize::from(has_end)).max(1)
+}
+
+/// The identifiers of what a provider ran and of what came of it, as far as it can be replayed.
+fn replayable_halves(turns: &[Turn<'_>], policy: Policy) -> (HashSet<String>, HashSet<String>) {
     let is_replayable =
         |part: &Part| policy.provider_tools.is_some_and(|kind| metadata::find(part, policy.namespace, kind).is_some());
-    let mut calls = HashSet::new();
-    let mut results = HashSet::new();
-    for piece in pieces.iter().filter(|piece| is_replayable(piece.part)) {
+    let (mut calls, mut results) = (HashSet::new(), HashSet::new());
+    let pieces = turns.iter().flat_map(|turn| match turn {
+        Turn::Assistant(said) => said.pieces.as_slice(),
+        _ => &[],
+    });
+    for piece in pieces.filter(|piece| is_replayable(piece.part)) {
         match &piece.part.body {
             Some(Body::ToolCall(call)) => calls.insert(call.call_id.clone()),
             Some(Body::ToolResult(result)) => results.insert(result.call_id.clone()),
             _ => false,
         };
     }
-    pieces.retain(|piece| match &piece.part.body {
-        Some(Body::ToolCall(call)) if call.provider_executed => {
-            calls.contains(&call.call_id) && (results.contains(&call.call_id) || may_be_paused)
-        }
-        Some(Body::ToolResult(result)) => calls.contains(&result.call_id) && results.contains(&result.call_id),
-        _ => true,
-    });
+    (calls, results)
 }
 
 /// The text of a part that can be read as text, where there is any.

@@ -10,7 +10,7 @@ pub(super) fn metadata(namespace: &str, kind: &str, json: impl Into<Bytes>) -> P
 }
 
 /// Metadata from a value of ours. Strings and JSON values always serialise.
-pub(super) fn metadata_of(namespace: &str, kind: &str, value: &impl Serialize) -> ProviderMetadata {
+pub(crate) fn metadata_of(namespace: &str, kind: &str, value: &impl Serialize) -> ProviderMetadata {
     metadata(namespace, kind, serde_json::to_vec(value).unwrap_or_default())
 }
 

@@ -3,6 +3,7 @@
 
 mod dialect;
 mod errors;
+mod extras;
 mod messages;
 mod request;
 mod response;
@@ -23,6 +24,8 @@ const REFUSAL: &str = "refusal";
 
 /// OpenAI itself.
 pub static OPENAI: OpenAiChat = OpenAiChat { dialect: &dialect::OPENAI };
+/// Azure OpenAI.
+pub static AZURE: OpenAiChat = OpenAiChat { dialect: &dialect::AZURE };
 /// Any other server.
 pub static COMPATIBLE: OpenAiChat = OpenAiChat { dialect: &dialect::COMPATIBLE };
 /// OpenRouter.
@@ -37,6 +40,10 @@ pub struct OpenAiChat {
 }
 
 impl Codec for OpenAiChat {
+    fn dialect(&self) -> Option<crate::compat::Dialect> {
+        Some(crate::compat::Dialect::ChatCompletions)
+    }
+
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
         request::encode(self.dialect, call)
     }

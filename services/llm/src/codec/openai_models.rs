@@ -1,5 +1,10 @@
 //! What OpenAI's own models are, told by their names.
 
+use chatmesh_proto::llm::v1::{ModelOptions, Warning};
+
+use super::settings::text;
+use super::warnings::ignored;
+
 /// What a model takes and what it refuses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Family {
@@ -24,9 +29,47 @@ impl Family {
     }
 }
 
+/// The tier of service that the model can be asked for. The cheap and the fast one are those of
+/// some models only; the others are for the provider to know.
+pub(super) fn service_tier<'a>(model: &str, options: &'a ModelOptions, warnings: &mut Vec<Warning>) -> Option<&'a str> {
+    let tier = text(&options.service_tier)?;
+    let is = |families: &[&str]| families.iter().any(|family| model.starts_with(family));
+    let is_chat = model.contains("-chat");
+    let has_tier = match tier {
+        "flex" => is(&["o3", "o4-mini", "gpt-5"]) && !is_chat,
+        "priority" => is(&["o3", "o4-mini", "gpt-4", "gpt-5"]) && !is_chat && !model.contains("-nano"),
+        _ => true,
+    };
+    if !has_tier {
+        warnings.push(ignored("service_tier", "the model does not have this tier"));
+    }
+    has_tier.then_some(tier)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tier_is_asked_for_where_the_model_has_it() {
+        let tier = |model: &str, tier: &str| {
+            let options = ModelOptions { service_tier: Some(tier.to_owned()), ..ModelOptions::default() };
+            let mut warnings = Vec::new();
+            let sent = service_tier(model, &options, &mut warnings).is_some();
+            assert_eq!(warnings.is_empty(), sent, "{model} {tier}");
+            sent
+        };
+        for (model, name) in
+            [("gpt-5", "flex"), ("o3", "flex"), ("gpt-4o", "priority"), ("gpt-4o", "default"), ("x", "auto")]
+        {
+            assert!(tier(model, name), "{model} {name}");
+        }
+        for (model, name) in
+            [("gpt-4o", "flex"), ("gpt-5-nano", "priority"), ("gpt-5-chat-latest", "flex"), ("x", "priority")]
+        {
+            assert!(!tier(model, name), "{model} {name}");
+        }
+    }
 
     #[test]
     fn families_are_told_by_the_name() {

@@ -6,6 +6,7 @@
 
 mod chain;
 mod errors;
+mod extras;
 mod input;
 mod request;
 mod response;
@@ -41,6 +42,10 @@ const RAW: &str = "raw";
 pub struct OpenAiResponses;
 
 impl Codec for OpenAiResponses {
+    fn dialect(&self) -> Option<crate::compat::Dialect> {
+        Some(crate::compat::Dialect::Responses)
+    }
+
     fn encode(&self, call: &Call<'_>) -> Result<Encoded, Failure> {
         request::encode(call)
     }

@@ -1,5 +1,8 @@
 //! What the tests of all codecs share.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::{ErrorKind, FinishReason, GenerationError, Part, Role, Usage};
 use chatmesh_proto::llm::v1::{Finish, GenerateRequest, ModelOptions, PromptMessage};
@@ -20,8 +23,23 @@ pub(crate) fn context() -> ResponseContext {
     }
 }
 
+/// Where the streams of tests are kept as seeds for the fuzzers, if at all.
+const SEEDS: &str = "CHATMESH_FUZZ_SEEDS";
+
+/// Keeps a stream as a seed, by the codec that reads it.
+fn keep_as_seed(codec: &dyn Codec, stream: &[u8]) {
+    let Some(directory) = std::env::var_os(SEEDS) else { return };
+    let name = format!("{codec:?}").chars().take_while(char::is_ascii_alphanumeric).collect::<String>();
+    let directory = Path::new(&directory).join(name);
+    let mut hasher = DefaultHasher::new();
+    stream.hash(&mut hasher);
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join(format!("{:016x}", hasher.finish())), stream).unwrap();
+}
+
 /// Decodes a stream that comes in the given chunks.
 pub(crate) fn events(codec: &dyn Codec, chunks: &[&[u8]]) -> Vec<Event> {
+    keep_as_seed(codec, &chunks.concat());
     let mut decoder = codec.decoder(context());
     let mut events = Vec::new();
     for chunk in chunks {
@@ -70,6 +88,97 @@ pub(crate) fn cut<'a>(bytes: &'a [u8], sizes: &[usize]) -> Vec<&'a [u8]> {
 
 pub(crate) fn sizes() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(1_usize..40, 1..8)
+}
+
+/// Something that happens to bytes on their way.
+#[derive(Debug, Clone)]
+pub(crate) enum Mutation {
+    /// A byte is another one.
+    Set(usize, u8),
+    /// Some bytes are lost.
+    Lose(usize, usize),
+    /// Some bytes come twice.
+    Repeat(usize, usize),
+    /// A word of the protocol is where none was.
+    Insert(usize, &'static str),
+    /// The rest is lost.
+    Cut(usize),
+}
+
+const WORDS: &[&str] = &[
+    "data: ",
+    "event: error\n",
+    "\n\n",
+    "\r",
+    ":\n",
+    "\u{feff}",
+    "[DONE]",
+    "null",
+    "-1",
+    "1e999",
+    "99999999999999999999",
+    "{}",
+    "[",
+    "\"",
+    "\\ud800",
+    "\"index\":7,",
+    "\"type\":\"\",",
+];
+
+/// What may happen to a stream. Places count modulo its length.
+pub(crate) fn mutations() -> impl Strategy<Value = Vec<Mutation>> {
+    let place = || 0_usize..100_000;
+    let mutation = prop_oneof![
+        (place(), any::<u8>()).prop_map(|(at, byte)| Mutation::Set(at, byte)),
+        (place(), 1_usize..60).prop_map(|(at, length)| Mutation::Lose(at, length)),
+        (place(), 1_usize..200).prop_map(|(at, length)| Mutation::Repeat(at, length)),
+        (place(), prop::sample::select(WORDS)).prop_map(|(at, word)| Mutation::Insert(at, word)),
+        place().prop_map(Mutation::Cut),
+    ];
+    prop::collection::vec(mutation, 1..6)
+}
+
+pub(crate) fn mutated(stream: &[u8], mutations: &[Mutation]) -> Vec<u8> {
+    let mut bytes = stream.to_vec();
+    for mutation in mutations {
+        if bytes.is_empty() {
+            break;
+        }
+        let place = |at: usize| at % bytes.len();
+        let range = |at: usize, length: usize| place(at)..(place(at) + length).min(bytes.len());
+        match *mutation {
+            Mutation::Set(at, byte) => {
+                let at = place(at);
+                bytes[at] = byte;
+            }
+            Mutation::Lose(at, length) => drop(bytes.drain(range(at, length))),
+            Mutation::Repeat(at, length) => {
+                let range = range(at, length);
+                let again = bytes[range.clone()].to_vec();
+                bytes.splice(range.end..range.end, again);
+            }
+            Mutation::Insert(at, word) => {
+                let at = place(at);
+                bytes.splice(at..at, word.bytes());
+            }
+            Mutation::Cut(at) => bytes.truncate(place(at)),
+        }
+    }
+    bytes
+}
+
+/// What holds for all bytes: one end, the same events however they are cut, and no panic, as a
+/// stream and as a document.
+pub(crate) fn check_any_bytes(codec: &dyn Codec, bytes: &[u8], sizes: &[usize]) -> Result<(), TestCaseError> {
+    let whole = events(codec, &[bytes]);
+    let terminal = whole.iter().filter(|event| matches!(event, Event::Finish(_) | Event::Error(_))).count();
+    prop_assert_eq!(terminal, 1);
+    prop_assert!(Folded::of(whole.iter().cloned()).is_ok_and(|folded| folded.outcome.is_some()));
+    prop_assert_eq!(events(codec, &cut(bytes, sizes)), whole);
+    let mut unary = Vec::new();
+    codec.decode_unary(context(), bytes, &mut unary);
+    prop_assert!(Folded::of(unary).is_ok_and(|folded| folded.outcome.is_some()));
+    Ok(())
 }
 
 impl Folded {

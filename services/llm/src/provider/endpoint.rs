@@ -1,5 +1,7 @@
 //! Where a provider is reached.
 
+use std::borrow::Cow;
+
 use url::Url;
 
 use crate::classify::Failure;
@@ -8,7 +10,8 @@ use crate::classify::Failure;
 ///
 /// The base may end with its version (`/v1`, `/api/paas/v4`) or have one in its path
 /// (`/v1beta/openai`); where it has none, `/v1` is added. A base that already ends with the path
-/// stays as it is. A query stays a query, of the base and of the path.
+/// stays as it is. A query stays a query, of the base and of the path. A path with a leading slash
+/// is one of a protocol without versions, and none is added.
 ///
 /// # Errors
 /// The base is not an absolute `http` or `https` URL.
@@ -24,6 +27,11 @@ pub fn endpoint(base_url: &str, path: &str) -> Result<Url, Failure> {
         url.set_query(Some(&joined));
     }
     let base = url.path().trim_end_matches('/');
+    if path.starts_with('/') {
+        let joined = format!("{base}{path}");
+        url.set_path(&joined);
+        return Ok(url);
+    }
     if base.ends_with(&format!("/{path}")) {
         let base = base.to_owned();
         url.set_path(&base);
@@ -35,6 +43,17 @@ pub fn endpoint(base_url: &str, path: &str) -> Result<Url, Failure> {
     Ok(url)
 }
 
+/// A base URL with a version at its end where its path has none.
+pub(super) fn with_version<'a>(base_url: &'a str, version: &str) -> Cow<'a, str> {
+    let Ok(mut url) = Url::parse(base_url.trim()) else { return Cow::Borrowed(base_url) };
+    if url.cannot_be_a_base() || url.path().split('/').any(is_version) {
+        return Cow::Borrowed(base_url);
+    }
+    let path = format!("{}/{version}", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    Cow::Owned(url.into())
+}
+
 /// `v1`, `v4`, `v1beta`
 fn is_version(segment: &str) -> bool {
     segment.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
@@ -43,6 +62,33 @@ fn is_version(segment: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_protocol_without_versions_gets_none() {
+        let path = "/model/a.b-v1%3A0/converse-stream";
+        for (base, expected) in [
+            (
+                "https://bedrock-runtime.us-east-1.amazonaws.com",
+                "https://bedrock-runtime.us-east-1.amazonaws.com/model/a.b-v1%3A0/converse-stream",
+            ),
+            ("http://h:1/proxy/", "http://h:1/proxy/model/a.b-v1%3A0/converse-stream"),
+        ] {
+            assert_eq!(endpoint(base, path).unwrap().as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn a_version_of_its_own_is_added_once() {
+        for (base, expected) in [
+            ("https://h", "https://h/v1beta"),
+            ("https://h/gemini/?key=1", "https://h/gemini/v1beta?key=1"),
+            ("https://h/v1", "https://h/v1"),
+            ("https://h/v1beta/", "https://h/v1beta/"),
+            ("nonsense", "nonsense"),
+        ] {
+            assert_eq!(with_version(base, "v1beta"), expected);
+        }
+    }
 
     #[test]
     fn the_query_of_a_path_is_kept() {

@@ -1,5 +1,9 @@
 //! The store in SQL, one text for both engines.
 
+mod keys;
+mod limits;
+mod usage;
+
 use async_trait::async_trait;
 use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_db::{Db, DbError, FromRow, Row, Sql, Tx, values};
@@ -7,11 +11,12 @@ use chatmesh_proto::llm::v1::{ModelOptions, ProviderSettings, ProviderType};
 use prost::Message as _;
 
 use super::{Deleted, Inserted, LlmStore};
-use crate::domain::{Model, ModelId, Provider, ProviderId, Reference, Source};
+use crate::domain::{KeyPolicy, Model, ModelId, Provider, ProviderId, Reference, Source};
 
 macro_rules! provider_columns {
     () => {
-        "id, name, type, base_url, sealed_api_key, enabled, source, settings, created_at, updated_at"
+        "id, name, type, base_url, sealed_api_key, enabled, source, settings, central_api_key_enabled, \
+         allow_user_api_key, allow_central_api_key_fallback, created_at, updated_at"
     };
 }
 
@@ -20,7 +25,8 @@ macro_rules! model_select {
         concat!(
             "SELECT models.id, models.name, models.provider_id, providers.name AS provider, models.model, \
              models.context_limit, models.is_default, models.enabled, models.options, \
-             models.compaction_threshold_percent, models.created_at, models.updated_at FROM models JOIN providers ON providers.id = models.provider_id ",
+             models.compaction_threshold_percent, models.fallbacks, models.record_debug, models.created_at, \
+             models.updated_at FROM models JOIN providers ON providers.id = models.provider_id ",
             $rest
         )
     };
@@ -28,7 +34,8 @@ macro_rules! model_select {
 
 const INSERT_PROVIDER: Sql = Sql::portable(
     "INSERT INTO providers (id, name, type, base_url, sealed_api_key, enabled, source, request_id, created_at, \
-     updated_at, settings) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
+     updated_at, settings, central_api_key_enabled, allow_user_api_key, allow_central_api_key_fallback) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING",
 );
 const GET_PROVIDER: Sql = Sql::portable(concat!("SELECT ", provider_columns!(), " FROM providers WHERE id = $1"));
 const FIND_PROVIDER_BY_NAME: Sql =
@@ -41,7 +48,8 @@ const LIST_PROVIDERS: Sql = Sql::portable(concat!(
     " FROM providers WHERE (id > $1 OR $1 IS NULL) ORDER BY id LIMIT $2"
 ));
 const UPDATE_PROVIDER: Sql = Sql::portable(
-    "UPDATE providers SET base_url = $2, sealed_api_key = $3, enabled = $4, updated_at = $5, settings = $6 WHERE id = $1",
+    "UPDATE providers SET base_url = $2, sealed_api_key = $3, enabled = $4, updated_at = $5, settings = $6, \
+     central_api_key_enabled = $7, allow_user_api_key = $8, allow_central_api_key_fallback = $9 WHERE id = $1",
 );
 const DELETE_PROVIDER: Sql =
     Sql::portable("DELETE FROM providers WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM models WHERE provider_id = $1)");
@@ -49,8 +57,8 @@ const DELETE_PROVIDER: Sql =
 const LOCK_MODELS: Sql = Sql::split("LOCK TABLE models IN SHARE ROW EXCLUSIVE MODE", "SELECT 1");
 const INSERT_MODEL: Sql = Sql::portable(
     "INSERT INTO models (id, name, provider_id, model, context_limit, is_default, enabled, options, request_id, \
-     created_at, updated_at, compaction_threshold_percent) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
+     created_at, updated_at, compaction_threshold_percent, fallbacks, record_debug) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING",
 );
 const GET_MODEL: Sql = Sql::portable(model_select!("WHERE models.id = $1"));
 const FIND_MODEL_BY_NAME: Sql = Sql::portable(model_select!("WHERE models.name = $1"));
@@ -66,6 +74,11 @@ const PROMOTE_OLDEST: Sql = Sql::portable(
      (SELECT id FROM models WHERE enabled ORDER BY id LIMIT 1) \
      AND NOT EXISTS (SELECT 1 FROM models WHERE is_default)",
 );
+const UPDATE_MODEL: Sql = Sql::portable(
+    "UPDATE models SET context_limit = $2, is_default = $3, enabled = $4, options = $5, updated_at = $6, \
+     compaction_threshold_percent = $7, fallbacks = $8, record_debug = $9 WHERE id = $1",
+);
+const FIRST_MODEL: Sql = Sql::portable(model_select!("WHERE models.provider_id = $1 ORDER BY models.id LIMIT 1"));
 const DELETE_MODEL: Sql = Sql::portable("DELETE FROM models WHERE id = $1");
 
 /// The store on a database.
@@ -107,7 +120,10 @@ impl LlmStore for SqlLlmStore {
             request_id,
             provider.created_at,
             provider.updated_at,
-            provider.settings.encode_to_vec()
+            provider.settings.encode_to_vec(),
+            provider.key_policy.central,
+            provider.key_policy.user,
+            provider.key_policy.fallback
         ];
         if self.db.execute(INSERT_PROVIDER, row).await? == 1 {
             return Ok(Inserted::Created(provider.clone()));
@@ -137,7 +153,10 @@ impl LlmStore for SqlLlmStore {
             provider.sealed_api_key.clone(),
             provider.enabled,
             provider.updated_at,
-            provider.settings.encode_to_vec()
+            provider.settings.encode_to_vec(),
+            provider.key_policy.central,
+            provider.key_policy.user,
+            provider.key_policy.fallback
         ];
         self.db.execute(UPDATE_PROVIDER, row).await.map(drop)
     }
@@ -171,7 +190,9 @@ impl LlmStore for SqlLlmStore {
             request_id,
             model.created_at,
             model.updated_at,
-            model.compaction_threshold_percent
+            model.compaction_threshold_percent,
+            names_text(&model.fallbacks),
+            model.record_debug
         ];
         if tx.execute(INSERT_MODEL, row).await? == 1 {
             tx.commit().await?;
@@ -198,6 +219,35 @@ impl LlmStore for SqlLlmStore {
 
     async fn list_models(&self, after: Option<ModelId>, limit: u32) -> Result<Vec<Model>, DbError> {
         self.db.fetch_all(LIST_MODELS, values![after.map(Uuid::from), limit]).await
+    }
+
+    async fn first_model(&self, provider: ProviderId) -> Result<Option<Model>, DbError> {
+        self.db.fetch_optional(FIRST_MODEL, values![provider.0]).await
+    }
+
+    async fn update_model(&self, model: &Model) -> Result<Option<Model>, DbError> {
+        let mut tx = self.begin_with_models().await?;
+        if model.is_default {
+            tx.execute(CLEAR_DEFAULT, values![]).await?;
+        }
+        let row = values![
+            model.id.0,
+            model.context_limit,
+            model.is_default && model.enabled,
+            model.enabled,
+            model.options.encode_to_vec(),
+            model.updated_at,
+            model.compaction_threshold_percent,
+            names_text(&model.fallbacks),
+            model.record_debug
+        ];
+        if tx.execute(UPDATE_MODEL, row).await? == 0 {
+            return Ok(None);
+        }
+        tx.execute(PROMOTE_OLDEST, values![model.updated_at]).await?;
+        let changed = tx.fetch_optional(GET_MODEL, values![model.id.0]).await?;
+        tx.commit().await?;
+        Ok(changed)
     }
 
     async fn delete_model(&self, id: ModelId, now: Timestamp) -> Result<Deleted, DbError> {
@@ -233,6 +283,11 @@ impl FromRow for Provider {
             enabled: row.get("enabled")?,
             source: source(&row.get::<String>("source")?)?,
             settings: ProviderSettings::decode(&*settings).map_err(|error| DbError::inconsistent("settings", error))?,
+            key_policy: KeyPolicy {
+                central: row.get("central_api_key_enabled")?,
+                user: row.get("allow_user_api_key")?,
+                fallback: row.get("allow_central_api_key_fallback")?,
+            },
             created_at: row.get("created_at")?,
             updated_at: row.get("updated_at")?,
         })
@@ -253,10 +308,20 @@ impl FromRow for Model {
             enabled: row.get("enabled")?,
             options: ModelOptions::decode(&*options).map_err(|error| DbError::inconsistent("options", error))?,
             compaction_threshold_percent: row.u32_or_null("compaction_threshold_percent")?,
+            fallbacks: names(&row.get::<String>("fallbacks")?)?,
+            record_debug: row.get("record_debug")?,
             created_at: row.get("created_at")?,
             updated_at: row.get("updated_at")?,
         })
     }
+}
+
+fn names_text(names: &[String]) -> String {
+    serde_json::json!(names).to_string()
+}
+
+fn names(text: &str) -> Result<Vec<String>, DbError> {
+    serde_json::from_str(text).map_err(|error| DbError::inconsistent("fallbacks", error))
 }
 
 fn source_text(source: Source) -> &'static str {
@@ -274,7 +339,11 @@ fn source(text: &str) -> Result<Source, DbError> {
     }
 }
 
-/// Every statement, for the test that prepares them on both engines.
+pub use self::keys::STATEMENTS as KEY_STATEMENTS;
+pub use self::limits::STATEMENTS as LIMIT_STATEMENTS;
+pub use self::usage::STATEMENTS as USAGE_STATEMENTS;
+
+/// Every statement about providers and models, for the test that prepares them on both engines.
 #[doc(hidden)]
 pub const STATEMENTS: &[Sql] = &[
     INSERT_PROVIDER,
@@ -294,5 +363,7 @@ pub const STATEMENTS: &[Sql] = &[
     LIST_MODELS,
     CLEAR_DEFAULT,
     PROMOTE_OLDEST,
+    UPDATE_MODEL,
+    FIRST_MODEL,
     DELETE_MODEL,
 ];

@@ -9,7 +9,7 @@ use crate::scrape::metric;
 use crate::statements::{Counts, Statement, Statements};
 
 /// What the worker says of itself, where the server does not count.
-const METRIC: &str = "chatmesh_chat_heartbeat_statements_total";
+const METRIC: &str = "chatmesh_chat_heartbeats_total";
 /// How many of the most frequent statements are shown.
 const SHOWN: usize = 6;
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use chatmesh_testkit::simulator::Simulator;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -98,8 +98,9 @@ async fn create(api: &Api, count: usize) -> anyhow::Result<()> {
 async fn committed(cluster: &Cluster, names: &[String]) -> anyhow::Result<u64> {
     let mut sum = 0;
     for name in names {
+        // A worker that has not committed a step yet does not have the metric yet.
         let steps = metric(cluster.url(name)?, "chatmesh_chat_steps_total").await?;
-        sum += steps.context("the worker does not count its steps")? as u64;
+        sum += steps.unwrap_or_default() as u64;
     }
     Ok(sum)
 }

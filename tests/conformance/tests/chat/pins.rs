@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chatmesh_chat::machine::Rejected;
-use chatmesh_chat::{Chat, ChatId, ChatStore as _, Metadata, StoreError, Update, Updated};
+use chatmesh_chat::{Chat, ChatId, ChatStore as _, MAX_PINNED, Metadata, StoreError, Update, Updated};
 use chatmesh_core::{IdSource as _, SystemIds};
 use chatmesh_db::{Sql, values};
 use chatmesh_rpc::UserId;
@@ -119,6 +119,41 @@ async fn what_a_chat_started_is_not_pinned_and_other_owners_have_pins_of_their_o
         let foreign = world.idle("foreign").await;
         assert_eq!(world.pin(foreign.id, 1).await.chat.pin_order, 1, "{}", world.engine);
         assert_eq!(world.get(root.id).await.pin_order, 1, "{}", world.engine);
+    }
+}
+
+#[tokio::test]
+async fn pins_have_a_bound_and_the_last_and_the_first_may_change_places() {
+    const PIN: Sql = Sql::portable("UPDATE chats SET pin_order = $2 WHERE id = $1");
+    for world in worlds().await {
+        let mut chats = Vec::new();
+        for place in 1..=MAX_PINNED {
+            let chat = world.create("pinned").await;
+            world.db.execute(PIN, values![chat.id.0, place]).await.expect("pinned");
+            chats.push(world.get(chat.id).await);
+        }
+        let extra = world.create("one more").await;
+        let before = world.own().await;
+        let refused = world.try_pin(extra.id, 1).await;
+        assert!(matches!(refused, Err(StoreError::PinsFull)), "{}: {refused:?}", world.engine);
+        assert_eq!(world.own().await, before, "{}", world.engine);
+
+        let first = &chats[0];
+        let updated = world.pin(first.id, MAX_PINNED).await;
+        assert_eq!((updated.chat.pin_order, updated.moved.len()), (MAX_PINNED, chats.len() - 1), "{}", world.engine);
+        for moved in &updated.moved {
+            assert_eq!(world.get(moved.id).await, *moved, "{}", world.engine);
+        }
+        for (old, new) in before.iter().zip(world.own().await) {
+            let pin_order = if old.id == first.id { MAX_PINNED } else { old.pin_order.saturating_sub(1) };
+            let mut expected = Chat { pin_order, ..old.clone() };
+            expected.versions.snapshot += u32::from(old.pin_order > 0);
+            assert_eq!(new, expected, "{}: nothing else changes", world.engine);
+        }
+
+        world.pin(first.id, 0).await;
+        assert_eq!(world.pin(extra.id, 1).await.chat.pin_order, MAX_PINNED, "{}: there is room again", world.engine);
+        pins_are_dense(&world.own().await);
     }
 }
 

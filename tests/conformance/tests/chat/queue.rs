@@ -1,6 +1,6 @@
 //! The queue: its bound, its order, and requests that come again.
 
-use chatmesh_chat::machine::Status;
+use chatmesh_chat::machine::{Rejected, Status};
 use chatmesh_chat::{ChatStore as _, MAX_QUEUED, Outgoing, StoreError};
 use chatmesh_core::{IdSource as _, SystemIds};
 use futures::future::join_all;
@@ -39,6 +39,37 @@ async fn a_failed_chat_with_a_full_queue_goes_on_with_the_next_message() {
         let sent = sent.unwrap_or_else(|error| panic!("{}: nothing else could start it: {error}", world.engine));
         assert_eq!((sent.chat.status, sent.chat.queued_count), (Status::Running, MAX_QUEUED), "{}", world.engine);
         assert_eq!(text_of(&sent.messages[0].body.content), "1", "{}", world.engine);
+    }
+}
+
+#[tokio::test]
+async fn whoever_takes_a_message_back_sees_what_still_waits() {
+    for world in worlds().await {
+        let chat = world.running("first").await;
+        for text in ["one", "two", "three"] {
+            world.send(chat.id, text).await;
+        }
+        for (id, expected) in [(2, vec!["one", "three"]), (3, vec!["one"]), (1, vec![])] {
+            let (after, left) = world.store.delete_queued(chat.id, id, world.now).await.expect("deleted");
+            let texts: Vec<_> = left.iter().map(|message| text_of(&message.content)).collect();
+            assert_eq!(texts, expected, "{}", world.engine);
+            assert_eq!(world.get(chat.id).await, after, "{}", world.engine);
+            assert_eq!(after.queued_count as usize, expected.len(), "{}", world.engine);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failed_chat_in_which_messages_wait_says_what_to_do_before_it_is_cleared() {
+    for world in worlds().await {
+        let failed = world.failed(&["one"]).await;
+        let before = world.everything(failed.id).await;
+        let marker = vec![answer("marker")];
+        let refused = world.store.clear_context(failed.id, marker, world.now).await.expect_err("messages wait");
+        assert!(matches!(refused, StoreError::Rejected(Rejected::MessagesWait)), "{}: {refused:?}", world.engine);
+        let said = refused.to_string();
+        assert!(said.contains("promote one of them to go on, or delete them first"), "{}: {said}", world.engine);
+        assert_eq!(world.everything(failed.id).await, before, "{}", world.engine);
     }
 }
 

@@ -117,7 +117,7 @@ impl World {
                 let edited = store.edit(id, Edit { message_id: 1, message, model, traceparent }, now).await?;
                 Ok((edited.chat, edited.messages).into())
             }
-            O::DeleteQueuedMessage => Ok(store.delete_queued(id, 1, now).await?.into()),
+            O::DeleteQueuedMessage => Ok(store.delete_queued(id, 1, now).await?.0.into()),
             O::PromoteQueuedMessage => Ok(store.promote_queued(id, 1, now).await?.into()),
             O::Interrupt => Ok(store.interrupt(id, now).await?.into()),
             O::CompleteRequiresAction => {

@@ -40,6 +40,7 @@ pub(crate) fn why<T>(result: &Result<T, StoreError>) -> Option<Why> {
             | Rejected::NoAction(status)
             | Rejected::Busy(status)
             | Rejected::WrongStatus(status) => Why::Status(status),
+            Rejected::MessagesWait => Why::Status(Status::Error),
             Rejected::NotArchived => panic!("an update that asks for what is so already is no error"),
         },
         StoreError::LeaseLost => Why::LeaseLost,

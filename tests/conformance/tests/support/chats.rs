@@ -81,10 +81,15 @@ impl World {
 
     /// A chat in which no turn runs.
     pub(crate) async fn idle(&self, title: &str) -> Chat {
-        const IDLE: Sql = Sql::portable("UPDATE chats SET status = 'waiting' WHERE id = $1");
         let chat = self.insert(self.new_chat(title, text("hello"))).await;
-        self.database.db.execute(IDLE, values![chat.id.0]).await.expect("idle");
-        self.get(chat.id).await
+        self.rest(chat.id).await
+    }
+
+    /// Lets the turn of a chat be over.
+    pub(crate) async fn rest(&self, chat: ChatId) -> Chat {
+        const IDLE: Sql = Sql::portable("UPDATE chats SET status = 'waiting' WHERE id = $1");
+        self.database.db.execute(IDLE, values![chat.0]).await.expect("idle");
+        self.get(chat).await
     }
 
     pub(crate) async fn get(&self, id: ChatId) -> Chat {

@@ -11,6 +11,7 @@ mod lists;
 mod pages;
 mod queue;
 mod routes;
+mod spend;
 mod workspaces;
 
 use crate::case::Case;
@@ -32,6 +33,7 @@ pub(crate) fn all(world: &World) -> Vec<Case> {
         json_bodies::all(world),
         pages::all(world),
         administration::all(world),
+        spend::all(world),
         workspaces::all(world),
         routes::all(world),
     ]

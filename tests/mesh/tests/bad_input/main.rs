@@ -14,7 +14,9 @@ use serde_json::Value;
 use world::World;
 
 /// The least number of rows.
-const MIN_CASES: usize = 200;
+const MIN_CASES: usize = 370;
+/// How many requests are made between two looks at the databases: a look costs much more than a request.
+const CASES_PER_LOOK: usize = 12;
 /// Columns that a running mesh writes by itself, whatever clients do: signs of life.
 const SIGNS_OF_LIFE: [&str; 3] = ["last_connected_at=", "heartbeat_at=", "seen_at="];
 
@@ -29,12 +31,15 @@ async fn bad_requests_get_an_answer_that_helps_and_change_nothing() {
 
         let mut wrong = Vec::new();
         let mut before = rows(mesh).await;
-        for case in &cases {
-            let answer = raw::send(mesh.url(), &case.bytes()).await;
-            print_row(case, answer.status, &answer.body);
-            wrong.extend(case.check(&answer).into_iter().map(|what| format!("{}: {what}", case.name)));
+        for some in cases.chunks(CASES_PER_LOOK) {
+            for case in some {
+                let answer = raw::send(mesh.url(), &case.bytes()).await;
+                print_row(case, answer.status, &answer.body);
+                wrong.extend(case.check(&answer).into_iter().map(|what| format!("{}: {what}", case.name)));
+            }
             let after = rows(mesh).await;
-            wrong.extend(changes(&before, &after).map(|row| format!("{}: changed {row}", case.name)));
+            let names: Vec<&str> = some.iter().map(|case| case.name).collect();
+            wrong.extend(changes(&before, &after).map(|row| format!("one of {names:?}: changed {row}")));
             before = after;
         }
         // The comparison sees a change where there is one.

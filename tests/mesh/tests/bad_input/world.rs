@@ -12,6 +12,9 @@ use crate::raw;
 /// How many messages wait at most.
 const MAX_QUEUED: usize = 20;
 
+/// How many files a chat keeps.
+const MAX_FILES: usize = 50;
+
 /// Two users, their chats and workspaces, and tokens that are of no use.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -31,6 +34,8 @@ pub(crate) struct World {
     pub(crate) free_file: String,
     pub(crate) used_file: String,
     pub(crate) others_file: String,
+    /// A file of the member's that made room for newer ones.
+    pub(crate) gone_file: String,
     /// A running workspace of the member's.
     pub(crate) workspace: String,
     pub(crate) others_chat: String,
@@ -70,6 +75,7 @@ impl World {
             free_file: upload(mesh, &member).await,
             used_file,
             others_file: upload(mesh, &other).await,
+            gone_file: gone_file(mesh, &member).await,
             workspace: member.workspace("demo").await,
             others_chat: quiet_chat(&other).await,
             others_workspace: other.workspace("theirs").await,
@@ -106,6 +112,21 @@ async fn upload(mesh: &Mesh, client: &Client) -> String {
     );
     let answer = raw::send(mesh.url(), head.as_bytes()).await;
     answer.body["id"].as_str().unwrap_or_else(|| panic!("no file: {answer:?}")).to_owned()
+}
+
+/// The first of more files than a chat keeps.
+async fn gone_file(mesh: &Mesh, client: &Client) -> String {
+    let chat = quiet_chat(client).await;
+    let mut files = Vec::with_capacity(MAX_FILES + 1);
+    for _ in 0..=MAX_FILES {
+        files.push(upload(mesh, client).await);
+    }
+    for said in [&files[..1], &files[1..]] {
+        let content: Vec<_> = said.iter().map(|id| json!({"file": {"file_id": id}})).collect();
+        client.post(&format!("/api/v1/chats/{chat}/messages"), &json!({ "content": content })).await.ok();
+        client.settled(&chat, "CHAT_STATUS_WAITING").await;
+    }
+    files.swap_remove(0)
 }
 
 async fn busy_chat(client: &Client) -> String {

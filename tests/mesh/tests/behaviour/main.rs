@@ -17,6 +17,7 @@ mod owners;
 mod promotions;
 mod queue;
 mod reconnects;
+mod spend;
 mod streams;
 
 use std::time::Duration;

@@ -9,9 +9,27 @@ use crate::domain::ChatId;
 use crate::files::{FileId, NewFile, StoredFile};
 use crate::store::{FileStore, StoreError};
 
+/// The files that `$1` names: a JSON array of identifiers, each as 32 hexadecimal digits.
+macro_rules! named {
+    (postgres) => {
+        "id IN (SELECT CAST(named.value AS UUID) FROM jsonb_array_elements_text(CAST($1 AS TEXT)::jsonb) AS named (value))"
+    };
+    (sqlite) => {
+        "id IN (SELECT unhex(named.value) FROM json_each($1) AS named)"
+    };
+}
+
 macro_rules! file_columns {
     () => {
         "id, owner_id, chat_id, name, media_type, size_bytes, data IS NULL AS evicted, created_at"
+    };
+}
+
+macro_rules! evict {
+    () => {
+        "UPDATE chat_files SET data = NULL WHERE id IN (SELECT id FROM (SELECT id, \
+         ROW_NUMBER() OVER (ORDER BY position DESC, id DESC) AS place FROM chat_files \
+         WHERE chat_id = $2 AND data IS NOT NULL) AS placed WHERE place > $3) AND "
     };
 }
 
@@ -22,21 +40,30 @@ pub(super) const INSERT_FILE: Sql = Sql::portable(
 pub(super) const FIND_FILE: Sql = Sql::portable(concat!("SELECT ", file_columns!(), " FROM chat_files WHERE id = $1"));
 pub(super) const FIND_FILE_BY_REQUEST: Sql =
     Sql::portable(concat!("SELECT ", file_columns!(), " FROM chat_files WHERE owner_id = $1 AND request_id = $2"));
-pub(super) const LOCK_FILE: Sql = Sql::split(
-    concat!("SELECT ", file_columns!(), " FROM chat_files WHERE id = $1 FOR UPDATE"),
-    concat!("SELECT ", file_columns!(), " FROM chat_files WHERE id = $1"),
+pub(super) const FIND_FILES: Sql = Sql::split(
+    concat!("SELECT ", file_columns!(), " FROM chat_files WHERE ", named!(postgres)),
+    concat!("SELECT ", file_columns!(), " FROM chat_files WHERE ", named!(sqlite)),
+);
+/// Locks in one order for all transactions: two messages with the same files cannot block each other.
+pub(super) const LOCK_FILES: Sql = Sql::split(
+    concat!("SELECT ", file_columns!(), " FROM chat_files WHERE ", named!(postgres), " ORDER BY id FOR UPDATE"),
+    concat!("SELECT ", file_columns!(), " FROM chat_files WHERE ", named!(sqlite), " ORDER BY id"),
 );
 pub(super) const FILES_OF_CHAT: Sql =
     Sql::portable(concat!("SELECT ", file_columns!(), " FROM chat_files WHERE chat_id = $1 ORDER BY position, id"));
 pub(super) const READ_FILE: Sql = Sql::portable("SELECT data FROM chat_files WHERE id = $1");
-pub(super) const LAST_POSITION: Sql =
-    Sql::portable("SELECT COALESCE(MAX(position), 0) AS position FROM chat_files WHERE chat_id = $1");
-pub(super) const GIVE_FILE: Sql = Sql::portable("UPDATE chat_files SET chat_id = $2, position = $3 WHERE id = $1");
-/// Takes the content of all but the newest files of a chat. A message adds no more than a chat keeps.
-pub(super) const EVICT_FILES: Sql = Sql::portable(
-    "UPDATE chat_files SET data = NULL WHERE id IN (SELECT id FROM chat_files WHERE chat_id = $1 AND data IS NOT NULL \
-     ORDER BY position DESC, id DESC LIMIT $2 OFFSET $2)",
+/// Where the last file of a chat stands, and how many of them have their content.
+pub(super) const COUNT_FILES: Sql = Sql::portable(
+    "SELECT COALESCE(MAX(position), 0) AS position, COUNT(*) FILTER (WHERE data IS NOT NULL) AS kept \
+     FROM chat_files WHERE chat_id = $1",
 );
+pub(super) const GIVE_FILES: Sql = Sql::split(
+    concat!("UPDATE chat_files SET chat_id = $2, position = $3 WHERE ", named!(postgres)),
+    concat!("UPDATE chat_files SET chat_id = $2, position = $3 WHERE ", named!(sqlite)),
+);
+/// Takes the content of all but the newest files of the chat `$2`, and of those that `$1` names.
+pub(super) const EVICT_FILES: Sql =
+    Sql::split(concat!(evict!(), "NOT (", named!(postgres), ")"), concat!(evict!(), "NOT (", named!(sqlite), ")"));
 /// The condition stands twice: a file that is given to a chat meanwhile is not deleted.
 pub(super) const DELETE_UNUSED_FILES: Sql = Sql::portable(
     "DELETE FROM chat_files WHERE chat_id IS NULL AND id IN \

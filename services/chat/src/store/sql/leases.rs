@@ -19,7 +19,12 @@ use crate::store::{Acquired, LeaseStore, Pool, Room, Runnable, StoreError};
 impl FromRow for Runnable {
     fn from_row(row: &Row) -> Result<Self, DbError> {
         let pool = if row.get("is_subagent")? { Pool::Subagents } else { Pool::Roots };
-        Ok(Self { chat_id: row.id("id")?, pool, waiting: row.u32("number_waiting")? })
+        Ok(Self {
+            chat_id: row.id("id")?,
+            pool,
+            waiting: row.u32("number_waiting")?,
+            is_stopped: row.get("is_stopped")?,
+        })
     }
 }
 

@@ -3,11 +3,12 @@
 use chatmesh_core::Timestamp;
 use chatmesh_db::{Db, values};
 use chatmesh_proto::common::v1::ToolDefinition;
+use chatmesh_rpc::UserId;
 
-use super::rows::{IdRow, StepRow, ToolsRow};
+use super::rows::{IdRow, NumberRow, StepRow, ToolsRow};
 use super::statements::{
-    EXPIRED_ACTIONS, GET_CHAT, GET_TOOLS, KEPT_STEP, LIST_MESSAGES_DOWN, LIST_MESSAGES_UP, LIST_QUEUED, MESSAGES_AFTER,
-    MESSAGES_CHANGED, PROMPT_MESSAGES,
+    CHANGED_SINCE, EXPIRED_ACTIONS, GET_CHAT, GET_TOOLS, HAS_DELETED, KEPT_STEP, LIST_MESSAGES_DOWN, LIST_MESSAGES_UP,
+    LIST_QUEUED, MESSAGES_AFTER, MESSAGES_CHANGED, PROMPT_MESSAGES,
 };
 use crate::domain::{Chat, ChatId, Message, NewMessage};
 use crate::store::{Since, Snapshot, StoreError};
@@ -29,6 +30,20 @@ pub(super) async fn list_messages(
         db.fetch_all(LIST_MESSAGES_UP, values![chat.0, after.unwrap_or_default(), limit]).await
     };
     Ok(rows?)
+}
+
+pub(super) async fn changed_since(
+    db: &Db,
+    owner: UserId,
+    since: Timestamp,
+    limit: u32,
+) -> Result<Vec<Chat>, StoreError> {
+    Ok(db.fetch_all(CHANGED_SINCE, values![owner.0, since, limit]).await?)
+}
+
+pub(super) async fn has_deleted(db: &Db, chat: ChatId, from: u32) -> Result<bool, StoreError> {
+    let found: Option<NumberRow> = db.fetch_optional(HAS_DELETED, values![chat.0, from]).await?;
+    Ok(found.is_some())
 }
 
 pub(super) async fn prompt_messages(db: &Db, chat: ChatId) -> Result<Vec<Message>, StoreError> {

@@ -3,8 +3,8 @@
 use chatmesh_db::Sql;
 
 use super::files::{
-    DELETE_UNUSED_FILES, EVICT_FILES, FILES_OF_CHAT, FIND_FILE, FIND_FILE_BY_REQUEST, GIVE_FILE, INSERT_FILE,
-    LAST_POSITION, LOCK_FILE, READ_FILE,
+    COUNT_FILES, DELETE_UNUSED_FILES, EVICT_FILES, FILES_OF_CHAT, FIND_FILE, FIND_FILE_BY_REQUEST, FIND_FILES,
+    GIVE_FILES, INSERT_FILE, LOCK_FILES, READ_FILE,
 };
 use super::list::{LIST_PINNED, LIST_UNPINNED};
 
@@ -49,6 +49,13 @@ pub(super) const INSERT_CHAT: Sql = Sql::portable(
 );
 pub(super) const GET_TOOLS: Sql = Sql::portable("SELECT dynamic_tools FROM chats WHERE id = $1");
 pub(super) const GET_CHAT: Sql = Sql::portable(concat!("SELECT ", chat_columns!(), " FROM chats WHERE id = $1"));
+/// Said so that both of the indexes of lists are of use.
+pub(super) const CHANGED_SINCE: Sql = Sql::portable(concat!(
+    "SELECT ",
+    chat_columns!(),
+    " FROM chats WHERE owner_id = $1 AND parent_chat_id IS NULL AND updated_at > $2 \
+     AND ((pin_order = 0 AND archived IN (TRUE, FALSE)) OR pin_order > 0) ORDER BY updated_at, id LIMIT $3"
+));
 pub(super) const FIND_CHAT_BY_REQUEST: Sql =
     Sql::portable(concat!("SELECT ", chat_columns!(), " FROM chats WHERE owner_id = $1 AND request_id = $2"));
 pub(super) const LOCK_CHAT: Sql = Sql::split(
@@ -81,6 +88,16 @@ pub(super) const LOCK_PINNED: Sql = Sql::split(
 /// that was not pinned when this transaction looked.
 pub(super) const LOCK_PINS: Sql =
     Sql::split("SELECT pg_advisory_xact_lock(hashtextextended('pins/' || CAST($1 AS TEXT), 0))", "SELECT $1");
+/// Gives chats that are locked their new places: `$1` is a JSON array of arrays of an identifier, as 32 hexadecimal
+/// digits, and a place.
+pub(super) const MOVE_PINS: Sql = Sql::split(
+    "UPDATE chats SET pin_order = moved.place, snapshot_version = snapshot_version + 1 FROM \
+     (SELECT CAST(pair ->> 0 AS UUID) AS id, CAST(pair ->> 1 AS BIGINT) AS place \
+     FROM jsonb_array_elements(CAST($1 AS TEXT)::jsonb) AS pairs (pair)) AS moved WHERE chats.id = moved.id",
+    "UPDATE chats SET pin_order = moved.place, snapshot_version = snapshot_version + 1 FROM \
+     (SELECT unhex(json_extract(value, '$[0]')) AS id, json_extract(value, '$[1]') AS place FROM json_each($1)) \
+     AS moved WHERE chats.id = moved.id",
+);
 pub(super) const UPDATE_CHAT: Sql = Sql::portable(
     "UPDATE chats SET status = $2, model = $3, worker_id = $4, runner_id = $5, last_error = $6, retry_state = $7, \
      snapshot_version = $8, history_version = $9, queue_version = $10, retry_state_version = $11, \
@@ -142,6 +159,9 @@ pub(super) const LIST_MESSAGES_UP: Sql = Sql::portable(concat!(
     " FROM chat_messages WHERE chat_id = $1 AND id > $2 AND NOT deleted AND visibility <> 'model' \
      ORDER BY id LIMIT $3"
 ));
+pub(super) const HAS_DELETED: Sql = Sql::portable(
+    "SELECT id FROM chat_messages WHERE chat_id = $1 AND id >= $2 AND deleted AND visibility <> 'model' LIMIT 1",
+);
 pub(super) const LIST_MESSAGES_DOWN: Sql = Sql::portable(concat!(
     "SELECT ",
     message_columns!(),
@@ -208,11 +228,13 @@ pub const STATEMENTS: &[Sql] = &[
     INSERT_CHAT,
     GET_TOOLS,
     GET_CHAT,
+    CHANGED_SINCE,
     FIND_CHAT_BY_REQUEST,
     LOCK_CHAT,
     LOCK_FAMILY,
     LOCK_PINNED,
     LOCK_PINS,
+    MOVE_PINS,
     LIST_PINNED,
     LIST_UNPINNED,
     UPDATE_CHAT,
@@ -227,6 +249,7 @@ pub const STATEMENTS: &[Sql] = &[
     FIND_MESSAGE_BY_REQUEST,
     LIST_MESSAGES_UP,
     LIST_MESSAGES_DOWN,
+    HAS_DELETED,
     PROMPT_MESSAGES,
     MESSAGES_AFTER,
     MESSAGES_CHANGED,
@@ -253,14 +276,15 @@ pub const STATEMENTS: &[Sql] = &[
     LIVE_WORKERS,
     DELETE_WORKER,
     FORGET_WORKERS,
+    COUNT_FILES,
     DELETE_UNUSED_FILES,
     EVICT_FILES,
     FILES_OF_CHAT,
     FIND_FILE,
+    FIND_FILES,
     FIND_FILE_BY_REQUEST,
-    GIVE_FILE,
+    GIVE_FILES,
     INSERT_FILE,
-    LAST_POSITION,
-    LOCK_FILE,
+    LOCK_FILES,
     READ_FILE,
 ];

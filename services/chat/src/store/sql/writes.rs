@@ -10,6 +10,7 @@ mod pins;
 mod queue;
 mod send;
 mod tools;
+mod unqueue;
 mod update;
 
 use chatmesh_core::{Timestamp, Uuid};
@@ -21,9 +22,10 @@ use prost::Message as _;
 pub(super) use create::create;
 pub(super) use edit::edit;
 pub(super) use history::{clear_context, reconcile, request_compaction};
-pub(super) use queue::{delete_queued, promote_queued};
+pub(super) use queue::promote_queued;
 pub(super) use send::send;
 pub(super) use tools::{cancel_action, submit_tool_results};
+pub(super) use unqueue::delete_queued;
 pub(super) use update::update;
 
 use super::leases;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use chatmesh_proto::chat::v1::ChatStatus;
-use chatmesh_proto::common::v1::{ErrorKind, GenerationError};
+use chatmesh_proto::common::v1::{ErrorKind, GenerationError, Role};
 use futures::StreamExt as _;
 
-use crate::testing::{Client, Runner, Standstill, World, text_of};
+use crate::domain::{NewMessage, Visibility};
+use crate::testing::{Client, Runner, Standstill, World, answer, text, text_of};
 use crate::{Error, stream};
 
 /// F22: the chat changes after the caller was let in and before the stream stands (W-T10).
@@ -102,6 +103,27 @@ async fn a_reader_that_holds_removed_messages_begins_anew() {
     let mut client = Client::new(chat, world.truth.clone());
     client.apply(Box::pin(events).next().await.expect("an event").expect("no error"));
     assert_eq!(client.status, ChatStatus::Running, "no reset, no message");
+}
+
+/// Rows that only the model sees leave gaps in the numbers: they are none in what the reader holds.
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_comes_back_after_a_summary_does_not_begin_anew() {
+    let _still = Standstill::begin();
+    let world = World::new().await;
+    let replica = world.replica().await;
+    let chat = replica.chat("first").await;
+    let mut runner = Runner::acquire(&replica, chat).await.expect("leased");
+    runner.attempt().await.expect("called");
+    runner.say("an answer");
+    runner.commit().await.expect("committed");
+    let mut reader = replica.reader(chat).await;
+    reader.until("both messages", |client| client.seen() == 2).await;
+    reader.drop_connection();
+    let hidden = NewMessage { visibility: Visibility::Model, ..NewMessage::new(Role::User, vec![text("in short")]) };
+    runner.compact(vec![hidden, answer("summarised", &[])]).await.expect("summarised");
+    reader.connect(&replica).await;
+    reader.until("the marker", |client| client.messages.contains_key(&4)).await;
+    assert_eq!(reader.kinds(), ["message", "status"]);
 }
 
 /// F43: whoever opens a failed chat later sees all of the error, not only that there was one.

@@ -62,14 +62,11 @@ pub(in crate::turn) fn judge(rows: &[Row], threshold_percent: Option<u32>) -> Ve
         return Verdict::Fits;
     };
     let first = answers().next().filter(|_| summary.is_some());
-    let is_nothing_new = |at: usize| {
-        let before = since.get(..at).unwrap_or_default();
-        !before.iter().any(|row| row.kind == Kind::User && row.revision > revision)
-    };
-    match first {
-        Some((at, row)) if measure((at, row)).is_some_and(Measure::is_over) && is_nothing_new(at) => {
-            Verdict::StillTooLong
-        }
+    // What was said with the summary and answered with it is in neither; what nobody has answered then is new.
+    let answered = since.iter().rposition(|row| row.said().is_some() && row.revision <= revision).unwrap_or_default();
+    let is_nothing_new = !since.iter().skip(answered).any(|row| row.kind == Kind::User);
+    match first.and_then(measure) {
+        Some(first) if first.is_over() && is_nothing_new => Verdict::StillTooLong,
         _ => Verdict::TooLong(last),
     }
 }
@@ -147,6 +144,10 @@ mod tests {
     fn long_words_after_the_summary_may_be_summarised() {
         let pasted = [(5, Kind::Summary), (6, Kind::User), (7, said(90, 100))];
         assert_eq!(verdict(&pasted), too_long(90));
+        let kept = [(5, Kind::Summary), (5, Kind::User), (6, said(90, 100))];
+        assert_eq!(verdict(&kept), too_long(90), "words that were kept beside the summary count as new ones");
+        let later = [(5, Kind::Summary), (6, said(90, 100)), (7, Kind::User), (8, said(95, 100))];
+        assert_eq!(verdict(&later), too_long(95), "so do words after an answer that did not fit");
         let cleared = [(5, Kind::Cleared), (7, said(90, 100))];
         assert_eq!(verdict(&cleared), too_long(90), "a cleared conversation was not summarised");
     }

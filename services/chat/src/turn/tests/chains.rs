@@ -91,6 +91,21 @@ async fn an_answer_that_the_provider_forgot_is_not_asked_for_again() {
     assert_eq!(chains(&world)[3], continues("resp_2", &["user: three"]), "the new one is known");
 }
 
+/// What the provider keeps and what is sent may not go together, whatever the provider calls that.
+#[tokio::test(start_paused = true)]
+async fn a_continuation_that_is_refused_is_sent_whole_and_once() {
+    let world = World::new().await;
+    world.model.then(Reply::text("hello").stored("resp_1"));
+    let chat = world.chat("one").await;
+    world.ended(chat).await;
+    let mut refused = failure(ErrorKind::Generic, false);
+    refused.status_code = Some(400);
+    world.model.then(Reply::error(refused.clone())).then(Reply::error(refused));
+    world.say(chat, "two").await;
+    assert_eq!(world.ended(chat).await.status, Status::Error, "a whole conversation that is refused is an error");
+    assert_eq!(chains(&world), [None, continues("resp_1", &["user: two"]), None]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_nobody_keeps_is_not_continued() {
     let world = World::new().await;

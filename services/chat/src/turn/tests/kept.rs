@@ -1,9 +1,11 @@
 //! Turns that another worker goes on with.
 
+use std::time::Duration;
+
 use super::model::{Reply, told};
 use super::world::World;
 use crate::machine::Status;
-use crate::testing::eventually;
+use crate::testing::{eventually, pass};
 
 /// A tool that did something does not do it twice, and the model is not paid for twice.
 #[tokio::test(start_paused = true)]
@@ -14,7 +16,7 @@ async fn a_worker_that_dies_while_tools_run_leaves_their_answer_and_their_keys()
     eventually("they run", async || world.hands.called().len(), |calls| *calls == 2).await;
     let lease = world.get(chat).await.lease.expect("a lease");
     world.kill().await;
-    let given_back = world.state.leases.abandon(chat, lease.runner_id, world.state.clock.now()).await.expect("free");
+    let given_back = world.given_back(chat, lease.runner_id).await;
     let other = world.another_process().await;
     other.hints.changed(&given_back).await;
     eventually("they run again", async || world.hands.called().len(), |calls| *calls == 4).await;
@@ -60,7 +62,7 @@ async fn an_answer_that_is_taken_up_is_shown_again() {
     eventually("it runs", async || world.hands.called().len(), |calls| *calls == 1).await;
     let lease = world.get(chat).await.lease.expect("a lease");
     world.kill().await;
-    let given_back = world.state.leases.abandon(chat, lease.runner_id, world.state.clock.now()).await.expect("free");
+    let given_back = world.given_back(chat, lease.runner_id).await;
     let other = world.another_process().await;
     other.hints.changed(&given_back).await;
     let live = async || {
@@ -72,4 +74,42 @@ async fn an_answer_that_is_taken_up_is_shown_again() {
     world.ended(chat).await;
     assert_eq!(told(&world.model.asked()[1]).len(), 4);
     other.tasks.shutdown().force();
+}
+
+/// F4: what was said, shown and paid for is lost with a service that is away.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_taken_up_stays_where_its_tools_cannot_be_reached_any_more() {
+    let world = World::new().await;
+    world.model.then(Reply::calls("c", &[("wait", "{}")]).and_text("one moment"));
+    let chat = world.chat("go").await;
+    eventually("it runs", async || world.hands.called().len(), |calls| *calls == 1).await;
+    let lease = world.get(chat).await.lease.expect("a lease");
+    world.kill().await;
+    world.hands.hide();
+    let given_back = world.given_back(chat, lease.runner_id).await;
+    let other = world.another_process().await;
+    other.hints.changed(&given_back).await;
+    let mut waited = Duration::ZERO;
+    while world.get(chat).await.status == Status::Running {
+        pass(Duration::from_secs(1)).await;
+        waited += Duration::from_secs(1);
+        assert!(waited < Duration::from_secs(300), "the turn does not end");
+    }
+    assert_eq!(world.ended(chat).await.status, Status::Error);
+    let shown = world.shown(chat).await;
+    assert_eq!(shown[..3], ["user: go", "assistant: [wait c-0]", "assistant: one moment"]);
+    assert!(shown[3].starts_with("tool: [c-0 failed") && shown[3].contains("is not known"), "{shown:?}");
+    assert_eq!(world.model.asked().len(), 1);
+    other.tasks.shutdown().force();
+}
+
+/// An answer that cannot be stored would be asked for, and paid for, again and again.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_cannot_be_stored_ends_the_turn() {
+    let world = World::new().await;
+    world.refuse_answers().await;
+    let chat = world.chat("go").await;
+    assert_eq!(world.ended(chat).await.status, Status::Error);
+    assert_eq!(world.model.asked().len(), 1);
+    assert!(world.get(chat).await.last_error.is_some_and(|error| error.message.contains("inside chatmesh")));
 }

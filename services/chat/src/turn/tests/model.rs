@@ -82,6 +82,13 @@ impl Reply {
         Self { finish: None, ..reply }
     }
 
+    /// Nobody knows the model.
+    pub(super) fn missing() -> Self {
+        let mut reply = Self::new();
+        reply.beats.push(Beat::Break(Status::not_found("there is no such model")));
+        Self { finish: None, ..reply }
+    }
+
     /// A failure that may pass.
     pub(super) fn overloaded() -> Self {
         Self::error(failure(ErrorKind::Overloaded, true))

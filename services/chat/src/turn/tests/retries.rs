@@ -1,13 +1,19 @@
 //! Calls of the model that fail.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use chatmesh_core::{IdSource as _, SystemIds};
 use chatmesh_proto::common::v1::ErrorKind;
 
 use super::model::{Reply, failure, told};
-use super::world::World;
+use super::world::{World, config};
+use crate::Config;
+use crate::domain::{Lease, RunnerId, WorkerId};
 use crate::machine::Status;
+use crate::store::Fence;
 use crate::testing::{eventually, pass};
+use crate::worker::Worker;
 
 /// L-T13: a provider that fails for ever holds a chat for ever.
 #[tokio::test(start_paused = true)]
@@ -88,9 +94,7 @@ async fn whoever_takes_a_chat_over_in_a_pause_waits_for_its_end_and_counts_on() 
     pass(Duration::from_secs(3)).await;
     world.kill().await;
     let lease = put_off.lease.expect("a lease");
-    // Unless the process was quick enough to do so itself.
-    let _ = world.state.leases.abandon(chat, lease.runner_id, world.state.clock.now()).await;
-    let given_back = world.until(chat, "the lease is free", |chat| chat.lease.is_none()).await;
+    let given_back = world.given_back(chat, lease.runner_id).await;
     assert!(given_back.retry_state.is_some(), "the pause is still there");
     let other = world.another_process().await;
     other.hints.changed(&given_back).await;
@@ -108,7 +112,7 @@ async fn whoever_takes_a_chat_over_in_a_pause_waits_for_its_end_and_counts_on() 
 /// F37: a summary that the owner wants for a chat whose calls all failed inherits its failures.
 #[tokio::test(start_paused = true)]
 async fn what_the_owner_wants_begins_with_all_attempts() {
-    let config = crate::Config { max_attempts: 2, ..super::world::config() };
+    let config = Config { max_attempts: 2, ..config() };
     let world = World::with(config).await;
     world.model.then(Reply::text("first").tokens(10));
     let chat = world.chat("go").await;
@@ -121,8 +125,12 @@ async fn what_the_owner_wants_begins_with_all_attempts() {
 
     world.model.then_summarises(Reply::overloaded()).then_summarises(Reply::text("all of it"));
     world.compact(chat).await;
-    world.until(chat, "the summary is begun", |chat| chat.versions.generation_attempt > 0).await;
-    pass(Duration::from_secs(1)).await;
+    let mut tries = 0;
+    while world.model.asked_to_summarise().len() < 2 {
+        pass(Duration::from_millis(100)).await;
+        tries += 1;
+        assert!(tries < 600, "not tried again");
+    }
     let summarised = world.ended(chat).await;
     assert_eq!((summarised.status, summarised.last_error), (Status::Waiting, None));
     world.model.then(Reply::overloaded()).then(Reply::text("second"));
@@ -172,4 +180,39 @@ async fn an_answer_that_falls_silent_is_asked_for_again_and_not_before() {
     world.sit_out(chat).await;
     world.ended(chat).await;
     assert_eq!(world.shown(chat).await, ["user: go", "assistant: hello"]);
+}
+
+/// A chat must not be lost with its model.
+#[tokio::test(start_paused = true)]
+async fn a_chat_whose_model_is_gone_asks_the_default() {
+    let world = World::new().await;
+    world.model.then(Reply::missing()).then(Reply::text("I am another"));
+    let chat = world.chat("go").await;
+    assert_eq!(world.ended(chat).await.status, Status::Waiting);
+    let models: Vec<String> = world.model.asked().iter().map(|asked| asked.model.clone()).collect();
+    assert_eq!(models, ["house", ""]);
+
+    world.model.then(Reply::missing()).then(Reply::missing());
+    world.say(chat, "again").await;
+    let failed = world.ended(chat).await;
+    assert!(failed.last_error.is_some_and(|error| error.message.contains("no such model")), "and there is no default");
+}
+
+/// F26: workers that die with a call are no reason to make it for ever.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_kills_its_workers_is_not_made_for_ever() {
+    let world = World::without_worker(Config { max_attempts: 2, ..config() }).await;
+    let chat = world.chat("go").await;
+    for _ in 0..2 {
+        let lease = Lease { worker_id: WorkerId(SystemIds.next()), runner_id: RunnerId(SystemIds.next()) };
+        let acquired = world.state.leases.acquire(chat, lease, world.state.clock.now(), Duration::from_secs(60)).await;
+        let history_version = acquired.expect("leased").chat.versions.history;
+        let fence = Fence { chat_id: chat, runner_id: lease.runner_id, history_version };
+        world.state.store.record_attempt(fence, world.state.clock.now()).await.expect("begun");
+        world.given_back(chat, lease.runner_id).await;
+    }
+    Worker::new(Arc::clone(&world.state)).start();
+    world.state.hints.changed(&world.get(chat).await).await;
+    assert_eq!(world.ended(chat).await.status, Status::Error);
+    assert_eq!(world.model.asked(), []);
 }

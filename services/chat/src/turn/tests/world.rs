@@ -23,7 +23,7 @@ use tonic::service::Routes;
 
 use super::hands::Hands;
 use super::model::{Model, word};
-use crate::domain::{Chat, ChatId, Message, NewMessage, Versions};
+use crate::domain::{Chat, ChatId, Message, NewMessage, RunnerId, Versions};
 use crate::machine::Status;
 use crate::state::State;
 use crate::store::{ClientResult, NewChat, Outgoing};
@@ -241,6 +241,22 @@ impl World {
         const REOPEN: Sql = Sql::portable("UPDATE chats SET status = 'running' WHERE id = $1");
         self.database.db.execute(REOPEN, values![chat.0]).await.expect("reopened");
         self.state.hints.changed(&self.get(chat).await).await;
+    }
+
+    /// The database takes no message of the model.
+    pub(super) async fn refuse_answers(&self) {
+        const REFUSE: Sql = Sql::portable(
+            "CREATE TRIGGER refuse_answers BEFORE INSERT ON chat_messages WHEN NEW.role = 'assistant' \
+             BEGIN SELECT RAISE(ABORT, 'on purpose'); END",
+        );
+        self.database.db.execute(REFUSE, values![]).await.expect("a trigger");
+    }
+
+    /// The lease of a process that is gone is free, as it is after a while.
+    pub(super) async fn given_back(&self, chat: ChatId, runner: RunnerId) -> Chat {
+        // The process may have been quick enough to do so itself.
+        let _ = self.state.leases.abandon(chat, runner, self.state.clock.now()).await;
+        self.until(chat, "the lease is free", |chat| chat.lease.is_none()).await
     }
 
     /// The process is gone, without a word to anybody.

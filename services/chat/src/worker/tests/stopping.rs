@@ -232,3 +232,25 @@ async fn hints_that_cannot_be_read_stop_nothing() {
     world.becomes(chat, Status::Waiting).await;
     assert_eq!(world.script.of(chat).len(), 1);
 }
+
+/// Who stops a chat that waits for room does not wait for the turns of others.
+#[tokio::test(start_paused = true)]
+async fn a_chat_that_waits_is_stopped_though_there_is_no_room() {
+    let world = World::where_turns(Plan::AwaitTool).await;
+    let full = Config { max_running: 1, poll_interval: Duration::from_secs(1), ..config() };
+    let replica = world.start(full).await;
+    let running = world.hinted_chat().await;
+    world.begun(running, 1).await;
+    let waiting = world.hinted_chat().await;
+    let queued = world.outgoing("and then?");
+    world.interrupt(waiting).await;
+    let sent = world.store.send(waiting, queued, world.clock.now()).await.expect("queued");
+    assert_eq!(sent.chat.queued_count, 1);
+    world.pass(3, &[&replica]).await;
+    // What waited behind it goes on when there is room.
+    let next = world.becomes(waiting, Status::Running).await;
+    assert_eq!((next.queued_count, world.script.of(waiting).len()), (0, 0));
+    assert_eq!(world.script.of(running).len(), 1, "the other one was left alone");
+    world.interrupt(running).await;
+    world.begun(waiting, 1).await;
+}

@@ -5,6 +5,7 @@
 
 mod anthropic;
 mod chat;
+mod frames;
 mod responses;
 mod sse;
 
@@ -92,6 +93,16 @@ pub fn anthropic(content_type: &str, body: &[u8]) -> anyhow::Result<Reading> {
     anthropic::read(&message)
 }
 
+/// Reads a response of Claude on Bedrock, streamed or not.
+///
+/// Fails as [`anthropic`] does, and on a stream that does not end with a frame.
+pub fn bedrock_claude(content_type: &str, body: &[u8]) -> anyhow::Result<Reading> {
+    if !content_type.starts_with("application/vnd.amazon.eventstream") {
+        return anthropic(content_type, body);
+    }
+    anthropic::read(&anthropic::assemble(&frames::events(body)?)?)
+}
+
 /// Reads a response of Chat Completions, streamed or not.
 ///
 /// Fails on an error response and on a stream without an end.
@@ -126,6 +137,10 @@ pub fn responses(content_type: &str, body: &[u8]) -> anyhow::Result<Reading> {
 pub fn read(path: &str, content_type: &str, body: &[u8]) -> anyhow::Result<Reading> {
     match path.split('?').next().unwrap_or_default() {
         path if path.ends_with("/messages") => anthropic(content_type, body),
+        path if path.ends_with("awPredict") => anthropic(content_type, body),
+        path if path.ends_with("/invoke") || path.ends_with("/invoke-with-response-stream") => {
+            bedrock_claude(content_type, body)
+        }
         path if path.ends_with("/chat/completions") => chat(content_type, body),
         path if path.ends_with("/responses") => responses(content_type, body),
         path => bail!("no reading for {path}"),

@@ -68,6 +68,11 @@ impl Server {
         self.requests.lock()[0].clone()
     }
 
+    /// The JSON bodies of all requests.
+    pub(super) fn bodies(&self) -> Vec<serde_json::Value> {
+        self.requests.lock().iter().map(|(_, body)| serde_json::from_str(body).unwrap()).collect()
+    }
+
     pub(super) fn was_asked(&self) -> bool {
         !self.requests.lock().is_empty()
     }

@@ -5,13 +5,14 @@ use std::borrow::Cow;
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::{File, Part, Reasoning, ToolCall};
 use chatmesh_proto::llm::v1::{PromptMessage, Warning};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::types::{Block, Content, Message, Role, Source};
-use super::{CITATION, NAMESPACE, RAW, REDACTED_THINKING, SERVER_TOOL, THINKING_SIGNATURE, TOOL_USE};
+use super::types::{Block, Content, Message, ResultContent, Role, Source};
+use super::{CITATION, CONTAINER, NAMESPACE, RAW, REDACTED_THINKING, SERVER_TOOL, THINKING_SIGNATURE, TOOL_USE};
 use crate::classify::Failure;
-use crate::codec::attachment::{Attachment, Base64, document_title, essence};
-use crate::codec::history::{AssistantTurn, Piece, Policy, Turn, arrange, plain_text};
+use crate::codec::attachment::{Attachment, Base64, Remote, document_title, essence};
+use crate::codec::history::{AssistantTurn, CallResult, Piece, Policy, Turn, arrange, plain_text};
 use crate::codec::json::{empty_object, object_of};
 use crate::codec::metadata;
 use crate::codec::warnings::{ATTACHMENT_DROPPED, INVALID_ARGS, REASONING_DROPPED, SYSTEM_MESSAGE_CONVERTED, warning};
@@ -27,6 +28,8 @@ const MARKED_MESSAGES: usize = 2;
 pub(super) struct Prompt<'a> {
     pub(super) system: Vec<Block<'a>>,
     pub(super) messages: Vec<Message<'a>>,
+    /// The identifier of the container in which the code of the last answer that ran any did so.
+    pub(super) container: Option<String>,
     /// False where the model is in the middle of calls that it made without thinking.
     pub(super) allows_thinking: bool,
 }
@@ -37,7 +40,15 @@ pub(super) fn encode<'a>(messages: &'a [PromptMessage], warnings: &mut Vec<Warni
     for turn in turns {
         encoder.take(turn);
     }
-    encoder.finish()
+    let prompt = encoder.finish()?;
+    Ok(Prompt { container: container(messages), ..prompt })
+}
+
+fn container(messages: &[PromptMessage]) -> Option<String> {
+    let parts = messages.iter().flat_map(|message| &message.parts).rev();
+    let container = parts.filter_map(|part| metadata::find(part, NAMESPACE, CONTAINER)).next()?;
+    let container: Value = serde_json::from_str(container.get()).ok()?;
+    container.get("id").and_then(Value::as_str).map(str::to_owned)
 }
 
 struct Encoder<'a, 'w> {
@@ -70,11 +81,20 @@ impl<'a> Encoder<'a, '_> {
     fn take_assistant(&mut self, said: AssistantTurn<'a>) {
         let blocks = said.pieces.into_iter().filter_map(|piece| self.assistant_block(piece)).collect();
         self.push(Role::Assistant, blocks);
-        let results = said.results.into_iter().map(|result| {
-            let (content, is_error) = (result.text(), result.is_error());
-            Content::ToolResult { tool_use_id: result.call_id, content, is_error }.into()
-        });
-        self.push(Role::User, results.collect());
+        let results = said.results.into_iter().map(|result| self.result_block(result)).collect();
+        self.push(Role::User, results);
+    }
+
+    fn result_block(&mut self, result: CallResult<'a>) -> Block<'a> {
+        let content = match result.files() {
+            [] => ResultContent::Text(result.text()),
+            files => {
+                let text = Some(result.text()).filter(|text| !text.trim().is_empty()).map(Block::text);
+                ResultContent::Blocks(text.into_iter().chain(files.iter().map(|file| self.file_block(file))).collect())
+            }
+        };
+        let is_error = result.is_error();
+        Content::ToolResult { tool_use_id: result.call_id, content, is_error }.into()
     }
 
     /// Neighbours of one role are one message, so that results and what the user said after
@@ -97,6 +117,11 @@ impl<'a> Encoder<'a, '_> {
     fn file_block(&mut self, file: &'a File) -> Block<'a> {
         let base64 = || Source::Base64 { media_type: essence(&file.media_type), data: Base64::plain(&file.data) };
         let title = || document_title(&file.name);
+        match Remote::of(file) {
+            Some(Remote::Image(url)) => return Content::Image { source: Source::Url { url } }.into(),
+            Some(Remote::Pdf(url)) => return Content::Document { source: Source::Url { url }, title: title() }.into(),
+            None => {}
+        }
         match Attachment::of(file) {
             Attachment::Image => Content::Image { source: base64() }.into(),
             Attachment::Pdf => Content::Document { source: base64(), title: title() }.into(),
@@ -171,7 +196,7 @@ impl<'a> Encoder<'a, '_> {
             let _is_marked = message.content.iter_mut().rev().any(Block::mark);
         }
         let allows_thinking = allows_thinking(&self.messages);
-        Ok(Prompt { system: self.system, messages: self.messages, allows_thinking })
+        Ok(Prompt { system: self.system, messages: self.messages, container: None, allows_thinking })
     }
 }
 

@@ -1,14 +1,16 @@
 //! Encodes a call as a Messages request.
 
-use bytes::Bytes;
 use chatmesh_proto::common::v1::ToolDefinition;
 use chatmesh_proto::llm::v1::{ModelOptions, ToolChoice, Warning};
 use http::{HeaderName, HeaderValue};
 
-use super::messages;
 use super::thinking::Plan;
-use super::types::{Body, OutputConfig, Tool, ToolChoice as WireChoice};
+use super::types::{AnyTool, Body, Tool, ToolChoice as WireChoice};
+use super::{messages, output, search};
 use crate::classify::Failure;
+use crate::codec::extra_body::body_with;
+use crate::codec::schema::Required;
+use crate::codec::settings::{required_tool, text, unsupported};
 use crate::codec::warnings::{SETTING_CHANGED, ignored, warning};
 use crate::codec::{Call, Encoded, Kept, schema, stream_headers};
 
@@ -29,28 +31,34 @@ pub(super) fn encode(call: &Call<'_>) -> Result<Encoded, Failure> {
     }
     let visible = max_tokens(call);
     let sampling = sampling(options, plan.is_on(), &mut warnings);
+    let mut tools = tools(&request.tools, &mut warnings);
+    tools.extend(search::tool(options, &mut warnings)?.map(AnyTool::WebSearch));
+    warn_of_unsupported(options, &mut warnings);
     let body = Body {
         model,
         max_tokens: visible.saturating_add(plan.budget()),
         stream: true,
         system: prompt.system,
-        tools: tools(&request.tools, &mut warnings),
-        tool_choice: tool_choice(call, &plan, &mut warnings),
+        tool_choice: tool_choice(call, &plan, !tools.is_empty(), &mut warnings)?,
+        tools,
+        output_config: output::config(request, plan.effort, &mut warnings),
         thinking: plan.thinking,
-        output_config: plan.effort.map(|effort| OutputConfig { effort }),
         temperature: sampling.temperature,
         top_p: sampling.top_p,
         top_k: sampling.top_k,
+        stop_sequences: output::stop_sequences(request, &mut warnings),
+        service_tier: text(&options.service_tier),
+        container: prompt.container,
         messages: prompt.messages,
     };
     if plan.budget() > 0 {
         let message = format!("max_output_tokens: raised by the {} tokens to think with", plan.budget());
         warnings.push(warning(SETTING_CHANGED, message));
     }
-    let body = serde_json::to_vec(&body).map_err(|error| Failure::configuration(error.to_string()))?;
+    let body = body_with(&body, options.extra_body.as_deref())?;
     let mut headers = stream_headers();
     headers.insert(VERSION.0, VERSION.1);
-    Ok(Encoded { path: "messages".into(), headers, body: Bytes::from(body), warnings, kept: Kept::default() })
+    Ok(Encoded { path: "messages".into(), headers, body, warnings, kept: Kept::default() })
 }
 
 fn max_tokens(call: &Call<'_>) -> u32 {
@@ -88,27 +96,52 @@ fn sampling(options: &ModelOptions, thinks: bool, warnings: &mut Vec<Warning>) -
     }
 }
 
-fn tools<'a>(tools: &'a [ToolDefinition], warnings: &mut Vec<Warning>) -> Vec<Tool<'a>> {
+/// What other providers have and this one does not.
+fn warn_of_unsupported(options: &ModelOptions, warnings: &mut Vec<Warning>) {
+    let settings = [
+        ("presence_penalty", options.presence_penalty.is_some()),
+        ("frequency_penalty", options.frequency_penalty.is_some()),
+        ("seed", options.seed.is_some()),
+        ("verbosity", text(&options.verbosity).is_some()),
+    ];
+    unsupported(&settings, "the provider has no such option", warnings);
+}
+
+fn tools<'a>(tools: &'a [ToolDefinition], warnings: &mut Vec<Warning>) -> Vec<AnyTool<'a>> {
     schema::sorted(tools)
         .into_iter()
-        .map(|tool| Tool { name: &tool.name, description: &tool.description, input_schema: schema::of(tool, warnings) })
+        .map(|tool| {
+            let (input_schema, strict) = schema::strict_of(tool, Required::Named, warnings);
+            AnyTool::Ours(Tool { name: &tool.name, description: &tool.description, input_schema, strict })
+        })
         .collect()
 }
 
-fn tool_choice(call: &Call<'_>, plan: &Plan<'_>, warnings: &mut Vec<Warning>) -> Option<WireChoice> {
-    if call.request.tools.is_empty() {
-        return None;
+fn tool_choice<'a>(
+    call: &Call<'a>,
+    plan: &Plan<'_>,
+    has_tools: bool,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<WireChoice<'a>>, Failure> {
+    let required = required_tool(call.request, warnings)?;
+    if !has_tools {
+        return Ok(None);
     }
     let serial = call.options.parallel_tool_calls == Some(false);
+    let mut name = None;
     let kind = match call.request.tool_choice() {
         ToolChoice::Required if plan.is_on() => {
             warnings.push(ignored("tool_choice", "a call cannot be demanded while the model thinks"));
             "auto"
         }
+        ToolChoice::Required if required.is_some() => {
+            name = required;
+            "tool"
+        }
         ToolChoice::Required => "any",
-        ToolChoice::None => return Some(WireChoice { kind: "none", disable_parallel_tool_use: false }),
-        ToolChoice::Auto | ToolChoice::Unspecified if !serial => return None,
+        ToolChoice::None => return Ok(Some(WireChoice { kind: "none", name, disable_parallel_tool_use: false })),
+        ToolChoice::Auto | ToolChoice::Unspecified if !serial => return Ok(None),
         ToolChoice::Auto | ToolChoice::Unspecified => "auto",
     };
-    Some(WireChoice { kind, disable_parallel_tool_use: serial })
+    Ok(Some(WireChoice { kind, name, disable_parallel_tool_use: serial }))
 }

@@ -16,6 +16,8 @@ struct Message<'a> {
     content: Vec<&'a RawValue>,
     #[serde(borrow, default)]
     stop_reason: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    container: Option<&'a RawValue>,
 }
 
 /// Appends the events of a whole answer.
@@ -31,6 +33,9 @@ pub(super) fn decode(context: ResponseContext, body: &[u8], out: &mut Vec<Event>
                 machine.block_stop(index, out);
             }
             machine.message_stop_reason(text(&message.stop_reason), &body);
+            if let Some(container) = message.container {
+                machine.container(container, out);
+            }
             machine.message_stop(out);
         }
         Err(error) => machine.fail(&Failure::protocol(format!("the answer is not a message: {error}")), out),

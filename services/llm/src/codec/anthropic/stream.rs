@@ -104,12 +104,15 @@ fn take_item(machine: &mut Machine, item: Item<'_>, out: &mut Vec<Event>) {
     match item {
         Item::Comment => machine.heartbeat(out),
         Item::Event { name: "error", data } => machine.provider_error(data, out),
-        Item::Event { data, .. } => match serde_json::from_str::<Frame<'_>>(data) {
-            Ok(frame) => take_frame(machine, &frame, data, out),
-            Err(error) => {
-                machine.fail(&Failure::protocol(format!("an event cannot be read: {error}")), out);
-            }
-        },
+        Item::Event { data, .. } => take_data(machine, data, out),
+    }
+}
+
+/// Takes the JSON of an event, however it came.
+pub(super) fn take_data(machine: &mut Machine, data: &str, out: &mut Vec<Event>) {
+    match serde_json::from_str::<Frame<'_>>(data) {
+        Ok(frame) => take_frame(machine, &frame, data, out),
+        Err(error) => machine.fail(&Failure::protocol(format!("an event cannot be read: {error}")), out),
     }
 }
 
@@ -123,7 +126,7 @@ fn take_frame(machine: &mut Machine, frame: &Frame<'_>, data: &str, out: &mut Ve
             let stop_reason = delta.as_ref().map_or("", |delta| text(&delta.stop_reason));
             machine.message_stop_reason(stop_reason, data);
             if let Some(container) = delta.as_ref().and_then(|delta| delta.container) {
-                machine.container(container);
+                machine.container(container, out);
             }
         }
         ("message_stop", ..) => machine.message_stop(out),

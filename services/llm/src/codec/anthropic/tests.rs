@@ -6,6 +6,8 @@ use super::Anthropic;
 use crate::codec::fold::Folded;
 use crate::codec::testing;
 
+mod carriers;
+mod extras;
 mod oddities;
 mod properties;
 mod request;

@@ -16,9 +16,9 @@ pub(super) struct Body<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) system: Vec<Block<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) tools: Vec<Tool<'a>>,
+    pub(super) tools: Vec<AnyTool<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) tool_choice: Option<ToolChoice>,
+    pub(super) tool_choice: Option<ToolChoice<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) thinking: Option<Thinking>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,6 +29,13 @@ pub(super) struct Body<'a> {
     pub(super) top_p: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) top_k: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) stop_sequences: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) service_tier: Option<&'a str>,
+    /// The container in which the code of an earlier answer ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) container: Option<String>,
     pub(super) messages: Vec<Message<'a>>,
 }
 
@@ -90,11 +97,28 @@ pub(super) enum Content<'a> {
     },
     ToolResult {
         tool_use_id: String,
-        #[serde(skip_serializing_if = "str::is_empty")]
-        content: &'a str,
+        #[serde(skip_serializing_if = "ResultContent::is_empty")]
+        content: ResultContent<'a>,
         #[serde(skip_serializing_if = "is_false")]
         is_error: bool,
     },
+}
+
+/// What a tool returned: a text, or a text and files.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum ResultContent<'a> {
+    Text(&'a str),
+    Blocks(Vec<Block<'a>>),
+}
+
+impl ResultContent<'_> {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Text(text) => text.is_empty(),
+            Self::Blocks(blocks) => blocks.is_empty(),
+        }
+    }
 }
 
 fn is_false(value: &bool) -> bool {
@@ -106,6 +130,7 @@ fn is_false(value: &bool) -> bool {
 pub(super) enum Source<'a> {
     Base64 { media_type: &'a str, data: Base64<'a> },
     Text { media_type: &'static str, data: &'a str },
+    Url { url: &'a str },
 }
 
 /// Marks the end of a prefix that the provider may keep for five minutes.
@@ -146,18 +171,44 @@ impl<'a> Block<'a> {
     }
 }
 
+/// A tool of ours, or one that the provider runs.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum AnyTool<'a> {
+    Ours(Tool<'a>),
+    WebSearch(WebSearchTool<'a>),
+}
+
 #[derive(Debug, Serialize)]
 pub(super) struct Tool<'a> {
     pub(super) name: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     pub(super) description: &'a str,
     pub(super) input_schema: Cow<'a, RawValue>,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(super) strict: bool,
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct ToolChoice {
+pub(super) struct WebSearchTool<'a> {
     #[serde(rename = "type")]
     pub(super) kind: &'static str,
+    pub(super) name: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) max_uses: Option<u32>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(super) allowed_domains: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(super) blocked_domains: &'a [String],
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ToolChoice<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    /// The one tool of the kind `tool`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<&'a str>,
     #[serde(skip_serializing_if = "is_false")]
     pub(super) disable_parallel_tool_use: bool,
 }
@@ -172,5 +223,14 @@ pub(super) enum Thinking {
 
 #[derive(Debug, Serialize)]
 pub(super) struct OutputConfig<'a> {
-    pub(super) effort: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) effort: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) format: Option<OutputFormat<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum OutputFormat<'a> {
+    JsonSchema { schema: Cow<'a, RawValue> },
 }

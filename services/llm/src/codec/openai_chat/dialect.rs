@@ -17,6 +17,18 @@ pub struct Dialect {
     pub takes_pdf: bool,
 }
 
+impl Dialect {
+    /// The server is OpenRouter, which has plugins and fetches documents.
+    pub(super) fn is_openrouter(&self) -> bool {
+        self.namespace == OPENROUTER.namespace
+    }
+
+    /// The server is the Vercel AI Gateway.
+    pub(super) fn is_vercel(&self) -> bool {
+        self.namespace == VERCEL.namespace
+    }
+}
+
 /// How a model is asked to reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
@@ -39,6 +51,10 @@ pub enum Replay {
 
 pub(super) const OPENAI: Dialect =
     Dialect { namespace: "openai.chat", is_openai: true, effort: Effort::Field, replay: Replay::None, takes_pdf: true };
+
+/// OpenAI's own models; what is called a model is a deployment of one.
+pub(super) const AZURE: Dialect =
+    Dialect { namespace: "azure.chat", is_openai: true, effort: Effort::Field, replay: Replay::None, takes_pdf: true };
 
 pub(super) const COMPATIBLE: Dialect = Dialect {
     namespace: "openai.compatible",

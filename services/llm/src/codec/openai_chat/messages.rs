@@ -11,8 +11,8 @@ use super::stream::details::Details;
 use super::types::{Assistant, Content, ContentPart, FileData, Function, FunctionKind, ImageUrl, Message, ToolCall};
 use super::{REASONING_DETAILS, REFUSAL};
 use crate::classify::Failure;
-use crate::codec::attachment::{Attachment, Base64, inline_text, note};
-use crate::codec::history::{AssistantTurn, Policy, Turn, arrange, plain_text};
+use crate::codec::attachment::{Address, Attachment, Base64, Remote, inline_text, note, result_files_text};
+use crate::codec::history::{AssistantTurn, CallResult, Policy, Turn, arrange, plain_text};
 use crate::codec::metadata;
 use crate::codec::openai_models::Family;
 use crate::codec::warnings::{ATTACHMENT_DROPPED, SYSTEM_MESSAGE_CONVERTED, warning};
@@ -98,12 +98,17 @@ impl<'a> Encoder<'a, '_> {
     }
 
     fn file_part(&mut self, file: &'a File) -> ContentPart<'a> {
-        let data = || Base64::url(&file.media_type, &file.data);
+        let data = || Address::Data(Base64::url(&file.media_type, &file.data));
+        let image = |url| ContentPart::ImageUrl { image_url: ImageUrl { url } };
+        let pdf = |file_data| ContentPart::File { file: FileData { filename: &file.name, file_data } };
+        match Remote::of(file) {
+            Some(Remote::Image(url)) => return image(Address::Url(url)),
+            Some(Remote::Pdf(url)) if self.dialect.is_openrouter() => return pdf(Address::Url(url)),
+            Some(Remote::Pdf(_)) | None => {}
+        }
         let note = match Attachment::of(file) {
-            Attachment::Image => return ContentPart::ImageUrl { image_url: ImageUrl { url: data() } },
-            Attachment::Pdf if self.dialect.takes_pdf => {
-                return ContentPart::File { file: FileData { filename: &file.name, file_data: data() } };
-            }
+            Attachment::Image => return image(data()),
+            Attachment::Pdf if self.dialect.takes_pdf => return pdf(data()),
             Attachment::Text(text) => {
                 return ContentPart::Text { text: Cow::Owned(inline_text(file, text)) };
             }
@@ -148,11 +153,25 @@ impl<'a> Encoder<'a, '_> {
         if message.content.is_some() || message.refusal.is_some() || !message.tool_calls.is_empty() {
             self.messages.push(Message::Assistant(Box::new(message)));
         }
+        let files = said.results.iter().flat_map(|result| self.result_files(result)).collect::<Vec<_>>();
         self.messages.extend(
             said.results
                 .into_iter()
                 .map(|result| Message::Tool { content: result.text(), tool_call_id: result.call_id }),
         );
+        if !files.is_empty() {
+            self.messages.push(Message::User { content: Content::Parts(files) });
+        }
+    }
+
+    /// The files of a result, which is text alone in this protocol: they follow all results, as if
+    /// the user had sent them.
+    fn result_files(&mut self, result: &CallResult<'a>) -> Vec<ContentPart<'a>> {
+        if result.files().is_empty() {
+            return Vec::new();
+        }
+        let title = ContentPart::Text { text: Cow::Owned(result_files_text(result.name())) };
+        std::iter::once(title).chain(result.files().iter().map(|file| self.file_part(file))).collect()
     }
 
     fn is_refusal(&self, part: &Part) -> bool {

@@ -1,14 +1,19 @@
 //! Encodes a call as a Chat Completions request.
 
-use bytes::Bytes;
 use chatmesh_proto::common::v1::ToolDefinition;
 use chatmesh_proto::llm::v1::{ModelOptions, ToolChoice, Warning};
 
 use super::dialect::{Dialect, Effort, family};
-use super::messages;
-use super::types::{Body, Definition, FunctionKind, ReasoningOptions, StreamOptions, Tool};
+use super::types::{
+    Body, Definition, FunctionKind, Named, ReasoningOptions, StreamOptions, Tool, ToolChoice as WireChoice,
+    UsageOptions,
+};
+use super::{extras, messages};
 use crate::classify::Failure;
+use crate::codec::extra_body::body_with;
 use crate::codec::openai_models::Family;
+use crate::codec::schema::Required;
+use crate::codec::settings::{required_tool, text};
 use crate::codec::warnings::ignored;
 use crate::codec::{Call, Encoded, Kept, schema, stream_headers};
 
@@ -21,31 +26,37 @@ pub(super) fn encode(dialect: &Dialect, call: &Call<'_>) -> Result<Encoded, Fail
     let sampling = sampling(dialect, family, options, &mut warnings);
     let has_tools = !request.tools.is_empty();
     let (reasoning_effort, reasoning) = reasoning(dialect, family, options, &mut warnings);
+    let penalties = extras::penalties(family, options, &mut warnings);
+    let search = extras::search(dialect, options, &mut warnings)?;
     let body = Body {
         model,
         messages,
         tools: tools(&request.tools, &mut warnings),
-        tool_choice: has_tools.then(|| choice(request.tool_choice())).flatten(),
+        tool_choice: choice(call, has_tools, &mut warnings)?,
         parallel_tool_calls: parallel(family, call, &mut warnings),
         max_tokens: limit.filter(|_| !family.reasons),
         max_completion_tokens: limit.filter(|_| family.reasons),
         temperature: sampling.temperature,
         top_p: sampling.top_p,
         top_k: sampling.top_k,
+        presence_penalty: penalties.presence,
+        frequency_penalty: penalties.frequency,
+        seed: options.seed,
+        stop: extras::stop(family, request, &mut warnings),
+        response_format: extras::response_format(request, &mut warnings),
+        verbosity: text(&options.verbosity),
+        service_tier: extras::tier(dialect, call, &mut warnings),
+        web_search_options: search.options,
+        plugins: search.plugins,
         reasoning_effort,
         reasoning,
         prompt_cache_key: Some(request.chat_id.as_str()).filter(|id| dialect.is_openai && !id.is_empty()),
         stream: true,
         stream_options: StreamOptions { include_usage: true },
+        usage: dialect.is_openrouter().then_some(UsageOptions { include: true }),
     };
-    let body = serde_json::to_vec(&body).map_err(|error| Failure::configuration(error.to_string()))?;
-    Ok(Encoded {
-        path: "chat/completions".into(),
-        headers: stream_headers(),
-        body: Bytes::from(body),
-        warnings,
-        kept: Kept::default(),
-    })
+    let body = body_with(&body, options.extra_body.as_deref())?;
+    Ok(Encoded { path: "chat/completions".into(), headers: stream_headers(), body, warnings, kept: Kept::default() })
 }
 
 /// The smaller of what is configured and what the caller wants; the server decides where nobody
@@ -114,25 +125,34 @@ fn parallel(family: Family, call: &Call<'_>, warnings: &mut Vec<Warning>) -> Opt
     Some(parallel)
 }
 
-fn choice(choice: ToolChoice) -> Option<&'static str> {
-    match choice {
-        ToolChoice::Unspecified => None,
-        ToolChoice::Auto => Some("auto"),
-        ToolChoice::Required => Some("required"),
-        ToolChoice::None => Some("none"),
+fn choice<'a>(
+    call: &Call<'a>,
+    has_tools: bool,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<WireChoice<'a>>, Failure> {
+    let required = required_tool(call.request, warnings)?;
+    if !has_tools {
+        return Ok(None);
     }
+    if let Some(name) = required {
+        return Ok(Some(WireChoice::One { kind: FunctionKind::Function, function: Named { name } }));
+    }
+    let word = match call.request.tool_choice() {
+        ToolChoice::Unspecified => return Ok(None),
+        ToolChoice::Auto => "auto",
+        ToolChoice::Required => "required",
+        ToolChoice::None => "none",
+    };
+    Ok(Some(WireChoice::Word(word)))
 }
 
 fn tools<'a>(tools: &'a [ToolDefinition], warnings: &mut Vec<Warning>) -> Vec<Tool<'a>> {
     schema::sorted(tools)
         .into_iter()
-        .map(|tool| Tool {
-            kind: FunctionKind::Function,
-            function: Definition {
-                name: &tool.name,
-                description: &tool.description,
-                parameters: schema::of(tool, warnings),
-            },
+        .map(|tool| {
+            let (parameters, strict) = schema::strict_of(tool, Required::All, warnings);
+            let function = Definition { name: &tool.name, description: &tool.description, parameters, strict };
+            Tool { kind: FunctionKind::Function, function }
         })
         .collect()
 }

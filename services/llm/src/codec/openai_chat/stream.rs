@@ -47,14 +47,20 @@ impl Decoder for StreamDecoder {
 
     fn finish(&mut self, out: &mut Vec<Event>) {
         let Self { parser, machine } = self;
+        let mut is_torn = false;
         parser.finish(|item| {
             // A last line may be cut; what cannot be read then is not an error of its own.
-            if let Item::Event { data, .. } = item
-                && (data.trim() == DONE || chunk::parse(data).is_ok())
-            {
-                take_item(machine, item, out);
+            if let Item::Event { data, .. } = item {
+                match data.trim() == DONE || chunk::parse(data).is_ok() {
+                    true => take_item(machine, item, out),
+                    false => is_torn = true,
+                }
             }
         });
+        // Calls that are whole do not make an answer whole that goes on in the middle of a chunk.
+        if is_torn && !machine.has_finish() {
+            machine.fail(&Failure::incomplete(), out);
+        }
         machine.end(out);
     }
 

@@ -6,6 +6,7 @@ use super::COMPATIBLE;
 use crate::codec::fold::Folded;
 use crate::codec::testing;
 
+mod extras;
 mod oddities;
 mod properties;
 mod replay;

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::codec::attachment::Base64;
+use crate::codec::attachment::Address;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Body<'a> {
@@ -15,7 +15,7 @@ pub(super) struct Body<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) tools: Vec<Tool<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) tool_choice: Option<&'static str>,
+    pub(super) tool_choice: Option<ToolChoice<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) parallel_tool_calls: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,6 +29,24 @@ pub(super) struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) top_k: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) presence_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) frequency_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) seed: Option<u32>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(super) stop: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) response_format: Option<ResponseFormat<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) verbosity: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) service_tier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) web_search_options: Option<WebSearchOptions<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) plugins: Vec<Plugin<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reasoning_effort: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reasoning: Option<ReasoningOptions<'a>>,
@@ -36,6 +54,67 @@ pub(super) struct Body<'a> {
     pub(super) prompt_cache_key: Option<&'a str>,
     pub(super) stream: bool,
     pub(super) stream_options: StreamOptions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) usage: Option<UsageOptions>,
+}
+
+/// How OpenRouter is asked to count.
+#[derive(Debug, Serialize)]
+pub(super) struct UsageOptions {
+    pub(super) include: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum ResponseFormat<'a> {
+    JsonSchema { json_schema: JsonSchema<'a> },
+    JsonObject,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct JsonSchema<'a> {
+    pub(super) name: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) description: Option<&'a str>,
+    pub(super) schema: Cow<'a, RawValue>,
+    pub(super) strict: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct WebSearchOptions<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) search_context_size: Option<&'a str>,
+}
+
+/// What OpenRouter does beside asking the model.
+#[derive(Debug, Serialize)]
+#[serde(tag = "id", rename_all = "snake_case")]
+pub(super) enum Plugin<'a> {
+    Web {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        max_uses: Option<u32>,
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        include_domains: &'a [String],
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        exclude_domains: &'a [String],
+    },
+}
+
+/// How the model may use its tools: a word, or the one that it must call.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum ToolChoice<'a> {
+    Word(&'static str),
+    One {
+        #[serde(rename = "type")]
+        kind: FunctionKind,
+        function: Named<'a>,
+    },
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Named<'a> {
+    pub(super) name: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -95,13 +174,13 @@ pub(super) enum ContentPart<'a> {
 
 #[derive(Debug, Serialize)]
 pub(super) struct ImageUrl<'a> {
-    pub(super) url: Base64<'a>,
+    pub(super) url: Address<'a>,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct FileData<'a> {
     pub(super) filename: &'a str,
-    pub(super) file_data: Base64<'a>,
+    pub(super) file_data: Address<'a>,
 }
 
 #[derive(Debug, Serialize)]
@@ -137,4 +216,10 @@ pub(super) struct Definition<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     pub(super) description: &'a str,
     pub(super) parameters: Cow<'a, RawValue>,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(super) strict: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }

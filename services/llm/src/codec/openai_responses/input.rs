@@ -10,11 +10,11 @@ use chatmesh_proto::llm::v1::{PromptMessage, Warning};
 use serde_json::Map;
 
 use self::answer::Answer;
-use super::types::{Content, Item, Ours, Role};
+use super::types::{Content, InputFile, Item, Ours, Output, Role};
 use super::{NAMESPACE, SERVER_TOOL};
 use crate::classify::Failure;
-use crate::codec::attachment::{Attachment, Base64, inline_text};
-use crate::codec::history::{AssistantTurn, Policy, Turn, arrange, plain_text};
+use crate::codec::attachment::{Address, Attachment, Base64, Remote, inline_text};
+use crate::codec::history::{AssistantTurn, CallResult, Policy, Turn, arrange, plain_text};
 use crate::codec::openai_models::Family;
 use crate::codec::warnings::{ATTACHMENT_DROPPED, PROVIDER_TOOL_DROPPED, REASONING_DROPPED, warning};
 
@@ -89,9 +89,15 @@ impl<'a> Encoder<'a, '_> {
 
     fn file(&mut self, file: &'a File) -> Content<'a> {
         let data = || Base64::url(&file.media_type, &file.data);
+        let image = |image_url| Content::InputImage { image_url, detail: "auto" };
+        match Remote::of(file) {
+            Some(Remote::Image(url)) => return image(Address::Url(url)),
+            Some(Remote::Pdf(url)) => return Content::InputFile(InputFile::Url { file_url: url }),
+            None => {}
+        }
         match Attachment::of(file) {
-            Attachment::Image => Content::InputImage { image_url: data(), detail: "auto" },
-            Attachment::Pdf => Content::InputFile { filename: &file.name, file_data: data() },
+            Attachment::Image => image(Address::Data(data())),
+            Attachment::Pdf => Content::InputFile(InputFile::Data { filename: &file.name, file_data: data() }),
             Attachment::Text(text) => Content::InputText { text: Cow::Owned(inline_text(file, text)) },
             Attachment::Note(note) => {
                 self.warnings.push(warning(ATTACHMENT_DROPPED, note.clone()));
@@ -106,11 +112,19 @@ impl<'a> Encoder<'a, '_> {
             answer.take(piece);
         }
         answer.finish();
-        let outputs = said.results.into_iter().map(|result| {
-            let output = result.text();
-            Item::Ours(Ours::FunctionCallOutput { call_id: result.call_id, output })
-        });
-        self.items.extend(outputs);
+        for result in said.results {
+            let output = self.output(&result);
+            self.items.push(Item::Ours(Ours::FunctionCallOutput { call_id: result.call_id, output }));
+        }
+    }
+
+    fn output(&mut self, result: &CallResult<'a>) -> Output<'a> {
+        if result.files().is_empty() {
+            return Output::Text(result.text());
+        }
+        let text = Some(result.text()).filter(|text| !text.trim().is_empty());
+        let text = text.map(|text| Content::InputText { text: Cow::Borrowed(text) });
+        Output::Contents(text.into_iter().chain(result.files().iter().map(|file| self.file(file))).collect())
     }
 
     fn finish(self) -> Result<Prompt<'a>, Failure> {

@@ -1,14 +1,16 @@
 //! Encodes a call as a Responses request.
 
-use bytes::Bytes;
 use chatmesh_proto::common::v1::ToolDefinition;
 use chatmesh_proto::llm::v1::{ModelOptions, ToolChoice, Warning};
 
 use super::chain::{self, Sent};
-use super::input;
-use super::types::{Body, ReasoningOptions, Tool, ToolKind};
+use super::types::{AnyTool, Body, ReasoningOptions, Tool, ToolChoice as WireChoice, ToolKind};
+use super::{extras, input};
 use crate::classify::Failure;
-use crate::codec::openai_models::Family;
+use crate::codec::extra_body::body_with;
+use crate::codec::openai_models::{Family, service_tier};
+use crate::codec::schema::Required;
+use crate::codec::settings::{required_tool, web_search};
 use crate::codec::warnings::{SETTING_CHANGED, ignored, warning};
 use crate::codec::{Call, Encoded, Kept, schema, stream_headers};
 
@@ -25,26 +27,33 @@ pub(super) fn encode(call: &Call<'_>) -> Result<Encoded, Failure> {
     let sent = Sent::of(call);
     let prompt = input::encode(family, sent.messages(), &mut warnings)?;
     let sampling = sampling(family, options, &mut warnings);
+    let search = web_search(options)?;
+    extras::warn_of_unsupported(request, options, &mut warnings);
+    let mut tools = tools(&request.tools, &mut warnings);
+    tools.extend(search.map(extras::search_tool).map(AnyTool::WebSearch));
     let kept = Kept { answer: chain::keeps(call), continued: sent.previous.is_some() };
     let body = Body {
         model,
         instructions: prompt.instructions,
         previous_response_id: sent.previous,
         input: prompt.items,
-        tools: tools(&request.tools, &mut warnings),
-        tool_choice: tool_choice(call),
+        tool_choice: tool_choice(call, !tools.is_empty(), &mut warnings)?,
+        tools,
+        max_tool_calls: search.and_then(|search| search.max_uses).filter(|uses| *uses > 0),
         parallel_tool_calls: parallel(family, call, &mut warnings),
         max_output_tokens: max_tokens(call, &mut warnings),
         temperature: sampling.temperature,
         top_p: sampling.top_p,
         reasoning: reasoning(family, options, &mut warnings),
+        text: extras::text_options(request, options, &mut warnings),
+        service_tier: service_tier(model, options, &mut warnings),
         include: if family.reasons { ENCRYPTED_REASONING } else { &[] },
         prompt_cache_key: Some(request.chat_id.as_str()).filter(|id| !id.is_empty()),
         store: kept.answer,
         stream: true,
     };
-    let body = serde_json::to_vec(&body).map_err(|error| Failure::configuration(error.to_string()))?;
-    Ok(Encoded { path: "responses".into(), headers: stream_headers(), body: Bytes::from(body), warnings, kept })
+    let body = body_with(&body, options.extra_body.as_deref())?;
+    Ok(Encoded { path: "responses".into(), headers: stream_headers(), body, warnings, kept })
 }
 
 /// The smaller of what is configured and what the caller wants; the provider decides where nobody
@@ -107,27 +116,39 @@ fn parallel(family: Family, call: &Call<'_>, warnings: &mut Vec<Warning>) -> Opt
     Some(parallel)
 }
 
-fn tool_choice(call: &Call<'_>) -> Option<&'static str> {
-    if call.request.tools.is_empty() {
-        return None;
+fn tool_choice<'a>(
+    call: &Call<'a>,
+    has_tools: bool,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<WireChoice<'a>>, Failure> {
+    let required = required_tool(call.request, warnings)?;
+    if !has_tools {
+        return Ok(None);
     }
-    match call.request.tool_choice() {
-        ToolChoice::Unspecified => None,
-        ToolChoice::Auto => Some("auto"),
-        ToolChoice::Required => Some("required"),
-        ToolChoice::None => Some("none"),
+    if let Some(name) = required {
+        return Ok(Some(WireChoice::One { kind: ToolKind::Function, name }));
     }
+    let word = match call.request.tool_choice() {
+        ToolChoice::Unspecified => return Ok(None),
+        ToolChoice::Auto => "auto",
+        ToolChoice::Required => "required",
+        ToolChoice::None => "none",
+    };
+    Ok(Some(WireChoice::Word(word)))
 }
 
-fn tools<'a>(tools: &'a [ToolDefinition], warnings: &mut Vec<Warning>) -> Vec<Tool<'a>> {
+fn tools<'a>(tools: &'a [ToolDefinition], warnings: &mut Vec<Warning>) -> Vec<AnyTool<'a>> {
     schema::sorted(tools)
         .into_iter()
-        .map(|tool| Tool {
-            kind: ToolKind::Function,
-            name: &tool.name,
-            description: &tool.description,
-            parameters: schema::of(tool, warnings),
-            strict: false,
+        .map(|tool| {
+            let (parameters, strict) = schema::strict_of(tool, Required::All, warnings);
+            AnyTool::Ours(Tool {
+                kind: ToolKind::Function,
+                name: &tool.name,
+                description: &tool.description,
+                parameters,
+                strict,
+            })
         })
         .collect()
 }

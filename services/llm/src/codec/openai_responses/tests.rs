@@ -7,6 +7,7 @@ use crate::codec::fold::Folded;
 use crate::codec::testing;
 
 mod chain;
+mod extras;
 mod oddities;
 mod properties;
 mod replay;

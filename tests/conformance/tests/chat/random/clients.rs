@@ -102,7 +102,7 @@ impl Run<'_> {
         let model = &mut self.home.chats[at];
         let text = model.queue.iter().find(|(id, _)| *id == queued_id).map(|(_, text)| text.clone());
         let stored = self.world.store.delete_queued(model.id, queued_id, self.world.now).await;
-        let outcome = agree(stored, model.delete_queued(queued_id));
+        let outcome = agree(stored.map(|(chat, _)| chat), model.delete_queued(queued_id));
         if outcome.is_ok() {
             self.taken_back.extend(text);
         }

@@ -27,7 +27,7 @@ fn providers() -> Vec<Case> {
             "unknown protocol of Azure",
             json!({"name": "p", "type": "PROVIDER_TYPE_AZURE", "settings": {"azure_api": 9}}),
         )
-        .violates("settings.azure_api", "must be AZURE_API_RESPONSES or AZURE_API_CHAT_COMPLETIONS"),
+        .violates("settings.azure_api", "must be one of `AZURE_API_UNSPECIFIED`"),
         provider("unknown provider type", json!({"name": "p", "type": "PROVIDER_TYPE_ORACLE"})).expect(
             400,
             Code::InvalidArgument,
@@ -62,6 +62,22 @@ fn providers() -> Vec<Case> {
             Code::NotFound,
             "provider `nobody` not found",
         ),
+        provider("empty provider name", json!({"name": "", "type": "PROVIDER_TYPE_ANTHROPIC"}))
+            .violates("name", "must be 1 to 64 letters, digits"),
+        provider(
+            "over-long API key",
+            json!({"name": "p", "type": "PROVIDER_TYPE_ANTHROPIC", "api_key": "k".repeat(4097)}),
+        )
+        .violates("api_key", "must be at most 4096 printable ASCII characters"),
+        provider(
+            "provider with a bad request_id",
+            json!({"name": "p", "type": "PROVIDER_TYPE_ANTHROPIC", "request_id": "1"}),
+        )
+        .violates("request_id", "must be a UUID"),
+        Case::patch("bad new base_url", "/api/v1/providers/sim", &json!({"base_url": "example.com"}))
+            .violates("base_url", "must be an http or https URL, like"),
+        Case::patch("new API key with a line feed", "/api/v1/providers/sim", &json!({"api_key": "k\ny"}))
+            .violates("api_key", "must be at most 4096 printable ASCII characters"),
         Case::delete("delete a provider with models", "/api/v1/providers/sim").expect(
             400,
             Code::FailedPrecondition,
@@ -89,6 +105,19 @@ fn models() -> Vec<Case> {
             .violates("options.reasoning_effort", "must be one of none, minimal"),
         options("answers of no token", json!({"max_output_tokens": 0}))
             .violates("options.max_output_tokens", "must be at least 1"),
+        options("temperature -1", json!({"temperature": -1})).violates("options.temperature", "must be from 0 to 2"),
+        options("top_p -0.1", json!({"top_p": -0.1})).violates("options.top_p", "must be from 0 to 1"),
+        options("thinking budget below the least", json!({"thinking_budget_tokens": 1023}))
+            .violates("options.thinking_budget_tokens", "must be at least 1024"),
+        model(
+            "threshold of 101 percent",
+            json!({"provider": "sim", "model": "m", "compaction_threshold_percent": 101}),
+        )
+        .violates("compaction_threshold_percent", "must be from 0 to 100"),
+        model("model with a blank in its name", json!({"provider": "sim", "model": "m", "name": "a b"}))
+            .violates("name", "must be 1 to 200 printable characters without blanks"),
+        model("model with a bad request_id", json!({"provider": "sim", "model": "m", "request_id": "1"}))
+            .violates("request_id", "must be a UUID"),
         model("duplicate model name", json!({"provider": "sim", "model": "quick"})).expect(
             409,
             Code::AlreadyExists,
@@ -107,6 +136,9 @@ fn identities() -> Vec<Case> {
     let token = |name, body: Value| Case::post(name, "/api/v1/tokens", &body);
     vec![
         user("bad user name", json!({"name": "a b"})).violates("name", "must be 1 to 64 letters, digits"),
+        user("empty user name", json!({"name": ""})).violates("name", "must be 1 to 64 letters, digits"),
+        user("user with a bad request_id", json!({"name": "x", "request_id": "1"}))
+            .violates("request_id", "must be a UUID"),
         user("duplicate user name", json!({"name": "member"})).expect(
             409,
             Code::AlreadyExists,
@@ -115,6 +147,8 @@ fn identities() -> Vec<Case> {
         user("unknown role", json!({"name": "x", "role": 7}))
             .violates("role", "must be one of `USER_ROLE_UNSPECIFIED`, `USER_ROLE_MEMBER`"),
         token("token without a name", json!({})).violates("name", "must be 1 to 100 characters"),
+        token("over-long token name", json!({"name": "t".repeat(101)})).violates("name", "must be 1 to 100 characters"),
+        token("token of what is no UUID", json!({"name": "t", "user_id": "me"})).violates("user_id", "must be a UUID"),
         token("token of an unknown user", json!({"name": "t", "user_id": NOBODY})).expect(
             404,
             Code::NotFound,

@@ -35,6 +35,10 @@ pub(super) fn all(world: &World) -> Vec<Case> {
         unauthenticated(Case::get("revoked token", CHATS).token(&world.revoked), "the token is not valid"),
         unauthenticated(Case::get("expired token", CHATS).token(&world.expired), "the token is not valid"),
         unauthenticated(
+            Case::get("no token to watch the list", "/api/v1/chats:watch"),
+            "send the header `Authorization: Bearer TOKEN`",
+        ),
+        unauthenticated(
             Case::post("no token, bad body", CHATS, &json!("nonsense")),
             "send the header `Authorization: Bearer TOKEN`",
         ),

@@ -33,6 +33,17 @@ fn updating(world: &World) -> Vec<Case> {
         idle("title that is no text", json!({"title": 7})).violates("title", "must be a string"),
         idle("too many new labels", json!({"labels": labels(51)})).violates("labels", "must be at most 50"),
         idle("bad new label", json!({"labels": {"_a": "x"}})).violates("labels[\"_a\"]", "must have a key"),
+        idle("empty new label value", json!({"labels": {"a": ""}})).violates("labels[\"a\"]", "must have a value"),
+        idle("over-long new label value", json!({"labels": {"a": "v".repeat(257)}}))
+            .violates("labels[\"a\"]", "must have a value of 1 to 256 bytes"),
+        idle("new labels as a list", json!({"labels": ["a"]})).violates("labels", "must be an object"),
+        idle("new label that is no text", json!({"labels": {"a": 1}})).violates("labels.a", "must be a string"),
+        idle("clear_labels that is no boolean", json!({"clear_labels": "yes"}))
+            .violates("clear_labels", "must be a boolean"),
+        idle("pin beyond 32 bits", json!({"pin_order": 5_000_000_000_u64}))
+            .violates("pin_order", "must be a whole number in the range of the field"),
+        idle("move to a workspace that is no text", json!({"workspace_id": 7}))
+            .violates("workspace_id", "must be a string"),
         idle("labels both new and none", json!({"labels": {"a": "x"}, "clear_labels": true}))
             .violates("clear_labels", "must not be set together with labels"),
         idle("archived that is no boolean", json!({"archived": "yes"})).violates("archived", "must be a boolean"),
@@ -75,6 +86,16 @@ fn editing(world: &World) -> Vec<Case> {
         edit("edit a message of the model", idle, "2", hi.clone())
             .violates("message_id", "only messages of the user can be edited"),
         edit("edit message `last`", idle, "last", hi.clone()).expect(400, Code::InvalidArgument, "whole number"),
+        edit("edit message -1", idle, "-1", hi.clone()).expect(400, Code::InvalidArgument, "whole number"),
+        edit("edit a message beyond 32 bits", idle, "4294967296", hi.clone()).expect(
+            400,
+            Code::InvalidArgument,
+            "whole number",
+        ),
+        edit("edit without content", idle, "1", json!({})).violates("content", "must have at least one part"),
+        edit("edit into a blank text", idle, "1", json!({"content": [{"text": " "}]}))
+            .violates("content", "must not be blank"),
+        edit("edit in what is no UUID", "mine", "1", hi.clone()).violates("chat_id", "must be a UUID"),
         edit("edit into nothing", idle, "1", json!({"content": []})).violates("content", "must have at least one part"),
         edit("edit with an unknown model", idle, "1", json!({"content": [{"text": "hi"}], "model": "gpt-9"}))
             .violates("model", "`gpt-9` not found"),
@@ -113,6 +134,24 @@ fn verbs(world: &World) -> Vec<Case> {
             verb("reconcile a valid chat", &world.idle_chat, "reconcile"),
             "the chat is waiting, which is a valid state: there is nothing to reconcile",
         ),
+        conflict(
+            verb("interrupt a failed chat", &world.failed_chat, "interrupt"),
+            "no turn runs, the chat is error: there is nothing to stop",
+        ),
+        conflict(
+            verb("reconcile an archived chat", &world.archived_chat, "reconcile"),
+            "the chat is waiting, which is a valid state: there is nothing to reconcile",
+        ),
+        Case::post(
+            "verb with an unknown field",
+            format!("{CHATS}/{}:compact", world.idle_chat),
+            &json!({"hard": true}),
+        )
+        .violates("hard", "is no field of the message"),
+        missing(verb("interrupt an unknown chat", NOBODY, "interrupt"), NOBODY),
+        missing(verb("compact an unknown chat", NOBODY, "compact"), NOBODY),
+        missing(verb("clear an unknown chat", NOBODY, "clear"), NOBODY),
+        missing(verb("reconcile an unknown chat", NOBODY, "reconcile"), NOBODY),
         missing(verb("compact another user's chat", others, "compact"), others),
         missing(verb("clear another user's chat", others, "clear"), others),
         missing(verb("reconcile another user's chat", others, "reconcile"), others),
@@ -146,6 +185,16 @@ fn tool_results(world: &World) -> Vec<Case> {
             Code::Aborted,
             "the chat waits for no tool results, it is waiting",
         ),
+        idle("result of no call", json!([{"output": "1"}]))
+            .violates("results[0].call_id", "must be that of an open call"),
+        idle("too many results", (0..1025).map(|number| result(&number.to_string(), "1")).collect())
+            .violates("results", "must be at most 1024"),
+        submit("results to an archived chat", &world.archived_chat, json!([result("a", "1")])).expect(
+            400,
+            Code::FailedPrecondition,
+            ARCHIVED,
+        ),
+        missing(submit("results to an unknown chat", NOBODY, json!([result("a", "1")])), NOBODY),
         missing(submit("results to another user's chat", others, json!([result("a", "1")])), others),
         submit("results to what is no UUID", "mine", json!([result("a", "1")])).violates("chat_id", "must be a UUID"),
     ]

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tonic::Code;
 
+use super::NOBODY;
 use crate::case::Case;
 use crate::world::World;
 
@@ -22,6 +23,7 @@ fn creating() -> Vec<Case> {
     let tools =
         |count: usize| (0..count).map(|n| json!({"name": format!("t{n}"), "input_schema": "{}"})).collect::<Value>();
     let labels = |count: usize| (0..count).map(|number| (format!("l{number}"), json!("x"))).collect::<Value>();
+    let lines = |name: &str, content: &str| json!([{"file_reference": {"file_name": name, "start_line": 1, "end_line": 2, "content": content}}]);
     vec![
         create("missing content", json!({})).violates("content", "must have at least one part"),
         content("empty content", json!([])).violates("content", "must have at least one part"),
@@ -48,6 +50,12 @@ fn creating() -> Vec<Case> {
             .violates("content[0].file_reference.start_line", "must be at least 1"),
         content("lines backwards", json!([{"file_reference": {"file_name": "a", "start_line": 3, "end_line": 2}}]))
             .violates("content[0].file_reference.end_line", "must not be before start_line"),
+        content("lines of a name of two lines", lines("a\nb", "x"))
+            .violates("content[0].file_reference.file_name", "in one line"),
+        content("lines of an over-long name", lines(&"n".repeat(4097), "x"))
+            .violates("content[0].file_reference.file_name", "must be a path of 1 to 4096 bytes"),
+        content("over-long lines", lines("a", &"x".repeat(MAX_TEXT_BYTES + 1)))
+            .violates("content", "is too long: 262145 bytes of text, 262144 at most"),
         with("over-long title", "title", json!("t".repeat(201))).violates("title", "at most 200 characters"),
         with("title of two lines", "title", json!("a\nb")).violates("title", "must be one line"),
         with("over-long system prompt", "system_prompt", json!("s".repeat(10_001)))
@@ -56,11 +64,32 @@ fn creating() -> Vec<Case> {
         with("bad label key", "labels", json!({"-bad key": "x"})).violates("labels[\"-bad key\"]", "must have a key"),
         with("empty label key", "labels", json!({"": "x"})).violates("labels[\"\"]", "must have a key"),
         with("empty label value", "labels", json!({"key": ""})).violates("labels[\"key\"]", "must have a value"),
+        with("over-long label value", "labels", json!({"key": "v".repeat(257)}))
+            .violates("labels[\"key\"]", "must have a value of 1 to 256 bytes"),
+        with("NUL in a label value", "labels", json!({"key": "a\0b"})).violates("labels[\"key\"]", "without NUL"),
+        with("over-long label key", "labels", json!({"k".repeat(65): "x"}))
+            .violates(&format!("labels[\"{}\"]", "k".repeat(65)), "must have a key of 1 to 64 bytes"),
+        with("NUL in a title", "title", json!("a\0b")).violates("title", "must be one line"),
         with("bad request_id", "request_id", json!("once")).violates("request_id", "must be a UUID"),
         with("unknown model", "model", json!("gpt-9")).violates("model", "names no model: `gpt-9` not found"),
         with("NUL in a model's name", "model", json!("quick\0")).violates("model", "not found"),
         with("tool of the client without a name", "dynamic_tools", json!([{"input_schema": "{}"}]))
             .violates("dynamic_tools[0].name", "must have 1 to 64 letters"),
+        with("over-long name of a tool", "dynamic_tools", json!([{"name": "t".repeat(65), "input_schema": "{}"}]))
+            .violates("dynamic_tools[0].name", "must have 1 to 64 letters"),
+        with("blank in a tool's name", "dynamic_tools", json!([{"name": "a b", "input_schema": "{}"}]))
+            .violates("dynamic_tools[0].name", "must have 1 to 64 letters"),
+        with(
+            "tools that are too long together",
+            "dynamic_tools",
+            json!([
+                {"name": "a", "input_schema": "{}", "description": "d".repeat(MAX_TEXT_BYTES / 2)},
+                {"name": "b", "input_schema": "{}", "description": "d".repeat(MAX_TEXT_BYTES / 2)},
+            ]),
+        )
+        .violates("dynamic_tools", "must have at most 262144 bytes together"),
+        with("tool with an empty schema", "dynamic_tools", json!([{"name": "t", "input_schema": ""}]))
+            .violates("dynamic_tools[0].input_schema", "must be a JSON Schema"),
         with(
             "two tools of one name",
             "dynamic_tools",
@@ -84,6 +113,17 @@ fn sending(world: &World) -> Vec<Case> {
             .violates("model", "`gpt-9` not found"),
         Case::post("send with a bad request_id", &idle, &json!({"content": [{"text": "hi"}], "request_id": "1"}))
             .violates("request_id", "must be a UUID"),
+        Case::post("send to what is no UUID", messages("mine"), &hi).violates("chat_id", "must be a UUID"),
+        Case::post("send a blank text", &idle, &json!({"content": [{"text": " \n "}]}))
+            .violates("content", "must not be blank"),
+        Case::post("send with NUL in a model's name", &idle, &json!({"content": [{"text": "hi"}], "model": "quick\0"}))
+            .violates("model", "names no model"),
+        Case::post(
+            "queue overflow by an interruption",
+            messages(&world.busy_chat),
+            &json!({"content": [{"text": "hi"}], "busy_behavior": "BUSY_BEHAVIOR_INTERRUPT"}),
+        )
+        .expect(429, Code::ResourceExhausted, "20 messages wait already: wait until the turn has ended"),
         Case::post("queue overflow", messages(&world.busy_chat), &hi).expect(
             429,
             Code::ResourceExhausted,
@@ -94,6 +134,27 @@ fn sending(world: &World) -> Vec<Case> {
             Code::Aborted,
             "no turn runs, the chat is waiting: there is nothing to stop",
         ),
+        Case::get("stream of what is no UUID", format!("{CHATS}/mine/stream")).violates("chat_id", "must be a UUID"),
+        Case::get("stream of an unknown chat", format!("{CHATS}/{NOBODY}/stream")).expect(
+            404,
+            Code::NotFound,
+            format!("chat `{NOBODY}` not found"),
+        ),
+        Case::get("stream with an unknown parameter", format!("{CHATS}/{}/stream?since=1", world.idle_chat)).expect(
+            400,
+            Code::InvalidArgument,
+            "query `since=1` is no field of the message: expected one of `chat_id`",
+        ),
+        Case::get("list to watch with an unknown parameter", format!("{CHATS}:watch?since=1")).expect(
+            400,
+            Code::InvalidArgument,
+            "query `since=1`",
+        ),
+        Case::get(
+            "after_message_id beyond 32 bits",
+            format!("{CHATS}/{}/stream?after_message_id=4294967296", world.idle_chat),
+        )
+        .expect(400, Code::InvalidArgument, "query `after_message_id=4294967296` must be a whole number"),
         Case::get("after_message_id is no number", format!("{CHATS}/{}/stream?after_message_id=last", world.idle_chat))
             .expect(400, Code::InvalidArgument, "query `after_message_id=last` must be a whole number"),
         Case::get("after_message_id is negative", format!("{CHATS}/{}/stream?after_message_id=-1", world.idle_chat))

@@ -95,6 +95,11 @@ fn reading(world: &World) -> Vec<Case> {
     vec![
         missing(read("unknown file", NOBODY), NOBODY),
         missing(read("another user's file", &world.others_file), &world.others_file),
+        read("file that made room for newer ones", &world.gone_file).expect(
+            404,
+            Code::NotFound,
+            format!("file `{}` is gone: newer files of its chat took its place", world.gone_file),
+        ),
         read("file that is no UUID", "mine").violates("file_id", "must be a UUID"),
         read("file with a bad encoding", "%zz").violates("file_id", "must be a UUID"),
         Case::delete("delete a file", format!("{FILES}/{}", world.free_file)).expect(404, Code::NotFound, "no route"),

@@ -31,6 +31,15 @@ pub(super) fn all(world: &World) -> Vec<Case> {
             Code::FailedPrecondition,
             "the chat is archived: unarchive it first",
         ),
+        delete("delete from an archived chat's queue", &world.archived_chat, "1").expect(
+            400,
+            Code::FailedPrecondition,
+            "the chat is archived: unarchive it first",
+        ),
+        no_number(delete("delete a number beyond 32 bits", busy, "4294967296")),
+        no_number(promote("promote a number beyond 32 bits", busy, "4294967296")),
+        no_number(promote("promote a negative number", busy, "-1")),
+        missing(promote("promote in an unknown chat's queue", NOBODY, "1"), NOBODY),
         missing(promote("promote in another user's queue", others, "1"), others),
         promote("promote from the queue of no UUID", "mine", "1").violates("chat_id", "must be a UUID"),
     ];

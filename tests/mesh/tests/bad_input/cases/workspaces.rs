@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tonic::Code;
 
+use super::NOBODY;
 use crate::case::Case;
 use crate::world::World;
 
@@ -11,7 +12,22 @@ const WORKSPACES: &str = "/api/v1/workspaces";
 pub(super) fn all(world: &World) -> Vec<Case> {
     let create = |name, body: Value| Case::post(name, WORKSPACES, &body);
     let demo = format!("{WORKSPACES}/{}", world.workspace);
+    let missing = |case: Case, id: &str| case.expect(404, Code::NotFound, format!("workspace `{id}` not found"));
+    let verb = |name, id: &str, verb: &str| Case::post(name, format!("{WORKSPACES}/{id}:{verb}"), &json!({}));
+    let others = world.others_workspace.as_str();
     let cases = vec![
+        verb("start what is no UUID", "demo", "start").violates("workspace_id", "must be a UUID like"),
+        verb("stop what is no UUID", "demo", "stop").violates("workspace_id", "must be a UUID like"),
+        Case::delete("delete a workspace that is no UUID", format!("{WORKSPACES}/demo"))
+            .violates("workspace_id", "must be a UUID like"),
+        Case::get("builds of what is no UUID", format!("{WORKSPACES}/demo/builds"))
+            .violates("workspace_id", "must be a UUID like"),
+        Case::post("start with a bad request_id", format!("{demo}:start"), &json!({"request_id": "1"}))
+            .violates("request_id", "must be a UUID"),
+        missing(verb("start another user's workspace", others, "start"), others),
+        missing(Case::get("builds of another user's workspace", format!("{WORKSPACES}/{others}/builds")), others),
+        missing(verb("stop an unknown workspace", NOBODY, "stop"), NOBODY),
+        missing(Case::delete("delete an unknown workspace", format!("{WORKSPACES}/{NOBODY}")), NOBODY),
         create("unknown template", json!({"template": "gpu", "name": "x"})).expect(
             404,
             Code::NotFound,

@@ -21,9 +21,9 @@ macro_rules! runnable {
              COALESCE(busy.running, 0) + ROW_NUMBER() OVER (PARTITION BY waiting.owner_id, waiting.is_subagent \
              ORDER BY waiting.urgency, waiting.updated_at, waiting.id) AS round FROM waiting \
              LEFT JOIN busy ON busy.owner_id = waiting.owner_id AND busy.is_subagent = waiting.is_subagent), \
-             places AS (SELECT id, is_subagent, COUNT(*) OVER (PARTITION BY is_subagent) AS number_waiting, \
+             places AS (SELECT id, is_subagent, urgency = 0 AS is_stopped, COUNT(*) OVER (PARTITION BY is_subagent) AS number_waiting, \
              ROW_NUMBER() OVER (PARTITION BY is_subagent ORDER BY urgency, round, updated_at, id) AS place \
-             FROM rounds) SELECT id, is_subagent, number_waiting FROM places \
+             FROM rounds) SELECT id, is_subagent, number_waiting, is_stopped FROM places \
              WHERE (NOT is_subagent AND place <= $2) OR (is_subagent AND place <= $3) ORDER BY is_subagent, place"
         )
     };

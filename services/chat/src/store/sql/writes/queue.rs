@@ -10,19 +10,6 @@ use crate::store::StoreError;
 use crate::store::sql::rows::encode_content;
 use crate::store::sql::statements::{DELETE_QUEUED, INSERT_QUEUED, MOVE_TO_HEAD, TAKE_QUEUE_HEAD};
 
-pub(in crate::store::sql) async fn delete_queued(
-    db: &Db,
-    id: ChatId,
-    queued_id: u32,
-    now: Timestamp,
-) -> Result<Chat, StoreError> {
-    let change = Change { queued_id, ..Change::default() };
-    match operate(db, id, Operation::DeleteQueuedMessage, Guard::None, change, now).await {
-        Ok(done) => Ok(done.chat),
-        Err(error) => Err(without_queue(error)),
-    }
-}
-
 pub(in crate::store::sql) async fn promote_queued(
     db: &Db,
     id: ChatId,
@@ -34,7 +21,7 @@ pub(in crate::store::sql) async fn promote_queued(
 }
 
 /// A chat whose queue is empty has no such message, whatever else it is.
-fn without_queue(error: StoreError) -> StoreError {
+pub(super) fn without_queue(error: StoreError) -> StoreError {
     match error {
         StoreError::Rejected(Rejected::WrongStatus(_)) => StoreError::QueuedNotFound,
         other => other,

@@ -4,7 +4,7 @@
 use chatmesh_core::Timestamp;
 use chatmesh_db::{Db, Tx, values};
 
-use super::{Change, carry_out, lock, pins, save};
+use super::{Change, carry_out, lock, pins};
 use crate::domain::{Chat, ChatId};
 use crate::machine::{self, Operation};
 use crate::store::sql::statements::{GET_CHAT, LOCK_FAMILY, LOCK_PINNED, LOCK_PINS};
@@ -44,14 +44,9 @@ pub(in crate::store::sql) async fn update(
         let row = machine::apply(member.state(), if archived { Operation::Archive } else { Operation::Unarchive })?;
         changed.push(carry_out(&mut tx, member, row, Change::default(), now).await?.chat);
     }
-    let mut others = Vec::with_capacity(moved.len());
-    for mut other in moved {
-        other.versions.snapshot += 1;
-        save(&mut tx, &other).await?;
-        others.push(other);
-    }
+    let moved = pins::save(&mut tx, moved).await?;
     tx.commit().await?;
-    Ok(Updated { chat, family: changed, moved: others })
+    Ok(Updated { chat, family: changed, moved })
 }
 
 /// What the transaction has to do with.

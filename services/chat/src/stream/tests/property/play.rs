@@ -225,7 +225,7 @@ impl<'a> Play<'a> {
             }
             Deed::DeleteQueued => {
                 let id = self.queued().await;
-                store.delete_queued(chat, id, now).await
+                store.delete_queued(chat, id, now).await.map(|(chat, _)| chat)
             }
             Deed::Edit => {
                 let said = store.list_messages(chat, None, false, u32::MAX / 4).await?;

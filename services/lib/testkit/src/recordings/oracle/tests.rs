@@ -19,7 +19,8 @@ fn read_recorded(interaction: &Interaction) -> Reading {
 #[test]
 fn every_recorded_response_can_be_read() {
     let Some(recordings) = or_skip("every_recorded_response_can_be_read") else { return };
-    for session in sessions(&recordings) {
+    let carried = recordings.bedrock_claude().chain(recordings.vertex_claude()).chain(recordings.azure_chat());
+    for session in sessions(&recordings).chain(carried) {
         for interaction in &session.interactions {
             let reading = read_recorded(interaction);
             let waits = reading.tool_calls.iter().any(|call| !call.provider_executed);

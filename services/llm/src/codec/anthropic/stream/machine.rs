@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use chatmesh_proto::common::v1::{FinishReason, ProviderMetadata};
+use chatmesh_proto::common::v1::part::Body;
+use chatmesh_proto::common::v1::{FinishReason, Part, ProviderMetadata};
 use chatmesh_proto::llm::v1::Finish;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -65,7 +66,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn is_ended(&self) -> bool {
+    pub(in crate::codec::anthropic) fn is_ended(&self) -> bool {
         self.assembly.is_ended()
     }
 
@@ -99,9 +100,17 @@ impl Machine {
         self.merge_usage(json);
     }
 
-    /// Keeps the container that code ran in for the next call.
-    pub(super) fn container(&mut self, raw: &RawValue) {
-        self.metadata.push(metadata(NAMESPACE, CONTAINER, raw.get().to_owned()));
+    /// Keeps the container that code ran in for the next call: with the message, which returns, and
+    /// with its end, for whoever looks there.
+    pub(in crate::codec::anthropic) fn container(&mut self, raw: &RawValue, out: &mut Vec<Event>) {
+        if raw.get() == "null" {
+            return;
+        }
+        let container = metadata(NAMESPACE, CONTAINER, raw.get().to_owned());
+        self.close(out);
+        let provider_metadata = vec![container.clone()];
+        self.assembly.add(Part { body: Some(Body::Text(String::new())), provider_metadata, ..Part::default() }, out);
+        self.metadata.push(container);
     }
 
     fn merge_usage(&mut self, json: &str) {

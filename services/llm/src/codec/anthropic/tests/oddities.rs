@@ -1,11 +1,11 @@
 //! Streams as they should not be.
 
-use chatmesh_proto::common::v1::ErrorKind;
+use chatmesh_proto::common::v1::{ErrorKind, FinishReason, Role};
 use serde_json::json;
 
 use super::*;
 use crate::codec::Event;
-use crate::codec::testing::{context, events, fold_unary};
+use crate::codec::testing::{context, events, fold_unary, message as prompt, text};
 use crate::codec::{Codec, ResponseContext};
 
 #[test]
@@ -210,4 +210,25 @@ fn a_document_that_is_no_message_is_an_error() {
         assert_eq!(fold_unary(&super::Anthropic, body).error_kind(), (ErrorKind::Generic, true), "{body}");
     }
     assert_eq!(fold_unary(&super::Anthropic, "{}").error_kind(), (ErrorKind::Timeout, true));
+}
+
+#[test]
+fn a_paused_answer_and_the_one_that_goes_on_are_one_message() {
+    let search = json!({"type": "server_tool_use", "id": "srv", "name": "web_search", "input": {"query": "q"}});
+    let found = json!({"type": "web_search_tool_result", "tool_use_id": "srv", "content":
+        [{"type": "web_search_result", "url": "u", "title": "t", "encrypted_content": "e"}]});
+    let first = fold(&message(&[block(0, search.clone()), stop(0)], "pause_turn"));
+    assert_eq!(first.reason(), FinishReason::Pause);
+    let mut rest = vec![block(0, found.clone()), stop(0)];
+    rest.extend(text_block(1, "found"));
+    let second = fold(&message(&rest, "end_turn"));
+    assert_eq!(second.lines()[0].split(' ').take(3).collect::<Vec<_>>(), ["result", "srv", "web_search"]);
+    let (messages, warnings) = super::request::messages(vec![
+        prompt(Role::User, vec![text("go")]),
+        prompt(Role::Assistant, first.parts),
+        prompt(Role::Assistant, second.parts),
+        prompt(Role::User, vec![text("and?")]),
+    ]);
+    assert_eq!(messages[1]["content"], json!([search, found, {"type": "text", "text": "found"}]));
+    assert_eq!(warnings, [""; 0]);
 }

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::codec::testing::{cut, events, fold_chunks, fold_unary, normalized, sizes};
+use crate::codec::testing::{
+    check_any_bytes, cut, events, fold_chunks, fold_unary, mutated, mutations, normalized, sizes,
+};
 
 /// A block as it comes whole.
 fn any_block() -> impl Strategy<Value = Value> {
@@ -98,5 +100,16 @@ proptest! {
         let bytes = &stream.as_bytes()[..end.min(stream.len())];
         let folded = Folded::of(events(&super::Anthropic, &[bytes]));
         prop_assert!(folded.is_ok_and(|folded| folded.outcome.is_some()));
+    }
+
+    #[test]
+    fn whatever_happens_on_the_way_there_is_one_end(
+        blocks in prop::collection::vec(any_block(), 0..4),
+        mutations in mutations(),
+        sizes in sizes(),
+    ) {
+        let content: Vec<Value> = (0..).zip(&blocks).flat_map(|(index, block)| pieces(index, block, 5)).collect();
+        let stream = message(&content, "end_turn");
+        check_any_bytes(&super::Anthropic, &mutated(stream.as_bytes(), &mutations), &sizes)?;
     }
 }

@@ -147,6 +147,8 @@ fn the_reason_fits_to_the_calls() {
     assert_eq!(reason(&[call(0, "a", "f", "{}"), finish("stop")]), FinishReason::ToolCalls);
     assert_eq!(reason(&[content("a"), finish("tool_calls")]), FinishReason::Stop);
     assert_eq!(reason(&[content("a"), finish("function_call")]), FinishReason::Stop);
+    let none = fold(&frames(&[content("a"), finish("tool_calls")]));
+    assert_eq!(none.warning_codes(), ["odd_stream"], "calls were announced and none came");
     let legacy = [
         delta(json!({"function_call": function("f", "{\"a\"")})),
         delta(json!({"function_call": {"arguments": ":1}"}})),
@@ -223,6 +225,8 @@ fn an_answer_without_a_reason_is_incomplete_unless_its_calls_are_whole() {
     }
     let whole = fold(&open_frames(&[call(0, "a", "f", "{}")]));
     assert_eq!((whole.reason(), whole.finish().raw_reason.as_str()), (FinishReason::ToolCalls, ""));
+    let torn = format!("{}data: {{\"choices\"", open_frames(&[call(0, "a", "f", "{}")]));
+    assert_eq!(fold(&torn).error_kind(), (ErrorKind::Timeout, true), "a second call may have been on its way");
     let cut = fold(&open_frames(&[call(0, "a", "f", "{\"x\"")]));
     assert_eq!(cut.error_kind(), (ErrorKind::Timeout, true));
 }

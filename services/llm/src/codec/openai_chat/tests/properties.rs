@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::codec::testing::{cut, events, fold_chunks, fold_unary, normalized, sizes};
+use crate::codec::testing::{
+    check_any_bytes, cut, events, fold_chunks, fold_unary, mutated, mutations, normalized, sizes,
+};
 
 #[derive(Debug, Clone)]
 struct Answer {
@@ -74,5 +76,16 @@ proptest! {
         }
         let folded = Folded::of(events(&super::COMPATIBLE, &[&stream.as_bytes()[..end]]));
         prop_assert!(folded.is_ok_and(|folded| folded.outcome.is_some()));
+    }
+
+    #[test]
+    fn whatever_happens_on_the_way_there_is_one_end(
+        answer in answer(),
+        mutations in mutations(),
+        sizes in sizes(),
+    ) {
+        let stream = frames(&answer.chunks(5));
+        check_any_bytes(&crate::codec::openai_chat::OPENROUTER, &mutated(stream.as_bytes(), &mutations), &sizes)?;
+        check_any_bytes(&super::COMPATIBLE, &mutated(stream.as_bytes(), &mutations), &sizes)?;
     }
 }

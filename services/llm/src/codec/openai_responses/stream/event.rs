@@ -26,6 +26,12 @@ pub(super) struct Frame<'a> {
     pub(super) response: Option<&'a RawValue>,
     #[serde(borrow, default)]
     delta: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    text: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    refusal: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    arguments: Option<&'a RawValue>,
 }
 
 impl<'a> Frame<'a> {
@@ -39,6 +45,12 @@ impl<'a> Frame<'a> {
 
     pub(super) fn summary_index(&self) -> u32 {
         self.summary_index.unwrap_or(0)
+    }
+
+    /// What all pieces were together, at their end; empty where it is not said.
+    pub(super) fn whole(&self) -> Cow<'a, str> {
+        let whole = self.text.or(self.refusal).or(self.arguments);
+        whole.and_then(string_of).unwrap_or_default()
     }
 
     /// The piece; empty where there is none.

@@ -52,10 +52,14 @@ impl Item {
     /// The item that a piece belongs to, where its beginning was not seen and it can do without.
     pub(super) fn of_piece(kind: &str, assembly: &mut Assembly, out: &mut Vec<Event>) -> Option<Self> {
         match kind {
-            "response.output_text.delta" | "response.refusal.delta" => Some(Self::Message(Message::default())),
-            "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
-                Some(Self::Reasoning(Reasoning::begin(assembly, out)))
-            }
+            "response.output_text.delta"
+            | "response.output_text.done"
+            | "response.refusal.delta"
+            | "response.refusal.done" => Some(Self::Message(Message::default())),
+            "response.reasoning_summary_text.delta"
+            | "response.reasoning_summary_text.done"
+            | "response.reasoning_text.delta"
+            | "response.reasoning_text.done" => Some(Self::Reasoning(Reasoning::begin(assembly, out))),
             _ => None,
         }
     }
@@ -65,7 +69,7 @@ impl Item {
         match self {
             Self::Reasoning(reasoning) => reasoning.piece(kind, frame, out),
             Self::Message(message) => message.piece(kind, frame, assembly, out),
-            Self::Call(call) => call.piece(kind, frame, out),
+            Self::Call(call) => call.piece(kind, frame, assembly, out),
             Self::Hosted(_) | Self::Other | Self::Done => {}
         }
     }

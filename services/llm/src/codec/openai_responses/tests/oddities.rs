@@ -1,9 +1,10 @@
 //! Streams as servers really send them, and as they never should.
 
-use chatmesh_proto::common::v1::{ErrorKind, FinishReason};
+use chatmesh_proto::common::v1::{ErrorKind, FinishReason, Role};
 use serde_json::json;
 
 use super::*;
+use crate::codec::testing::{encode_messages, message as prompt, text};
 
 fn lines(events: &[Value]) -> Vec<String> {
     fold(&frames(events)).lines()
@@ -179,4 +180,87 @@ fn the_same_place_twice_is_two_items() {
         completed(json!([])),
     ];
     assert_eq!(lines(&events), ["text a", "text b"]);
+}
+
+/// The end of some pieces, with all of them together.
+fn ended(kind: &str, index: u32, field: &str, whole: &str) -> Value {
+    let mut event = json!({"type": format!("response.{kind}.done"), "output_index": index, "content_index": 0,
+        "summary_index": 0, "item_id": "x"});
+    event[field] = json!(whole);
+    event
+}
+
+#[test]
+fn texts_may_come_only_at_their_end() {
+    let events = [
+        created(),
+        added(0, json!({"type": "reasoning", "id": "rs", "summary": []})),
+        ended("reasoning_summary_text", 0, "text", "hm"),
+        added(1, begun_message("msg")),
+        ended("output_text", 1, "text", "said"),
+        added(2, function_call("fc", "c", "")),
+        ended("function_call_arguments", 2, "arguments", "{\"a\":1}"),
+        completed(json!([])),
+    ];
+    let folded = fold(&frames(&events));
+    assert_eq!(folded.lines(), ["thought hm", "text said", "call c f {\"a\":1}"]);
+    assert_eq!(folded.warning_codes(), [""; 0], "the arguments are whole, though the end of the item was not seen");
+    let twice = [
+        created(),
+        added(0, json!({"type": "reasoning", "id": "rs", "summary": []})),
+        delta("reasoning_summary_text", 0, "hm"),
+        ended("reasoning_summary_text", 0, "text", "hm"),
+        done(0, reasoning("rs", "s", &["hm"])),
+        added(1, begun_message("msg")),
+        text_delta(1, "sa"),
+        ended("output_text", 1, "text", "said"),
+        done(1, message("msg", "said")),
+        completed(json!([])),
+    ];
+    let folded = fold(&frames(&twice));
+    assert_eq!((folded.lines(), folded.warnings.len()), (vec!["thought hm".to_owned(), "text said".to_owned()], 0));
+    let other = [created(), text_delta(0, "wrong"), ended("output_text", 0, "text", "right"), completed(json!([]))];
+    let folded = fold(&frames(&other));
+    assert_eq!((folded.lines(), folded.warning_codes()), (vec!["text right".to_owned()], vec!["odd_stream"]));
+}
+
+#[test]
+fn the_numbers_of_events_do_not_matter() {
+    let mut events = at_once(&[message("msg", "a"), function_call("fc", "c", "{}")]);
+    let expected = fold(&frames(&events));
+    for (event, number) in events.iter_mut().zip([7, 9, 0, 0, 3, 2]) {
+        event["sequence_number"] = json!(number);
+    }
+    assert_eq!(fold(&frames(&events)), expected);
+}
+
+#[test]
+fn a_failure_after_visible_text_says_so_and_is_the_end() {
+    let mut failed = response("failed", json!([]));
+    failed["error"] = json!({"code": "server_error", "message": "The model failed"});
+    let begun = [created(), added(0, begun_message("msg")), text_delta(0, "par")];
+    let events =
+        [&begun[..], &[json!({"type": "response.failed", "response": failed}), text_delta(0, "tial")]].concat();
+    let folded = fold(&frames(&events));
+    assert_eq!((folded.error_kind(), folded.lines()), ((ErrorKind::Generic, true), vec!["text par".to_owned()]));
+    assert!(folded.error().partial_output);
+    let error = json!({"type": "error", "code": "rate_limit_exceeded", "message": "slow down"});
+    let folded = fold(&frames(&[&begun[..], &[error]].concat()));
+    assert_eq!(folded.error_kind(), (ErrorKind::RateLimit, true));
+    assert!(folded.error().partial_output);
+}
+
+#[test]
+fn reasoning_without_its_encrypted_content_is_shown_and_does_not_return() {
+    let bare = json!({"type": "reasoning", "id": "rs", "summary": [{"type": "summary_text", "text": "hm"}]});
+    let folded = fold(&frames(&at_once(&[bare, message("msg", "a")])));
+    assert_eq!(folded.lines(), ["thought hm", "text a"]);
+    let conversation = vec![
+        prompt(Role::User, vec![text("go")]),
+        prompt(Role::Assistant, folded.parts),
+        prompt(Role::User, vec![text("on")]),
+    ];
+    let (body, warnings) = encode_messages(&OpenAiResponses, conversation);
+    assert_eq!((body["input"].as_array().unwrap().len(), warnings), (3, vec!["reasoning_dropped".to_owned()]));
+    assert_eq!(body["input"][1].get("id"), None, "its identifier would demand the reasoning");
 }

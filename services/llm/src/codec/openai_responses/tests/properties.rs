@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::codec::testing::{cut, events, fold_chunks, normalized, sizes};
+use crate::codec::testing::{check_any_bytes, cut, events, fold_chunks, mutated, mutations, normalized, sizes};
 
 /// An item as it comes whole.
 fn any_item() -> impl Strategy<Value = Value> {
@@ -98,5 +98,15 @@ proptest! {
         let bytes = &stream.as_bytes()[..end.min(stream.len())];
         let folded = Folded::of(events(&super::OpenAiResponses, &[bytes]));
         prop_assert!(folded.is_ok_and(|folded| folded.outcome.is_some()));
+    }
+
+    #[test]
+    fn whatever_happens_on_the_way_there_is_one_end(
+        items in prop::collection::vec(any_item(), 0..4),
+        mutations in mutations(),
+        sizes in sizes(),
+    ) {
+        let stream = frames(&answer(&items, 5));
+        check_any_bytes(&super::OpenAiResponses, &mutated(stream.as_bytes(), &mutations), &sizes)?;
     }
 }

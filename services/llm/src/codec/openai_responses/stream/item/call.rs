@@ -15,6 +15,8 @@ use crate::codec::warnings::{INVALID_ARGS, ODD_STREAM, TRUNCATED_CALL};
 #[derive(Debug)]
 pub(in crate::codec::openai_responses) struct Call {
     part: OpenPart,
+    /// The end of the arguments was seen.
+    is_whole: bool,
 }
 
 impl Call {
@@ -26,21 +28,29 @@ impl Call {
         if is_changed {
             part.metadata.push(metadata_of(NAMESPACE, ORIGINAL_CALL_ID, &raw_id));
         }
-        Self { part }
+        Self { part, is_whole: false }
     }
 
-    pub(super) fn piece(&mut self, kind: &str, frame: &Frame<'_>, out: &mut Vec<Event>) {
-        if kind == "response.function_call_arguments.delta" {
-            self.part.append(&frame.delta(), out);
+    pub(super) fn piece(&mut self, kind: &str, frame: &Frame<'_>, assembly: &mut Assembly, out: &mut Vec<Event>) {
+        match kind {
+            "response.function_call_arguments.delta" => self.part.append(&frame.delta(), out),
+            "response.function_call_arguments.done" => {
+                self.settle(&frame.whole(), assembly, out);
+                self.is_whole = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes the arguments as a whole, where they are said.
+    fn settle(&mut self, args: &str, assembly: &mut Assembly, out: &mut Vec<Event>) {
+        if !args.is_empty() && !self.part.settle(args, out) {
+            assembly.warn(ODD_STREAM, "the pieces of a call's arguments were not its arguments", out);
         }
     }
 
     pub(super) fn end(mut self, item: &OutputItem<'_>, raw: &RawValue, assembly: &mut Assembly, out: &mut Vec<Event>) {
-        if let Some(args) = item.arguments.and_then(string_of).filter(|args| !args.is_empty())
-            && !self.part.settle(&args, out)
-        {
-            assembly.warn(ODD_STREAM, "the pieces of a call's arguments were not its arguments", out);
-        }
+        self.settle(&item.arguments.and_then(string_of).unwrap_or_default(), assembly, out);
         let is_cut = text(&item.status) == "incomplete";
         let is_usable = is_object(self.part.text()) || (self.part.text().trim().is_empty() && !is_cut);
         if !is_usable {
@@ -55,6 +65,9 @@ impl Call {
     }
 
     pub(super) fn cut(self, assembly: &mut Assembly, out: &mut Vec<Event>) {
+        if self.is_whole && is_object(self.part.text()) {
+            return self.part.close(out);
+        }
         assembly.warn(TRUNCATED_CALL, "the answer ended in the arguments of a call", out);
         self.part.close(out);
     }

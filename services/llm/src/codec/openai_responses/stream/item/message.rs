@@ -15,6 +15,9 @@ use crate::codec::metadata::{metadata, metadata_of};
 use crate::codec::openai_responses::{ANNOTATIONS, MESSAGE, NAMESPACE, REFUSAL};
 use crate::codec::warnings::ODD_STREAM;
 
+/// The longest identifier of a message that is repeated, in bytes.
+const MAX_ID_BYTES: usize = 512;
+
 #[derive(Debug, Default)]
 pub(in crate::codec::openai_responses) struct Message {
     /// By their place in the message.
@@ -36,14 +39,18 @@ impl Content {
 impl Message {
     pub(super) fn piece(&mut self, kind: &str, frame: &Frame<'_>, assembly: &mut Assembly, out: &mut Vec<Event>) {
         let is_refusal = match kind {
-            "response.output_text.delta" => false,
-            "response.refusal.delta" => true,
+            "response.output_text.delta" | "response.output_text.done" => false,
+            "response.refusal.delta" | "response.refusal.done" => true,
             "response.content_part.added" => frame.part.is_some_and(|part| text(&content_part(part).kind) == "refusal"),
             _ => return,
         };
         let content = self.contents.entry(frame.content_index());
         let content = content.or_insert_with(|| Content::begin(is_refusal, assembly, out));
         content.part.append(&frame.delta(), out);
+        let whole = frame.whole();
+        if !whole.is_empty() && !content.part.settle(&whole, out) {
+            assembly.warn(ODD_STREAM, "the pieces of a text were not the text", out);
+        }
     }
 
     /// Returns whether the model refused.
@@ -54,7 +61,7 @@ impl Message {
         assembly: &mut Assembly,
         out: &mut Vec<Event>,
     ) -> bool {
-        let head = head(raw);
+        let mut head = head(raw);
         let mut is_refusal = false;
         for (index, raw) in (0..).zip(item.content.iter().flatten()) {
             let said = content_part(raw);
@@ -71,6 +78,7 @@ impl Message {
             }
             let sources = cite(&mut content.part, said.annotations);
             content.close(&head, out);
+            keep_id(&mut head);
             for source in sources {
                 assembly.add(Part { body: Some(Body::Source(source)), ..Part::default() }, out);
             }
@@ -79,6 +87,7 @@ impl Message {
         for content in self.contents.into_values() {
             is_refusal |= content.is_refusal;
             content.close(&head, out);
+            keep_id(&mut head);
         }
         is_refusal
     }
@@ -109,6 +118,17 @@ fn head(raw: &RawValue) -> Vec<ProviderMetadata> {
     fields.retain(|key, value| !matches!(key.as_str(), "type" | "role" | "content") && !value.is_null());
     let is_empty = fields.is_empty();
     (!is_empty).then(|| metadata_of(NAMESPACE, MESSAGE, &fields)).into_iter().collect()
+}
+
+/// Leaves the identifier alone, by which further contents are known as of the same message: the
+/// rest returns with the first. One that is as long as no identifier is does not multiply.
+fn keep_id(head: &mut Vec<ProviderMetadata>) {
+    head.retain_mut(|datum| {
+        let mut fields: Map<String, Value> = serde_json::from_slice(&datum.json).unwrap_or_default();
+        fields.retain(|key, value| key == "id" && value.as_str().is_some_and(|id| id.len() <= MAX_ID_BYTES));
+        *datum = metadata_of(NAMESPACE, MESSAGE, &fields);
+        !fields.is_empty()
+    });
 }
 
 /// Keeps the citations with the text, and returns their addresses as sources.

@@ -25,15 +25,20 @@ impl Reasoning {
 
     pub(super) fn piece(&mut self, kind: &str, frame: &Frame<'_>, out: &mut Vec<Event>) {
         let section = match kind {
-            "response.reasoning_summary_text.delta" => frame.summary_index(),
-            "response.reasoning_text.delta" => frame.content_index(),
+            "response.reasoning_summary_text.delta" | "response.reasoning_summary_text.done" => frame.summary_index(),
+            "response.reasoning_text.delta" | "response.reasoning_text.done" => frame.content_index(),
             _ => return,
         };
+        // A section that came in pieces is known when its end repeats it.
+        let is_known = self.section == Some(section);
         let is_other = self.section.replace(section).is_some_and(|before| before != section);
         if is_other {
             self.part.append(BETWEEN_SECTIONS, out);
         }
         self.part.append(&frame.delta(), out);
+        if !is_known {
+            self.part.append(&frame.whole(), out);
+        }
     }
 
     pub(super) fn end(mut self, item: &OutputItem<'_>, raw: &RawValue, out: &mut Vec<Event>) {

@@ -1,0 +1,159 @@
+//! The few things that must be known of a body that is passed on, and changed in it, without
+//! reading the rest.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// What a request says of itself, whatever its protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Head {
+    /// The model, as the client calls it.
+    pub(super) model: String,
+    /// Whether it wants a stream.
+    pub(super) stream: bool,
+    /// Where the value of `model` stands in the body, quotes included.
+    model_at: Range<usize>,
+    /// Whether the usage comes with a stream of Chat Completions.
+    pub(super) includes_usage: bool,
+    /// Where the value of `stream_options` stands, where there is one.
+    stream_options_at: Option<Range<usize>>,
+}
+
+#[derive(Deserialize)]
+struct Fields<'a> {
+    #[serde(borrow)]
+    model: &'a RawValue,
+    #[serde(default)]
+    stream: Option<bool>,
+    #[serde(borrow, default)]
+    stream_options: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct StreamOptions {
+    #[serde(default)]
+    include_usage: Option<bool>,
+}
+
+/// Asks Chat Completions for the usage of a stream.
+const INCLUDE_USAGE: &[u8] = br#"{"include_usage":true}"#;
+
+impl Head {
+    /// Reads the head of a body; `None` where it is not an object with a model.
+    pub(super) fn read(body: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(body).ok()?;
+        let fields: Fields<'_> = serde_json::from_str(text).ok()?;
+        let model: Cow<'_, str> = serde_json::from_str(fields.model.get()).ok()?;
+        let options = fields.stream_options.and_then(|raw| serde_json::from_str::<StreamOptions>(raw.get()).ok());
+        Some(Self {
+            model: model.into_owned(),
+            stream: fields.stream.unwrap_or_default(),
+            model_at: range_of(text, fields.model),
+            includes_usage: options.and_then(|options| options.include_usage).unwrap_or_default(),
+            stream_options_at: fields.stream_options.map(|raw| range_of(text, raw)),
+        })
+    }
+
+    /// The body with the provider's word for the model in it, and asking for the usage of a stream
+    /// where `wants_usage`. A body in which nothing changes is not copied.
+    pub(super) fn rewrite(&self, body: &Bytes, model: &str, wants_usage: bool) -> Bytes {
+        let adds_usage = wants_usage && self.stream && !self.includes_usage;
+        if model == self.model && !adds_usage {
+            return body.clone();
+        }
+        let mut edits: Vec<(Range<usize>, Vec<u8>)> = Vec::with_capacity(2);
+        edits.push((self.model_at.clone(), serde_json::to_vec(model).unwrap_or_default()));
+        if adds_usage {
+            match &self.stream_options_at {
+                // Whatever else the options say is of no consequence: they have no other fields
+                // that change what a client reads.
+                Some(at) => edits.push((at.clone(), INCLUDE_USAGE.to_vec())),
+                None => {
+                    let field = [b",\"stream_options\":".as_slice(), INCLUDE_USAGE].concat();
+                    edits.push((self.model_at.end..self.model_at.end, field));
+                }
+            }
+        }
+        edits.sort_by_key(|(at, _)| at.start);
+        let mut out = BytesMut::with_capacity(body.len() + 128);
+        let mut from = 0;
+        for (at, text) in edits {
+            out.put_slice(&body[from..at.start]);
+            out.put_slice(&text);
+            from = at.end;
+        }
+        out.put_slice(&body[from..]);
+        out.freeze()
+    }
+}
+
+/// Where a value that was borrowed from `text` stands in it.
+fn range_of(text: &str, value: &RawValue) -> Range<usize> {
+    let start = value.get().as_ptr().addr() - text.as_ptr().addr();
+    start..start + value.get().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn rewritten(body: &str, model: &str, wants_usage: bool) -> String {
+        let bytes = Bytes::copy_from_slice(body.as_bytes());
+        let head = Head::read(&bytes).expect("a head");
+        String::from_utf8(head.rewrite(&bytes, model, wants_usage).to_vec()).expect("text")
+    }
+
+    #[test]
+    fn only_the_model_changes() {
+        let body = r#"{ "messages":[{"model":"inner"}], "model" : "a\u0062", "x": 1.10 }"#;
+        assert_eq!(Head::read(body.as_bytes()).expect("a head").model, "ab");
+        assert_eq!(
+            rewritten(body, "gpt\"5", false),
+            r#"{ "messages":[{"model":"inner"}], "model" : "gpt\"5", "x": 1.10 }"#
+        );
+    }
+
+    #[test]
+    fn a_body_that_stays_as_it_is_is_not_copied() {
+        let bytes = Bytes::from_static(br#"{"model":"m"}"#);
+        let head = Head::read(&bytes).expect("a head");
+        assert_eq!(head.rewrite(&bytes, "m", true).as_ptr(), bytes.as_ptr());
+    }
+
+    #[test]
+    fn the_usage_of_a_stream_is_asked_for() {
+        for (body, expected) in [
+            (
+                r#"{"model":"m","stream":true}"#,
+                json!({"model": "p", "stream": true, "stream_options": {"include_usage": true}}),
+            ),
+            (
+                r#"{"stream_options":{"include_usage":false},"model":"m","stream":true}"#,
+                json!({"model": "p", "stream": true, "stream_options": {"include_usage": true}}),
+            ),
+            (
+                r#"{"stream_options":{"include_usage":true,"x":1},"model":"m","stream":true}"#,
+                json!({"model": "p", "stream": true, "stream_options": {"include_usage": true, "x": 1}}),
+            ),
+            (r#"{"model":"m"}"#, json!({"model": "p"})),
+        ] {
+            let value: Value = serde_json::from_str(&rewritten(body, "p", true)).expect("JSON");
+            assert_eq!(value, expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_has_no_head() {
+        for body in
+            ["", "[]", "{}", r#"{"model":1}"#, r#"{"model":"m""#, r#"{"model":"m","stream":"yes"}"#, "\u{feff}{}"]
+        {
+            assert_eq!(Head::read(body.as_bytes()), None, "{body}");
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Reads the usage out of an answer that passes through, and takes out what the client did not ask for.
+
+use bytes::{Bytes, BytesMut};
+use chatmesh_proto::common::v1::Usage;
+use memchr::memmem;
+use serde::Deserialize;
+
+use crate::compat::Dialect;
+
+/// The longest event that is looked into, in bytes. A longer one passes unread.
+const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
+
+/// Looks at the frames of a stream, or at a whole answer, as they pass.
+#[derive(Debug)]
+pub(super) struct Tap {
+    dialect: Dialect,
+    /// The usage of a stream of Chat Completions was asked for by us alone: its frame is taken out.
+    hides_usage: bool,
+    /// A frame whose end was not read yet.
+    open: BytesMut,
+    usage: Option<Usage>,
+}
+
+impl Tap {
+    pub(super) fn new(dialect: Dialect, hides_usage: bool) -> Self {
+        Self { dialect, hides_usage, open: BytesMut::new(), usage: None }
+    }
+
+    /// What was used, as far as the answer said.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// True where nothing of a frame is open: something may be put between.
+    pub(super) fn is_between_frames(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Reads the next bytes of a stream and returns what of them passes, which may be nothing yet.
+    pub(super) fn stream(&mut self, chunk: Bytes) -> Bytes {
+        if self.open.is_empty() && !self.hides_usage {
+            if let Some(end) = ends_frame(&chunk) {
+                self.look(&chunk[..end]);
+                self.open.extend_from_slice(&chunk[end..]);
+            } else {
+                self.keep(&chunk);
+            }
+            return chunk;
+        }
+        if self.hides_usage {
+            return self.filter(&chunk);
+        }
+        self.keep(&chunk);
+        if let Some(end) = ends_frame(&self.open) {
+            let frames = self.open.split_to(end);
+            self.look(&frames);
+        }
+        chunk
+    }
+
+    /// What is left of a stream at its end.
+    pub(super) fn end(&mut self) -> Bytes {
+        let rest = self.open.split().freeze();
+        self.look(&rest);
+        if self.hides_usage { rest } else { Bytes::new() }
+    }
+
+    /// Reads a whole answer.
+    pub(super) fn whole(&mut self, body: &[u8]) {
+        self.usage = self.read(body).or(self.usage);
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        if self.open.len() + bytes.len() <= MAX_EVENT_BYTES {
+            self.open.extend_from_slice(bytes);
+        } else {
+            self.open.clear();
+        }
+    }
+
+    /// Lets whole frames pass, that of the usage excepted.
+    fn filter(&mut self, chunk: &[u8]) -> Bytes {
+        self.open.extend_from_slice(chunk);
+        let Some(end) = ends_frame(&self.open) else {
+            // Something that is no frame is not held back for ever.
+            return if self.open.len() > MAX_EVENT_BYTES { self.open.split().freeze() } else { Bytes::new() };
+        };
+        let frames = self.open.split_to(end).freeze();
+        self.look(&frames);
+        if self.usage.is_none() || memmem::find(&frames, b"\"usage\"").is_none() {
+            return frames;
+        }
+        let mut passed = BytesMut::with_capacity(frames.len());
+        let mut rest: &[u8] = &frames;
+        while let Some(end) = first_frame(rest) {
+            let (frame, after) = rest.split_at(end);
+            if !is_usage_alone(frame) {
+                passed.extend_from_slice(frame);
+            }
+            rest = after;
+        }
+        passed.extend_from_slice(rest);
+        passed.freeze()
+    }
+
+    /// Reads what complete frames say of the usage.
+    fn look(&mut self, frames: &[u8]) {
+        // Most pieces of an answer say nothing of it.
+        if memmem::find(frames, b"usage").is_none() {
+            return;
+        }
+        for line in frames.split(|byte| *byte == b'\n') {
+            let Some(data) = line.strip_prefix(b"data:") else { continue };
+            if memmem::find(data, b"\"usage\"").is_some()
+                && let Some(usage) = self.read(data)
+            {
+                self.usage = Some(merged(self.usage, usage));
+            }
+        }
+    }
+
+    fn read(&self, json: &[u8]) -> Option<Usage> {
+        match self.dialect {
+            Dialect::ChatCompletions => serde_json::from_slice::<Chat>(json).ok()?.usage.map(ChatUsage::usage),
+            Dialect::Responses => {
+                let frame = serde_json::from_slice::<Responses>(json).ok()?;
+                frame.response.and_then(|response| response.usage).or(frame.usage).map(ResponsesUsage::usage)
+            }
+            Dialect::Messages => {
+                let frame = serde_json::from_slice::<Messages>(json).ok()?;
+                frame.message.and_then(|message| message.usage).or(frame.usage).map(MessagesUsage::usage)
+            }
+        }
+    }
+}
+
+/// Later counts stand in for earlier ones; what is not said again stays.
+fn merged(before: Option<Usage>, now: Usage) -> Usage {
+    let before = before.unwrap_or_default();
+    Usage {
+        input_tokens: now.input_tokens.or(before.input_tokens),
+        output_tokens: now.output_tokens.or(before.output_tokens),
+        reasoning_tokens: now.reasoning_tokens.or(before.reasoning_tokens),
+        cache_read_tokens: now.cache_read_tokens.or(before.cache_read_tokens),
+        cache_write_tokens: now.cache_write_tokens.or(before.cache_write_tokens),
+        total_tokens: now.total_tokens.or(before.total_tokens),
+    }
+}
+
+/// The end of the last complete frame.
+fn ends_frame(bytes: &[u8]) -> Option<usize> {
+    let by_feeds = memmem::rfind(bytes, b"\n\n").map(|at| at + 2);
+    let by_both = memmem::rfind(bytes, b"\n\r\n").map(|at| at + 3);
+    by_feeds.max(by_both)
+}
+
+/// The end of the first complete frame.
+fn first_frame(bytes: &[u8]) -> Option<usize> {
+    let by_feeds = memmem::find(bytes, b"\n\n").map(|at| at + 2);
+    let by_both = memmem::find(bytes, b"\n\r\n").map(|at| at + 3);
+    match (by_feeds, by_both) {
+        (Some(feeds), Some(both)) => Some(feeds.min(both)),
+        (feeds, both) => feeds.or(both),
+    }
+}
+
+/// True for the frame that holds the usage and nothing else.
+fn is_usage_alone(frame: &[u8]) -> bool {
+    let data = frame.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"data:"));
+    let chunk = data.and_then(|data| serde_json::from_slice::<Chat>(data).ok());
+    chunk.is_some_and(|chunk| chunk.usage.is_some() && chunk.choices.is_some_and(|choices| choices.is_empty()))
+}
+
+#[derive(Deserialize)]
+struct Chat {
+    #[serde(default)]
+    choices: Option<Vec<serde::de::IgnoredAny>>,
+    #[serde(default)]
+    usage: Option<ChatUsage>,
+}
+
+#[derive(Deserialize)]
+struct ChatUsage {
+    prompt_tokens: Option<u32>,
+    completion_tokens: Option<u32>,
+    total_tokens: Option<u32>,
+    prompt_tokens_details: Option<Details>,
+    completion_tokens_details: Option<Details>,
+}
+
+#[derive(Deserialize, Default)]
+struct Details {
+    cached_tokens: Option<u32>,
+    cache_write_tokens: Option<u32>,
+    reasoning_tokens: Option<u32>,
+}
+
+impl ChatUsage {
+    fn usage(self) -> Usage {
+        let input = self.prompt_tokens_details.unwrap_or_default();
+        let output = self.completion_tokens_details.unwrap_or_default();
+        // Some servers count reasoning beside the answer and not as part of it.
+        let beside = match (self.total_tokens, self.prompt_tokens, self.completion_tokens, output.reasoning_tokens) {
+            (Some(total), Some(prompt), Some(completion), Some(reasoning)) if reasoning > 0 => {
+                u64::from(total) == u64::from(prompt) + u64::from(completion) + u64::from(reasoning)
+            }
+            _ => false,
+        };
+        let extra = if beside { output.reasoning_tokens.unwrap_or_default() } else { 0 };
+        Usage {
+            input_tokens: uncached(self.prompt_tokens, input.cached_tokens, input.cache_write_tokens),
+            output_tokens: self.completion_tokens.map(|tokens| tokens.saturating_add(extra)),
+            reasoning_tokens: output.reasoning_tokens,
+            cache_read_tokens: input.cached_tokens,
+            cache_write_tokens: input.cache_write_tokens,
+            total_tokens: self.total_tokens,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Responses {
+    #[serde(default)]
+    response: Option<Inner<ResponsesUsage>>,
+    #[serde(default)]
+    usage: Option<ResponsesUsage>,
+}
+
+#[derive(Deserialize)]
+struct Inner<U> {
+    usage: Option<U>,
+}
+
+#[derive(Deserialize)]
+struct ResponsesUsage {
+    input_tokens: Option<u32>,
+    output_tokens: Option<u32>,
+    total_tokens: Option<u32>,
+    input_tokens_details: Option<Details>,
+    output_tokens_details: Option<Details>,
+}
+
+impl ResponsesUsage {
+    fn usage(self) -> Usage {
+        let input = self.input_tokens_details.unwrap_or_default();
+        Usage {
+            input_tokens: uncached(self.input_tokens, input.cached_tokens, input.cache_write_tokens),
+            output_tokens: self.output_tokens,
+            reasoning_tokens: self.output_tokens_details.and_then(|details| details.reasoning_tokens),
+            cache_read_tokens: input.cached_tokens,
+            cache_write_tokens: input.cache_write_tokens,
+            total_tokens: self.total_tokens,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Messages {
+    #[serde(default)]
+    message: Option<Inner<MessagesUsage>>,
+    #[serde(default)]
+    usage: Option<MessagesUsage>,
+}
+
+#[derive(Deserialize)]
+struct MessagesUsage {
+    input_tokens: Option<u32>,
+    output_tokens: Option<u32>,
+    cache_read_input_tokens: Option<u32>,
+    cache_creation_input_tokens: Option<u32>,
+}
+
+impl MessagesUsage {
+    fn usage(self) -> Usage {
+        Usage {
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
+            cache_read_tokens: self.cache_read_input_tokens,
+            cache_write_tokens: self.cache_creation_input_tokens,
+            ..Usage::default()
+        }
+    }
+}
+
+fn uncached(all: Option<u32>, read: Option<u32>, written: Option<u32>) -> Option<u32> {
+    all.map(|all| all.saturating_sub(read.unwrap_or_default()).saturating_sub(written.unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHAT: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"usage of \\\"usage\\\"\"}}]}\n\n\
+        : comment\n\n\
+        data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\r\n\r\n\
+        data: {\"choices\":[],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5,\"total_tokens\":15,\
+        \"prompt_tokens_details\":{\"cached_tokens\":4}}}\n\n\
+        data: [DONE]\n\n";
+
+    /// What passes of a stream that comes in chunks of this size.
+    fn passed(tap: &mut Tap, stream: &str, size: usize) -> String {
+        let mut out = Vec::new();
+        for chunk in stream.as_bytes().chunks(size) {
+            out.extend_from_slice(&tap.stream(Bytes::copy_from_slice(chunk)));
+        }
+        out.extend_from_slice(&tap.end());
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn bytes_pass_as_they_are_and_their_usage_is_known_however_they_are_cut() {
+        for size in [1, 2, 7, 50, 10_000] {
+            let mut tap = Tap::new(Dialect::ChatCompletions, false);
+            assert_eq!(passed(&mut tap, CHAT, size), CHAT);
+            let usage = tap.usage().expect("usage");
+            assert_eq!((usage.input_tokens, usage.output_tokens, usage.cache_read_tokens), (Some(6), Some(5), Some(4)));
+        }
+    }
+
+    #[test]
+    fn a_usage_that_the_client_did_not_ask_for_is_taken_out_alone() {
+        let start = CHAT.find("data: {\"choices\":[],").expect("a frame");
+        let end = CHAT.find("data: [DONE]").expect("an end");
+        let expected = format!("{}{}", &CHAT[..start], &CHAT[end..]);
+        for size in [1, 2, 7, 50, 10_000] {
+            let mut tap = Tap::new(Dialect::ChatCompletions, true);
+            assert_eq!(passed(&mut tap, CHAT, size), expected, "{size}");
+            assert_eq!(tap.usage().and_then(|usage| usage.total_tokens), Some(15));
+        }
+    }
+
+    #[test]
+    fn a_last_frame_without_its_end_passes() {
+        let mut tap = Tap::new(Dialect::ChatCompletions, true);
+        assert_eq!(passed(&mut tap, "data: {\"error\":{}}", 3), "data: {\"error\":{}}");
+    }
+
+    #[test]
+    fn later_counts_of_messages_stand_in_for_earlier_ones() {
+        let stream = "event: message_start\n\
+            data: {\"message\":{\"usage\":{\"input_tokens\":20,\"cache_read_input_tokens\":7,\"output_tokens\":1}}}\n\n\
+            event: message_delta\ndata: {\"delta\":{},\"usage\":{\"output_tokens\":30}}\n\n";
+        let mut tap = Tap::new(Dialect::Messages, false);
+        assert_eq!(passed(&mut tap, stream, 11), stream);
+        let usage = tap.usage().expect("usage");
+        assert_eq!((usage.input_tokens, usage.output_tokens, usage.cache_read_tokens), (Some(20), Some(30), Some(7)));
+    }
+
+    #[test]
+    fn reasoning_beside_the_answer_is_part_of_the_output() {
+        let body = br#"{"choices":[{}],"usage":{"prompt_tokens":468,"completion_tokens":77,"total_tokens":1127,
+            "completion_tokens_details":{"reasoning_tokens":582}}}"#;
+        let mut tap = Tap::new(Dialect::ChatCompletions, false);
+        tap.whole(body);
+        assert_eq!(tap.usage().and_then(|usage| usage.output_tokens), Some(659));
+    }
+
+    #[test]
+    fn whole_answers_of_responses_and_its_last_event_say_the_same() {
+        let usage =
+            r#"{"input_tokens":9,"output_tokens":4,"total_tokens":13,"output_tokens_details":{"reasoning_tokens":2}}"#;
+        let mut whole = Tap::new(Dialect::Responses, false);
+        whole.whole(format!(r#"{{"id":"r","usage":{usage}}}"#).as_bytes());
+        let mut stream = Tap::new(Dialect::Responses, false);
+        let frame = format!("event: response.completed\ndata: {{\"response\":{{\"usage\":{usage}}}}}\n\n");
+        passed(&mut stream, &frame, 5);
+        assert_eq!(whole.usage(), stream.usage());
+        assert_eq!(whole.usage().and_then(|usage| usage.reasoning_tokens), Some(2));
+    }
+}

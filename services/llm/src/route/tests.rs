@@ -1,0 +1,422 @@
+//! Whole calls: through the service, against a provider that checks what it is sent and fails as
+//! it is told to.
+
+use std::time::Duration;
+
+use chatmesh_bus::Bus;
+use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds};
+use chatmesh_host::{Deps, Service as _};
+use chatmesh_proto::common::v1::{ErrorKind, GenerationError, Part, Role, part};
+use chatmesh_proto::llm::v1::key_service_server::KeyService as _;
+use chatmesh_proto::llm::v1::llm_service_server::LlmService as _;
+use chatmesh_proto::llm::v1::provider_service_server::ProviderService as _;
+use chatmesh_proto::llm::v1::{self as pb, ModelOptions, ProviderSettings, ProviderType};
+use chatmesh_rpc::{Caller, Role as UserRole, UserId};
+use chatmesh_runtime::{Readiness, Tasks};
+use chatmesh_testkit::TestDb;
+use chatmesh_testkit::simulator::{Fault, ReceivedRequest, Script, Simulator, SimulatorConfig, Step};
+use futures::StreamExt as _;
+use prometheus_client::registry::Registry;
+use tonic::Request;
+
+use crate::api::Api;
+use crate::codec::Event;
+use crate::codec::fold::{Folded, Outcome as Folding};
+use crate::domain::{
+    Amounts, Key, KeyId, KeyPolicy, Limit, LimitId, Model, ModelId, Outcome, Period, Provider, ProviderId, Scope,
+    Source, UsageEvent,
+};
+use crate::state::State;
+use crate::store::{Inserted, UsageFilter};
+use crate::{Config, DebugConfig, DebugRecords, LlmMetrics, MIGRATIONS, Sealer, Service};
+
+const GOOD: &str = "good-key-0123456789";
+const BAD: &str = "bad-key-0123456789";
+
+struct World {
+    state: std::sync::Arc<State>,
+    simulator: Simulator,
+    provider: Provider,
+    tasks: Tasks,
+    _database: TestDb,
+}
+
+impl World {
+    /// A provider with these scripts, one model for each, under its own name.
+    async fn new(policy: KeyPolicy, own_key: Option<&str>, scripts: Vec<Script>) -> Self {
+        Self::with(DebugRecords::Off, policy, own_key, scripts).await
+    }
+
+    async fn with(record: DebugRecords, policy: KeyPolicy, own_key: Option<&str>, scripts: Vec<Script>) -> Self {
+        // The first test of the process installs it, the others find it there.
+        let _already_installed = rustls::crypto::ring::default_provider().install_default();
+        let models: Vec<String> = scripts.iter().map(|script| script.model.clone()).collect();
+        let config = SimulatorConfig { scripts, ..SimulatorConfig::default() }.with_api_key(GOOD);
+        let simulator = Simulator::start(config).await.unwrap();
+        let database = chatmesh_testkit::sqlite(MIGRATIONS).await;
+        let tasks = Tasks::new();
+        let deps = Deps {
+            db: database.db.clone(),
+            bus: Bus::memory(),
+            clock: std::sync::Arc::new(SystemClock),
+            ids: std::sync::Arc::new(SystemIds),
+            tasks: tasks.clone(),
+            readiness: Readiness::new(),
+        };
+        let debug = DebugConfig { record, ..DebugConfig::default() };
+        let config = Config { encryption_key: Sealer::generate_key(), debug };
+        let service = Service::build(config, deps, LlmMetrics::register(&mut Registry::default())).unwrap();
+        service.start();
+        let state = service.into_state();
+        let id = ProviderId(SystemIds.next());
+        let now = SystemClock.now();
+        let provider = Provider {
+            id,
+            name: "house".to_owned(),
+            provider_type: ProviderType::Anthropic,
+            base_url: simulator.base_url(),
+            sealed_api_key: own_key.map(|key| state.sealer.seal(id, &key.into()).unwrap()),
+            enabled: true,
+            source: Source::Database,
+            settings: ProviderSettings::default(),
+            key_policy: policy,
+            created_at: now,
+            updated_at: now,
+        };
+        state.store.insert_provider(&provider, None).await.unwrap();
+        let world = Self { state, simulator, provider, tasks, _database: database };
+        for model in models {
+            world.insert_model(&model, &[]).await;
+        }
+        world
+    }
+
+    async fn insert_model(&self, name: &str, fallbacks: &[&str]) {
+        let now = SystemClock.now();
+        let model = Model {
+            id: ModelId(SystemIds.next()),
+            name: name.to_owned(),
+            provider_id: self.provider.id,
+            provider: self.provider.name.clone(),
+            model: name.to_owned(),
+            context_limit: 0,
+            is_default: false,
+            enabled: true,
+            options: ModelOptions {
+                input_price_micros: Some(1_000_000),
+                output_price_micros: Some(2_000_000),
+                ..ModelOptions::default()
+            },
+            compaction_threshold_percent: None,
+            fallbacks: fallbacks.iter().map(|name| (*name).to_owned()).collect(),
+            record_debug: false,
+            created_at: now,
+            updated_at: now,
+        };
+        let inserted = self.state.store.insert_model(&model, None).await.unwrap();
+        assert!(matches!(inserted, Inserted::Created(_)), "{inserted:?}");
+    }
+
+    /// Sets the fallbacks of a model that is there.
+    async fn falls_back(&self, name: &str, fallbacks: &[&str]) {
+        let mut model = self.state.router.find_model(name).await.unwrap();
+        model.fallbacks = fallbacks.iter().map(|name| (*name).to_owned()).collect();
+        self.state.store.update_model(&model).await.unwrap();
+        self.state.router.forget();
+    }
+
+    async fn insert_key(&self, user_id: Option<UserId>, secret: &str) -> KeyId {
+        let id = KeyId(SystemIds.next());
+        let now = SystemClock.now();
+        let key = Key {
+            id,
+            provider_id: self.provider.id,
+            provider: self.provider.name.clone(),
+            user_id,
+            name: String::new(),
+            sealed_secret: self.state.sealer.seal(id, &secret.into()).unwrap(),
+            hint: String::new(),
+            weight: 1,
+            enabled: true,
+            created_at: now,
+            updated_at: now,
+        };
+        self.state.keys.insert_key(&key, None).await.unwrap();
+        id
+    }
+
+    fn api(&self) -> Api {
+        Api::new(std::sync::Arc::clone(&self.state))
+    }
+
+    async fn call(&self, model: &str, user: Option<UserId>) -> Folded {
+        let events = self.events(model, user).await;
+        let events: Vec<Event> = events.map(|event| event.unwrap().event.unwrap()).collect().await;
+        Folded::of(events).unwrap()
+    }
+
+    async fn events(
+        &self,
+        model: &str,
+        user: Option<UserId>,
+    ) -> <Api as pb::llm_service_server::LlmService>::GenerateStream {
+        let text = Part { body: Some(part::Body::Text("Hello there".to_owned())), ..Part::default() };
+        let request = pb::GenerateRequest {
+            model: model.to_owned(),
+            messages: vec![pb::PromptMessage { role: Role::User.into(), parts: vec![text] }],
+            user_id: user.map(|user| user.to_string()).unwrap_or_default(),
+            ..pb::GenerateRequest::default()
+        };
+        self.api().generate(by(Caller::service("chat", None), request)).await.unwrap().into_inner()
+    }
+
+    /// Everything that was written down, oldest first, once there are so many.
+    async fn recorded(&self, count: usize) -> Vec<UsageEvent> {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            let mut events = self.state.usage.list_usage(&UsageFilter::default(), None, 100).await.unwrap();
+            if events.len() >= count {
+                events.reverse();
+                return events;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{events:?}");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn asked(&self) -> Vec<ReceivedRequest> {
+        self.simulator.journal().requests()
+    }
+
+    fn models_asked(&self) -> Vec<String> {
+        self.asked().iter().map(|request| request.body["model"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+fn by<M>(caller: Caller, message: M) -> Request<M> {
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(caller);
+    request
+}
+
+fn answers(model: &str) -> Script {
+    Script::new(model).step(Step::text(format!("I am {model}.")).tokens(1000, 10)).looped()
+}
+
+fn fails(model: &str, fault: Fault) -> Script {
+    Script::new(model).step(Step::text("Never said to the end of it.").fault(fault)).looped()
+}
+
+fn error(folded: &Folded) -> &GenerationError {
+    match &folded.outcome {
+        Some(Folding::Failed(error)) => error,
+        other => panic!("no error: {other:?}"),
+    }
+}
+
+fn text(folded: &Folded) -> String {
+    assert!(matches!(folded.outcome, Some(Folding::Finished(_))), "{:?}", folded.outcome);
+    match &folded.parts[0].body {
+        Some(part::Body::Text(text)) => text.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+const CENTRAL: KeyPolicy = KeyPolicy { central: true, user: false, fallback: false };
+
+#[tokio::test]
+async fn a_refused_key_gives_way_to_the_next_and_rests() {
+    let world = World::new(CENTRAL, Some(BAD), vec![answers("a")]).await;
+    let good = world.insert_key(None, GOOD).await;
+    for _ in 0..4 {
+        assert_eq!(text(&world.call("a", None).await), "I am a.");
+    }
+    let refused = world.asked().iter().filter(|request| request.status == Some(401)).count();
+    assert_eq!(refused, 1, "it rests after the first refusal");
+    let events = world.recorded(4).await;
+    assert_eq!(events.iter().map(|event| event.attempts).collect::<Vec<_>>(), [2, 1, 1, 1]);
+    assert!(events.iter().all(|event| event.key_id == Some(good) && event.outcome == Outcome::Finished));
+    assert_eq!(events[0].cost_micros, Some(1020), "1000 tokens in, 10 out");
+}
+
+#[tokio::test]
+async fn the_error_of_an_only_key_is_the_caller_s() {
+    let world = World::new(CENTRAL, Some(BAD), vec![answers("a")]).await;
+    for _ in 0..2 {
+        assert_eq!(error(&world.call("a", None).await).kind(), ErrorKind::Auth);
+    }
+    assert_eq!(world.asked().len(), 2, "an only key never rests");
+    let events = world.recorded(2).await;
+    assert_eq!((events[0].outcome, events[0].error_kind), (Outcome::Failed, ErrorKind::Auth));
+    assert_eq!(events[0].cost_micros, Some(0), "what was refused costs nothing");
+}
+
+#[tokio::test]
+async fn a_model_that_cannot_answer_falls_back_to_one_that_can() {
+    for fault in [Fault::status(529), Fault::status(429), Fault::status(500), Fault::status(503)] {
+        let world = World::new(CENTRAL, Some(GOOD), vec![fails("a", fault.clone()), answers("b")]).await;
+        world.falls_back("a", &["gone", "b"]).await;
+        let folded = world.call("a", None).await;
+        assert_eq!(text(&folded), "I am b.", "{fault:?}");
+        assert_eq!(folded.started.unwrap().model_name, "b");
+        assert_eq!(world.models_asked(), ["a", "b"], "{fault:?}");
+        let event = &world.recorded(1).await[0];
+        assert_eq!((event.model.as_str(), event.attempts), ("b", 2));
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_request_is_wrong_for_all_models() {
+    let world = World::new(CENTRAL, Some(GOOD), vec![fails("a", Fault::status(400)), answers("b")]).await;
+    world.falls_back("a", &["b"]).await;
+    assert_eq!(error(&world.call("a", None).await).kind(), ErrorKind::Config);
+    assert_eq!(world.models_asked(), ["a"]);
+}
+
+#[tokio::test]
+async fn nothing_is_asked_again_once_something_was_said() {
+    let broken = fails("a", Fault::stream_error(4, "overloaded_error", "Overloaded"));
+    let world = World::new(CENTRAL, Some(GOOD), vec![broken, answers("b")]).await;
+    world.falls_back("a", &["b"]).await;
+    let folded = world.call("a", None).await;
+    assert!(error(&folded).partial_output, "{folded:?}");
+    assert_eq!(world.models_asked(), ["a"]);
+    let event = &world.recorded(1).await[0];
+    assert_eq!((event.outcome, event.usage_estimated), (Outcome::Failed, true));
+    assert!(event.usage.output_tokens > Some(0) && event.cost_micros > Some(0), "{event:?}");
+}
+
+#[tokio::test]
+async fn a_key_is_its_user_s_alone_and_missing_ones_are_named_before_anyone_is_asked() {
+    let own_only = KeyPolicy { central: true, user: true, fallback: false };
+    let world = World::new(own_only, Some(GOOD), vec![answers("a")]).await;
+    let (ann, bob) = (UserId(SystemIds.next()), UserId(SystemIds.next()));
+    let anns = world.insert_key(Some(ann), GOOD).await;
+    assert_eq!(text(&world.call("a", Some(ann)).await), "I am a.");
+    for user in [Some(bob), None] {
+        let folded = world.call("a", user).await;
+        let error = error(&folded);
+        assert_eq!((error.kind(), error.retryable), (ErrorKind::MissingKey, false));
+        assert_eq!(error.detail, "user_api_key_required");
+        assert_eq!(error.message, "Anthropic needs an API key of your own; add one to your keys.");
+    }
+    assert_eq!(world.asked().len(), 1, "nobody else was asked");
+    assert_eq!(world.recorded(3).await[0].key_id, Some(anns));
+}
+
+#[tokio::test]
+async fn what_an_administrator_changes_holds_for_the_next_call() {
+    let world = World::new(CENTRAL, Some(GOOD), vec![answers("a")]).await;
+    assert_eq!(text(&world.call("a", None).await), "I am a.");
+    let admin = || Caller::user(UserId(SystemIds.next()), UserRole::Admin);
+    let off = pb::UpdateProviderRequest {
+        provider: "house".to_owned(),
+        enabled: Some(false),
+        ..pb::UpdateProviderRequest::default()
+    };
+    world.api().update_provider(by(admin(), off)).await.unwrap();
+    assert_eq!(error(&world.call("a", None).await).kind(), ErrorKind::ProviderDisabled);
+    let on = pb::UpdateProviderRequest {
+        provider: "house".to_owned(),
+        enabled: Some(true),
+        api_key: Some(BAD.to_owned()),
+        ..pb::UpdateProviderRequest::default()
+    };
+    world.api().update_provider(by(admin(), on)).await.unwrap();
+    assert_eq!(error(&world.call("a", None).await).kind(), ErrorKind::Auth);
+    let key = pb::CreateKeyRequest {
+        provider: "house".to_owned(),
+        scope: pb::KeyScope::Central.into(),
+        secret: GOOD.to_owned(),
+        ..pb::CreateKeyRequest::default()
+    };
+    let key = world.api().create_key(by(admin(), key)).await.unwrap().into_inner().key.unwrap();
+    assert_eq!((key.hint.as_str(), key.weight), ("6789", 1));
+    assert_eq!(text(&world.call("a", None).await), "I am a.");
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_is_written_down() {
+    let slow = Script::new("a").step(Step::text("Word by word.").fault(Fault::stall(4))).looped();
+    let world = World::new(CENTRAL, Some(GOOD), vec![slow]).await;
+    let mut events = world.events("a", None).await;
+    while let Some(event) = events.next().await {
+        if matches!(event.unwrap().event, Some(Event::PartDelta(_))) {
+            break;
+        }
+    }
+    drop(events);
+    let event = &world.recorded(1).await[0];
+    assert_eq!((event.outcome, event.usage_estimated), (Outcome::Canceled, true));
+    assert!(event.first_part_ms.is_some() && event.usage.input_tokens > Some(0), "{event:?}");
+}
+
+#[tokio::test]
+async fn a_limit_that_is_used_up_is_an_error_with_its_end() {
+    let world = World::new(CENTRAL, Some(GOOD), vec![answers("a")]).await;
+    let now = SystemClock.now();
+    let limit = Limit {
+        id: LimitId(SystemIds.next()),
+        scope: Scope::Default,
+        subject_id: String::new(),
+        period: Period::Month,
+        max: Amounts { requests: Some(1), ..Amounts::default() },
+        created_at: now,
+        updated_at: now,
+    };
+    world.state.limits.store.insert_limit(&limit, None).await.unwrap();
+    let user = UserId(SystemIds.next());
+    assert_eq!(text(&world.call("a", Some(user)).await), "I am a.");
+    let folded = world.call("a", Some(user)).await;
+    let error = error(&folded);
+    assert_eq!((error.kind(), error.retryable), (ErrorKind::UsageLimit, false));
+    assert!(error.message.starts_with("Your monthly request limit is used up; it resets on 1 "), "{}", error.message);
+    assert_eq!(world.asked().len(), 1);
+    assert_eq!(text(&world.call("a", None).await), "I am a.", "the mesh itself has no limit");
+}
+
+#[tokio::test]
+async fn debug_records_have_what_was_said_and_no_key() {
+    let world = World::with(DebugRecords::All, CENTRAL, Some(GOOD), vec![answers("a")]).await;
+    world.call("a", None).await;
+    let id = world.recorded(1).await[0].id;
+    let row = world.state.usage.debug_record(id).await.unwrap().unwrap();
+    let (request, response) = (row.record.request, row.record.response);
+    let (request, response) = (String::from_utf8(request).unwrap(), String::from_utf8(response).unwrap());
+    assert!(request.contains("Hello there"), "{request}");
+    assert!(response.contains("message_stop"), "{response}");
+    assert!(!request.contains(GOOD) && !response.contains(GOOD));
+
+    let off = World::new(CENTRAL, Some(GOOD), vec![answers("a")]).await;
+    off.call("a", None).await;
+    let id = off.recorded(1).await[0].id;
+    assert_eq!(off.state.usage.debug_record(id).await.unwrap(), None, "they are off by default");
+}
+
+#[tokio::test]
+async fn a_provider_is_tested_by_a_call() {
+    let world = World::new(CENTRAL, Some(BAD), vec![answers("a")]).await;
+    let good = world.insert_key(None, GOOD).await;
+    let admin = || Caller::user(UserId(SystemIds.next()), UserRole::Admin);
+    let test = async |key_id: String| {
+        let request = pb::TestProviderRequest { provider: "house".to_owned(), key_id, ..Default::default() };
+        world.api().test_provider(by(admin(), request)).await.unwrap().into_inner()
+    };
+    let answer = test(good.to_string()).await;
+    assert!(answer.ok && answer.error.is_none() && answer.model == "a", "{answer:?}");
+    world.state.keys.delete_key(good).await.unwrap();
+    let answer = test(String::new()).await;
+    assert_eq!((answer.ok, answer.error.unwrap().kind()), (false, ErrorKind::Auth));
+}
+
+#[tokio::test]
+async fn nothing_is_lost_when_the_process_ends_in_order() {
+    let world = World::new(CENTRAL, Some(GOOD), vec![answers("a")]).await;
+    for _ in 0..3 {
+        world.call("a", None).await;
+    }
+    world.tasks.shutdown().begin();
+    assert!(world.tasks.wait(Duration::from_secs(20)).await);
+    let events = world.state.usage.list_usage(&UsageFilter::default(), None, 10).await.unwrap();
+    assert_eq!(events.len(), 3);
+}

@@ -1,0 +1,298 @@
+//! The ledger in SQL.
+
+use async_trait::async_trait;
+use chatmesh_core::{Timestamp, Uuid};
+use chatmesh_db::{DbError, FromRow, Row, Sql, values};
+use chatmesh_proto::common::v1::{ErrorKind, Usage};
+
+use super::SqlLlmStore;
+use super::limits::{count, end_reservation};
+use crate::domain::{DebugRecord, Outcome, UsageEvent, UsageId};
+use crate::store::{Counted, DebugRow, Grouping, LedgerStore, Summary, UsageFilter};
+
+macro_rules! filter {
+    () => {
+        "(created_at >= $1 OR $1 IS NULL) AND (created_at < $2 OR $2 IS NULL) AND (user_id = $3 OR $3 IS NULL) \
+         AND (model = $4 OR $4 IS NULL) AND (chat_id = $5 OR $5 IS NULL) "
+    };
+}
+
+macro_rules! sums {
+    ($key:literal) => {
+        concat!(
+            "SELECT ",
+            $key,
+            " AS key, COUNT(*) AS requests, \
+             CAST(SUM(CASE WHEN outcome = 'failed' THEN 1 ELSE 0 END) AS BIGINT) AS failed, \
+             CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT) AS input_tokens, \
+             CAST(COALESCE(SUM(output_tokens), 0) AS BIGINT) AS output_tokens, \
+             CAST(COALESCE(SUM(reasoning_tokens), 0) AS BIGINT) AS reasoning_tokens, \
+             CAST(COALESCE(SUM(cache_read_tokens), 0) AS BIGINT) AS cache_read_tokens, \
+             CAST(COALESCE(SUM(cache_write_tokens), 0) AS BIGINT) AS cache_write_tokens, \
+             CAST(COALESCE(SUM(cost_micros), 0) AS BIGINT) AS cost_micros, \
+             CAST(SUM(CASE WHEN cost_micros IS NULL THEN 1 ELSE 0 END) AS BIGINT) AS unpriced \
+             FROM usage_events WHERE ",
+            filter!(),
+            "AND (",
+            $key,
+            " > $6 OR $6 IS NULL) GROUP BY ",
+            $key,
+            " ORDER BY ",
+            $key,
+            " LIMIT $7"
+        )
+    };
+}
+
+const INSERT_EVENT: Sql = Sql::portable(
+    "INSERT INTO usage_events (id, created_at, user_id, chat_id, model, provider, key_id, input_tokens, \
+     output_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens, usage_estimated, cost_micros, \
+     first_part_ms, duration_ms, outcome, error_kind, attempts, source) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
+     ON CONFLICT DO NOTHING",
+);
+const INSERT_DEBUG: Sql = Sql::portable(
+    "INSERT INTO debug_records (usage_id, created_at, request, response, truncated) VALUES ($1, $2, $3, $4, $5) \
+     ON CONFLICT DO NOTHING",
+);
+const LIST_EVENTS: Sql = Sql::portable(concat!(
+    "SELECT id, created_at, user_id, chat_id, model, provider, key_id, input_tokens, output_tokens, \
+     reasoning_tokens, cache_read_tokens, cache_write_tokens, usage_estimated, cost_micros, first_part_ms, \
+     duration_ms, outcome, error_kind, attempts, source FROM usage_events WHERE ",
+    filter!(),
+    "AND (id < $6 OR $6 IS NULL) ORDER BY id DESC LIMIT $7"
+));
+// Identifiers as the engines print them alike, so that pages are in one order on both.
+const SUM_BY_USER: Sql = Sql::split(
+    sums!("COALESCE(REPLACE(CAST(user_id AS TEXT), '-', ''), '')"),
+    sums!("LOWER(HEX(COALESCE(user_id, x'')))"),
+);
+const SUM_BY_CHAT: Sql = Sql::split(
+    sums!("COALESCE(REPLACE(CAST(chat_id AS TEXT), '-', ''), '')"),
+    sums!("LOWER(HEX(COALESCE(chat_id, x'')))"),
+);
+const SUM_BY_MODEL: Sql = Sql::portable(sums!("model"));
+const SUM_BY_DAY: Sql =
+    Sql::split(sums!("TO_CHAR(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')"), sums!("SUBSTR(created_at, 1, 10)"));
+const GET_DEBUG: Sql =
+    Sql::portable("SELECT created_at, request, response, truncated FROM debug_records WHERE usage_id = $1");
+const PURGE_DEBUG: Sql = Sql::portable("DELETE FROM debug_records WHERE created_at < $1");
+
+#[async_trait]
+impl LedgerStore for SqlLlmStore {
+    async fn record_usage(&self, events: &[UsageEvent]) -> Result<(), DbError> {
+        let mut tx = self.db.begin().await?;
+        // First what is set aside, then the counters in the order of their users: two processes
+        // that write at once never wait for each other in a circle.
+        let mut in_order: Vec<&UsageEvent> = events.iter().collect();
+        in_order.sort_by_key(|event| (event.user_id, event.id));
+        let mut held = Vec::with_capacity(in_order.len());
+        for event in &in_order {
+            held.push(match event.reservation {
+                Some(id) => end_reservation(&mut tx, id, "settled").await?,
+                None => None,
+            });
+        }
+        for (event, held) in in_order.into_iter().zip(held) {
+            let is_new = tx.execute(INSERT_EVENT, event_row(event)).await? == 1;
+            if let (true, Some(debug)) = (is_new, &event.debug) {
+                let row = values![
+                    event.id.0,
+                    event.created_at,
+                    debug.request.clone(),
+                    debug.response.clone(),
+                    debug.truncated
+                ];
+                tx.execute(INSERT_DEBUG, row).await?;
+            }
+            let Some(user) = event.user_id.filter(|_| is_new || held.is_some()) else { continue };
+            let used = match is_new {
+                true => {
+                    Counted { cost_micros: event.cost_micros.map_or(0, i64::from), tokens: event.tokens(), requests: 1 }
+                }
+                false => Counted::default(),
+            };
+            count(&mut tx, user, event.created_at, used, held.as_ref()).await?;
+        }
+        tx.commit().await
+    }
+
+    async fn list_usage(
+        &self,
+        filter: &UsageFilter,
+        before: Option<UsageId>,
+        limit: u32,
+    ) -> Result<Vec<UsageEvent>, DbError> {
+        let parameters = values![
+            filter.from,
+            filter.until,
+            filter.user.map(Uuid::from),
+            filter.model.clone(),
+            filter.chat,
+            before.map(Uuid::from),
+            limit
+        ];
+        self.db.fetch_all(LIST_EVENTS, parameters).await
+    }
+
+    async fn summarize_usage(
+        &self,
+        grouping: Grouping,
+        filter: &UsageFilter,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Summary>, DbError> {
+        let is_id = matches!(grouping, Grouping::User | Grouping::Chat);
+        let after = after.map(|key| if is_id { key.replace('-', "") } else { key.to_owned() });
+        let parameters = values![
+            filter.from,
+            filter.until,
+            filter.user.map(Uuid::from),
+            filter.model.clone(),
+            filter.chat,
+            after,
+            limit
+        ];
+        let sql = match grouping {
+            Grouping::User => SUM_BY_USER,
+            Grouping::Model => SUM_BY_MODEL,
+            Grouping::Chat => SUM_BY_CHAT,
+            Grouping::Day => SUM_BY_DAY,
+        };
+        let mut rows: Vec<Summary> = self.db.fetch_all(sql, parameters).await?;
+        if is_id {
+            for row in &mut rows {
+                row.key = Uuid::try_parse(&row.key).map_or_else(|_| String::new(), |id| id.to_string());
+            }
+        }
+        Ok(rows)
+    }
+
+    async fn debug_record(&self, id: UsageId) -> Result<Option<DebugRow>, DbError> {
+        self.db.fetch_optional(GET_DEBUG, values![id.0]).await
+    }
+
+    async fn purge_debug(&self, before: Timestamp) -> Result<u64, DbError> {
+        self.db.execute(PURGE_DEBUG, values![before]).await
+    }
+}
+
+fn event_row(event: &UsageEvent) -> Vec<chatmesh_db::Value> {
+    values![
+        event.id.0,
+        event.created_at,
+        event.user_id.map(Uuid::from),
+        event.chat_id,
+        event.model.as_str(),
+        event.provider.as_str(),
+        event.key_id.map(Uuid::from),
+        event.usage.input_tokens,
+        event.usage.output_tokens,
+        event.usage.reasoning_tokens,
+        event.usage.cache_read_tokens,
+        event.usage.cache_write_tokens,
+        event.usage_estimated,
+        event.cost_micros,
+        event.first_part_ms,
+        event.duration_ms,
+        outcome_text(event.outcome),
+        i64::from(i32::from(event.error_kind)),
+        event.attempts,
+        event.source.as_str()
+    ]
+}
+
+impl FromRow for UsageEvent {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        let kind = row.parse::<i64, i32>("error_kind")?;
+        Ok(Self {
+            id: row.id("id")?,
+            created_at: row.get("created_at")?,
+            user_id: row.id_or_null("user_id")?,
+            chat_id: row.get("chat_id")?,
+            model: row.get("model")?,
+            provider: row.get("provider")?,
+            key_id: row.id_or_null("key_id")?,
+            usage: Usage {
+                input_tokens: row.u32_or_null("input_tokens")?,
+                output_tokens: row.u32_or_null("output_tokens")?,
+                reasoning_tokens: row.u32_or_null("reasoning_tokens")?,
+                cache_read_tokens: row.u32_or_null("cache_read_tokens")?,
+                cache_write_tokens: row.u32_or_null("cache_write_tokens")?,
+                total_tokens: None,
+            },
+            usage_estimated: row.get("usage_estimated")?,
+            cost_micros: row.u32_or_null("cost_micros")?,
+            first_part_ms: row.u32_or_null("first_part_ms")?,
+            duration_ms: row.u32("duration_ms")?,
+            outcome: outcome(&row.get::<String>("outcome")?)?,
+            // A later version may know more kinds.
+            error_kind: ErrorKind::try_from(kind).unwrap_or(ErrorKind::Generic),
+            attempts: row.u32("attempts")?,
+            source: row.get("source")?,
+            reservation: None,
+            debug: None,
+        })
+    }
+}
+
+impl FromRow for Summary {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self {
+            key: row.get("key")?,
+            requests: row.get("requests")?,
+            failed: row.get("failed")?,
+            input_tokens: row.get("input_tokens")?,
+            output_tokens: row.get("output_tokens")?,
+            reasoning_tokens: row.get("reasoning_tokens")?,
+            cache_read_tokens: row.get("cache_read_tokens")?,
+            cache_write_tokens: row.get("cache_write_tokens")?,
+            cost_micros: row.get("cost_micros")?,
+            unpriced: row.get("unpriced")?,
+        })
+    }
+}
+
+impl FromRow for DebugRow {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self {
+            created_at: row.get("created_at")?,
+            record: DebugRecord {
+                request: row.get("request")?,
+                response: row.get("response")?,
+                truncated: row.get("truncated")?,
+            },
+        })
+    }
+}
+
+fn outcome_text(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Finished => "finished",
+        Outcome::Failed => "failed",
+        Outcome::Canceled => "canceled",
+    }
+}
+
+fn outcome(text: &str) -> Result<Outcome, DbError> {
+    match text {
+        "finished" => Ok(Outcome::Finished),
+        "failed" => Ok(Outcome::Failed),
+        "canceled" => Ok(Outcome::Canceled),
+        other => Err(DbError::inconsistent("outcome", format!("unknown outcome {other}"))),
+    }
+}
+
+/// Every statement about the ledger, for the test that prepares them on both engines.
+#[doc(hidden)]
+pub const STATEMENTS: &[Sql] = &[
+    INSERT_EVENT,
+    INSERT_DEBUG,
+    LIST_EVENTS,
+    SUM_BY_USER,
+    SUM_BY_CHAT,
+    SUM_BY_MODEL,
+    SUM_BY_DAY,
+    GET_DEBUG,
+    PURGE_DEBUG,
+];
