@@ -4,6 +4,7 @@
 mod drive;
 mod pass;
 mod reply;
+mod sign_in;
 mod tap;
 mod target;
 
@@ -23,6 +24,7 @@ pub(crate) use self::drive::Limits;
 use self::drive::drive;
 pub(crate) use self::pass::Passed;
 use self::reply::Reply;
+use self::sign_in::Tokens;
 pub use self::tap::Tap;
 pub use self::target::Target;
 use crate::classify::{Cause, Failure};
@@ -40,6 +42,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub struct ProviderClient {
     http: reqwest::Client,
+    tokens: Tokens,
     simulated: Simulated,
 }
 
@@ -66,7 +69,7 @@ impl ProviderClient {
             .http2_keep_alive_interval(KEEP_ALIVE)
             .http2_keep_alive_timeout(KEEP_ALIVE)
             .build()?;
-        Ok(Self { http, simulated: Simulated::default() })
+        Ok(Self { tokens: Tokens::new(http.clone()), http, simulated: Simulated::default() })
     }
 
     /// Sets how the simulated provider behaves.
@@ -108,8 +111,13 @@ impl ProviderClient {
             limits.start = start_by.map_or(limits.start, |start_by| start_by.min(limits.start));
             let mut given: Vec<Warning> = Vec::new();
             let mut may_strip = true;
+            let mut may_renew = true;
             let (codec, context, reply) = loop {
-                let outgoing = match Outgoing::prepare(&target, &request) {
+                let prepared = match client.tokens.sign_in(&target, limits.start).await {
+                    Ok(signed) => Outgoing::prepare(&signed, &request),
+                    Err(failure) => Err(failure),
+                };
+                let outgoing = match prepared {
                     Ok(outgoing) => outgoing,
                     Err(failure) => {
                         yield Event::Error(target.classifier().classify(&failure));
@@ -134,6 +142,11 @@ impl ProviderClient {
                     }
                     Err(failure) => failure,
                 };
+                // A token may end before its time, such as with a change of the account's roles.
+                let is_stale = failure.status == Some(401) && std::mem::replace(&mut may_renew, false);
+                if is_stale && client.tokens.forget(&target).await {
+                    continue;
+                }
                 // Reasoning is bound to who was given it; without it the conversation goes on.
                 let is_refused = may_strip && target.classifier().refuses_reasoning(&failure);
                 may_strip = false;

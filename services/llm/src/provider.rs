@@ -4,6 +4,7 @@ mod auth;
 mod aws;
 mod azure;
 mod endpoint;
+mod service_account;
 mod vertex;
 
 use std::borrow::Cow;
@@ -12,6 +13,7 @@ use chatmesh_proto::llm::v1::{ProviderSettings, ProviderType};
 
 pub(crate) use self::auth::Auth;
 pub use self::endpoint::endpoint;
+pub(crate) use self::service_account::{GRANT_TYPE, ServiceAccount};
 use crate::classify::Failure;
 use crate::codec::Codec;
 use crate::codec::anthropic::{Anthropic, BedrockClaude, VertexClaude};

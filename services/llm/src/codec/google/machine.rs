@@ -96,8 +96,9 @@ impl Machine {
         if let Some(usage) = chunk.usage_metadata.and_then(|raw| usage::parse(raw.get())) {
             self.usage = Some(usage);
         }
-        if let Some(feedback) = &chunk.prompt_feedback {
-            text(&feedback.block_reason).clone_into(&mut self.block_reason);
+        let blocked = chunk.prompt_feedback.as_ref().map_or("", |feedback| text(&feedback.block_reason));
+        if !blocked.is_empty() {
+            blocked.clone_into(&mut self.block_reason);
         }
         for raw in chunk.candidates.iter().flatten() {
             self.candidate(chunk::read(raw), out);
