@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_stream::stream;
+use chatmesh_proto::common::v1::ProviderMetadata;
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::llm::v1::{GenerateRequest, GenerateResponse, ModelOptions, ProviderType, Warning};
 use futures::{Stream, StreamExt, TryStreamExt as _};
@@ -28,7 +29,7 @@ use self::sign_in::Tokens;
 pub use self::tap::Tap;
 pub use self::target::Target;
 use crate::classify::{Cause, Failure};
-use crate::codec::{Call, Codec, Encoded, Event, Kept, ResponseContext, call_ids, tool_names};
+use crate::codec::{Call, Codec, Encoded, Event, Kept, ResponseContext, call_ids, google, tool_names};
 use crate::provider::{Composition, address, compose, endpoint};
 use crate::simulated::{self, Simulated};
 
@@ -250,12 +251,23 @@ impl Outgoing {
 }
 
 /// Takes from all reasoning what binds it to a provider, which leaves it out where it cannot be
-/// sent as text. False where there was nothing to take.
+/// sent as text, and from other parts the signatures of the reasoning behind them. False where
+/// there was nothing to take.
 fn strip_reasoning(request: &mut GenerateRequest) -> bool {
     let parts = request.messages.iter_mut().flat_map(|message| &mut message.parts);
-    let bound =
-        parts.filter(|part| matches!(part.body, Some(Body::Reasoning(_))) && !part.provider_metadata.is_empty());
-    bound.map(|part| part.provider_metadata.clear()).count() > 0
+    let stripped = parts.map(|part| {
+        let before = part.provider_metadata.len();
+        match part.body {
+            Some(Body::Reasoning(_)) => part.provider_metadata.clear(),
+            _ => part.provider_metadata.retain(|datum| !is_signature(datum)),
+        }
+        before - part.provider_metadata.len()
+    });
+    stripped.sum::<usize>() > 0
+}
+
+fn is_signature(datum: &ProviderMetadata) -> bool {
+    datum.namespace == google::NAMESPACE && datum.kind == google::THOUGHT_SIGNATURE
 }
 
 /// The model's options with those of a call in their place: every field that the call sets wins.

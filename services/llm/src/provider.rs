@@ -63,11 +63,9 @@ pub fn compose(provider: ProviderType, settings: &ProviderSettings, model: &str)
             base_url: vertex::claude_url(settings)?.map(Cow::Owned),
             auth: Auth::Bearer,
         },
-        ProviderType::Vertex => Composition {
-            codec: &VERTEX,
-            base_url: vertex::gemini_url(settings)?.map(Cow::Owned),
-            auth: Auth::Bearer,
-        },
+        ProviderType::Vertex => {
+            Composition { codec: &VERTEX, base_url: vertex::gemini_url(settings)?.map(Cow::Owned), auth: Auth::Bearer }
+        }
         ProviderType::Azure => {
             Composition { codec: azure::codec(settings), base_url: None, auth: Auth::Header(auth::API_KEY) }
         }
@@ -100,6 +98,9 @@ pub fn address<'a>(
         _ => Ok(Cow::Borrowed(configured)),
     }
 }
+
+#[cfg(test)]
+pub(crate) use self::service_account::tests as service_account_tests;
 
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,7 @@ pub const DECODERS: &[(&str, ProviderType, &str)] = &[
     ("openai_chat", ProviderType::OpenaiCompatible, ""),
     ("openrouter", ProviderType::Openrouter, ""),
     ("openai_responses", ProviderType::Openai, ""),
+    ("gemini", ProviderType::Google, ""),
 ];
 
 /// How many bytes of events a byte of a stream may become. A text is there twice, in pieces and as

@@ -86,11 +86,7 @@ impl Tokens {
     ///
     /// # Errors
     /// There is no token to be had, or not in time.
-    pub(super) async fn sign_in(
-        &self,
-        target: &Arc<Target>,
-        by: tokio::time::Instant,
-    ) -> Result<Arc<Target>, Failure> {
+    pub(super) async fn sign_in(&self, target: &Arc<Target>, by: tokio::time::Instant) -> Result<Arc<Target>, Failure> {
         let Some((digest, account)) = account_of(target).transpose()? else { return Ok(Arc::clone(target)) };
         let mut signed = Target::clone(target);
         if signed.settings.project.is_empty() {

@@ -26,7 +26,7 @@ use crate::classify::Failure;
 pub const NAMESPACE: &str = "google";
 
 /// The signature of a part, a JSON string.
-const THOUGHT_SIGNATURE: &str = "thought_signature";
+pub(crate) const THOUGHT_SIGNATURE: &str = "thought_signature";
 /// A whole part of a type that is not known here.
 const RAW: &str = "raw";
 /// What the provider says of its web search.

@@ -157,9 +157,8 @@ pub(crate) mod tests {
         // The key itself stands after a head of a fixed length for keys of 2048 bits.
         let public = &spki.as_ref()[24..];
         let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
-        let is_valid = |message: &[u8]| {
-            verifiers.iter().any(|one| one.verify_signature(public, message, &signature).is_ok())
-        };
+        let is_valid =
+            |message: &[u8]| verifiers.iter().any(|one| one.verify_signature(public, message, &signature).is_ok());
         assert!(is_valid(signed.as_bytes()));
         assert!(!is_valid(b"something else"));
     }

@@ -121,7 +121,9 @@ pub(super) const DIFFERENCES: &[Difference] = &[
     differs(&[Gemini], "the recorded client makes identifiers up where the provider gave its calls none", |body| {
         each(body, &["contents", "parts"], |part| {
             let names = ["functionCall", "functionResponse"];
-            names.iter().fold(false, |removed, name| part.get_mut(*name).is_some_and(|it| remove(it, &["id"])) | removed)
+            names
+                .iter()
+                .fold(false, |removed, name| part.get_mut(*name).is_some_and(|it| remove(it, &["id"])) | removed)
         })
     }),
 ];

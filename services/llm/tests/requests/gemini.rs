@@ -5,7 +5,7 @@ use chatmesh_proto::common::v1::{Part, ProviderMetadata, Role, ToolDefinition, T
 use chatmesh_proto::llm::v1::{OutputFormat, ToolChoice};
 use serde_json::{Value, json};
 
-use super::{Asked, Fields, add, call, file, list_of, message, part, text_of, text_part};
+use super::{Asked, Fields, add, call, file, message, part, text_of, text_part};
 
 pub(super) fn read(path: &str, mut fields: Fields) -> Result<Asked, String> {
     let mut asked = Asked::default();
@@ -88,13 +88,16 @@ struct Calls {
 impl Calls {
     fn part(&mut self, mut said: Fields, is_user: bool) -> Result<(Role, Part), String> {
         let signature = said.take("thoughtSignature");
-        let (function, response) =
-            (Fields::of(&said.take("functionCall")), Fields::of(&said.take("functionResponse")));
+        let (function, response) = (Fields::of(&said.take("functionCall")), Fields::of(&said.take("functionResponse")));
         let inline = said.take("inlineData");
         let text = said.take("text");
         said.finish()?;
         let (role, mut part) = if !function.0.is_empty() {
-            let made = call(&format!("tool-call-{}", self.called), &text_of(&function.0["name"]), function.0["args"].to_string());
+            let made = call(
+                &format!("tool-call-{}", self.called),
+                &text_of(&function.0["name"]),
+                function.0["args"].to_string(),
+            );
             self.called += 1;
             (Role::Assistant, made)
         } else if !response.0.is_empty() {

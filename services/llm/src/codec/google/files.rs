@@ -50,10 +50,10 @@ pub(super) fn whole(file: &File) -> Option<Part<'_>> {
 fn remote(file: &File, host: Host) -> Option<Part<'_>> {
     let file_uri = file.url.as_str();
     let starts = |start: &&str| file_uri.starts_with(*start);
-    let is_video = VIDEOS.iter().any(|start| starts(start));
+    let is_video = VIDEOS.iter().any(starts);
     let is_known = match host {
         Host::GeminiApi => is_video || starts(&KEPT_FILES),
-        Host::VertexAi => ["https://", "http://", "gs://"].iter().any(|start| starts(start)),
+        Host::VertexAi => ["https://", "http://", "gs://"].iter().any(starts),
     };
     let mime_type = match essence(&file.media_type) {
         "" => type_of(file_uri, is_video),

@@ -116,7 +116,9 @@ impl Machine {
             text(&candidate.finish_reason).clone_into(&mut self.reason);
             text(&candidate.finish_message).clone_into(&mut self.message);
         }
-        self.grounding = candidate.grounding_metadata.or(self.grounding.take());
+        if candidate.grounding_metadata.is_some() {
+            self.grounding = candidate.grounding_metadata;
+        }
     }
 
     fn part(&mut self, raw: &RawValue, out: &mut Vec<Event>) {

@@ -44,12 +44,7 @@ pub(super) fn encode(host: Host, call: &Call<'_>) -> Result<Encoded, Failure> {
     Ok(Encoded { path, headers: stream_headers(), body, warnings, kept: Kept::default() })
 }
 
-fn config<'a>(
-    call: &Call<'a>,
-    model: Model<'_>,
-    has_tools: bool,
-    warnings: &mut Vec<Warning>,
-) -> GenerationConfig<'a> {
+fn config<'a>(call: &Call<'a>, model: Model<'_>, has_tools: bool, warnings: &mut Vec<Warning>) -> GenerationConfig<'a> {
     let Call { request, options, .. } = *call;
     let thinking_config = thinking::config(model, options, warnings);
     let mut config = GenerationConfig {

@@ -185,8 +185,7 @@ fn complete(mut out: Fields) -> Option<Fields> {
         // An object without properties is refused within another one.
         let properties = properties.filter(|properties| properties.names().next().is_some())?;
         let required = out.get("required").and_then(|list| serde_json::from_str::<Vec<String>>(list.get()).ok());
-        let required: Vec<_> =
-            required.into_iter().flatten().filter(|name| properties.get(name).is_some()).collect();
+        let required: Vec<_> = required.into_iter().flatten().filter(|name| properties.get(name).is_some()).collect();
         match required.is_empty() {
             true => out.remove("required"),
             false => out.set("required", raw_of(&required)),
@@ -212,8 +211,7 @@ fn set_type(out: &mut Fields, value: &RawValue) -> Option<()> {
 
 /// The words that are allowed. There are no other values that the provider can be told of.
 fn set_words(out: &mut Fields, values: &[Box<RawValue>]) {
-    let words: Vec<_> =
-        values.iter().filter_map(|value| string_of(value)).filter(|word| !word.is_empty()).collect();
+    let words: Vec<_> = values.iter().filter_map(|value| string_of(value)).filter(|word| !word.is_empty()).collect();
     if !words.is_empty() {
         out.set("enum", raw_of(&words));
     }
@@ -236,7 +234,8 @@ fn join(out: &mut Fields, name: &str, value: &RawValue) {
     match name {
         "properties" => merge(out, name, value),
         "required" => {
-            let mut all: Vec<String> = out.get(name).and_then(|own| serde_json::from_str(own.get()).ok()).unwrap_or_default();
+            let mut all: Vec<String> =
+                out.get(name).and_then(|own| serde_json::from_str(own.get()).ok()).unwrap_or_default();
             let more: Vec<String> = serde_json::from_str(value.get()).unwrap_or_default();
             all.extend(more);
             all.sort();
@@ -269,7 +268,7 @@ mod tests {
         }
     }
 
-    fn property(schema: Value) -> Option<Value> {
+    fn property(schema: &Value) -> Option<Value> {
         let whole = said(&json!({"type": "object", "properties": {"p": schema}}))?;
         assert_eq!(whole["type"], "OBJECT");
         Some(whole["properties"]["p"].clone())
@@ -304,7 +303,7 @@ mod tests {
             ),
         ];
         for (schema, expected) in cases {
-            assert_eq!(property(schema.clone()), Some(expected), "{schema}");
+            assert_eq!(property(&schema), Some(expected), "{schema}");
         }
     }
 

@@ -10,7 +10,8 @@ pub(super) fn read(chunks: &[Value]) -> anyhow::Result<Reading> {
     if let Some(error) = chunks.iter().find(|chunk| !chunk["error"].is_null()) {
         bail!("error in the response: {error}");
     }
-    let parts: Vec<&Value> = chunks.iter().flat_map(|chunk| list(&chunk["candidates"][0]["content"]["parts"])).collect();
+    let parts: Vec<&Value> =
+        chunks.iter().flat_map(|chunk| list(&chunk["candidates"][0]["content"]["parts"])).collect();
     let said = |thought: bool| {
         let of_kind = parts.iter().filter(move |part| (part["thought"] == json!(true)) == thought);
         of_kind.filter_map(|part| part["text"].as_str()).collect::<String>()
