@@ -237,7 +237,7 @@ pub(super) const ROWS: &[Row] = &[
     row(Status(503, r#"{"error":{"code":503,"status":"UNAVAILABLE","message":"The service is currently unavailable."}}"#), Timeout, true),
     row(Status(500, r#"{"error":{"code":500,"status":"INTERNAL","message":"An internal error has occurred."}}"#), Generic, true),
     row(Status(429, r#"[{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"Resource has been exhausted."}}]"#), RateLimit, true),
-    row(Status(400, r#"[{"error":{"code":400,"status":"INVALID_ARGUMENT","message":"Thought signature is not valid"}}]"#), Config, false),
+    unreadable(400, r#"[{"error":{"code":400,"status":"INVALID_ARGUMENT","message":"Thought signature is not valid"}}]"#),
     row(Status(400, r#"{"error":{"code":400,"status":"FAILED_PRECONDITION","message":"User location is not supported for the API use."}}"#), Config, false),
     row(Status(401, r#"{"error":{"code":401,"status":"UNAUTHENTICATED","message":"Request had invalid authentication credentials.","details":[{"reason":"ACCESS_TOKEN_EXPIRED"}]}}"#), Auth, false),
     row(Status(504, r#"{"error":{"code":504,"status":"DEADLINE_EXCEEDED","message":"Deadline expired before operation could complete."}}"#), Timeout, true),
