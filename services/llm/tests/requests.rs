@@ -32,9 +32,9 @@ const PROVIDERS: [(&str, &str, ProviderType, Protocol); 11] = [
     ("openai-responses", "/responses", ProviderType::Openai, Protocol::Responses),
     ("openrouter", "/chat/completions", ProviderType::Openrouter, Protocol::Chat),
     ("vercel", "/chat/completions", ProviderType::Vercel, Protocol::Chat),
-    ("google", "/v1beta/models/gemini-2.5-pro:", ProviderType::Google, Protocol::Gemini),
-    ("mixed", "/v1beta/models/gemini-2.5-pro:", ProviderType::Google, Protocol::Gemini),
-    ("google", "/publishers/google/models/gemini-2.5-pro:", ProviderType::Vertex, Protocol::Gemini),
+    ("google", "/v1beta/models/gemini-", ProviderType::Google, Protocol::Gemini),
+    ("mixed", "/v1beta/models/gemini-", ProviderType::Google, Protocol::Gemini),
+    ("google", "/publishers/google/models/", ProviderType::Vertex, Protocol::Gemini),
 ];
 
 /// Whatever a comparison found: how many there were, and what was wrong.

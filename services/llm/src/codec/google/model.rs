@@ -36,7 +36,7 @@ impl<'a> Model<'a> {
 
     /// Models of this kind never stop thinking.
     pub(super) fn is_pro(&self) -> bool {
-        self.name.contains("pro")
+        self.name.split('-').any(|word| word == "pro")
     }
 
     /// An open model, which knows no instructions of a system.
