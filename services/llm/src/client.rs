@@ -228,7 +228,11 @@ impl Outgoing {
         let Composition { base_url, auth, .. } = composition;
         let base_url = match (target.base_url.as_str(), base_url) {
             ("", Some(base_url)) => base_url,
-            ("", None) => return Err(Failure::configuration("the provider has no address; set its base URL")),
+            ("", None) => {
+                return Err(Failure::configuration(
+                    "the provider has no address; set its base URL, or its project on Vertex AI",
+                ));
+            }
             (base_url, _) => base_url,
         };
         let base_url = address(target.provider_type, &target.settings, base_url)?;

@@ -12,7 +12,7 @@ pub(super) fn answer(step: &Step, is_signed: bool) -> Value {
     parts.extend(step.text.as_ref().map(|text| json!({ "text": text })));
     for (number, call) in step.tool_calls.iter().enumerate() {
         let args = call.raw_args.as_deref().and_then(|args| serde_json::from_str::<Value>(args).ok());
-        let mut part = json!({"functionCall": {"name": call.name, "args": args.unwrap_or(json!({}))}});
+        let mut part = json!({"functionCall": {"name": call.name, "args": args.unwrap_or_else(|| json!({}))}});
         if number == 0 && is_signed {
             part["thoughtSignature"] = json!("c2lnbmVk");
         }

@@ -128,7 +128,7 @@ impl<'a> Encoder<'a, '_> {
         let mut within = Vec::new();
         let mut is_introduced = false;
         for file in result.files() {
-            match files::whole(file).filter(|_| self.model.is_third()) {
+            match files::within_result(file).filter(|_| self.model.is_third()) {
                 Some(part) => within.push(part),
                 None => {
                     if !std::mem::replace(&mut is_introduced, true) {

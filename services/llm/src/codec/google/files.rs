@@ -45,6 +45,11 @@ pub(super) fn whole(file: &File) -> Option<Part<'_>> {
     (is_here && is_readable).then(|| data().into())
 }
 
+/// A file that may stand in a result: pictures and documents, nothing that takes time.
+pub(super) fn within_result(file: &File) -> Option<Part<'_>> {
+    whole(file).filter(|_| matches!(Attachment::of(file), Attachment::Image | Attachment::Pdf))
+}
+
 /// A file at an address that the host looks at: Vertex AI at all of them, the Gemini API at its own
 /// files and at videos.
 fn remote(file: &File, host: Host) -> Option<Part<'_>> {

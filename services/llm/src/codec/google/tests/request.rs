@@ -175,25 +175,30 @@ fn files_of_results_stand_in_them_or_right_after_all_of_them() {
     let messages = || {
         let image = file("image/png", b"x", "");
         let notes = file("text/plain", b"hi", "");
+        let sound = file("audio/mp3", b"x", "");
         vec![
             message(Role::User, vec![text("go")]),
             message(Role::Assistant, vec![call("a", "f"), call("b", "f")]),
-            message(Role::Tool, vec![result("a", "", false, vec![image, notes]), result("b", "2", false, vec![])]),
+            message(
+                Role::Tool,
+                vec![result("a", "", false, vec![image, sound, notes]), result("b", "2", false, vec![])],
+            ),
             message(Role::User, vec![text("and?")]),
         ]
     };
     let image = json!({"inlineData": {"mimeType": "image/png", "data": "eA=="}});
     let notes = json!({"text": "Attached file `a.bin`:\n\nhi"});
+    let sound = json!({"inlineData": {"mimeType": "audio/mp3", "data": "eA=="}});
     let head = json!({"text": "Files of the result of `f`:"});
     let (body, _) = encoded_for(&GOOGLE, "gemini-2.5-pro", messages());
     let second = json!({"functionResponse": {"name": "f", "response": {"result": "2"}}});
     let first = json!({"functionResponse": {"name": "f", "response": {"result": ""}}});
     assert_eq!(body["contents"][2]["parts"], json!([first, second]));
-    assert_eq!(body["contents"][3]["parts"], json!([head, image, notes, {"text": "and?"}]));
+    assert_eq!(body["contents"][3]["parts"], json!([head, image, sound, notes, {"text": "and?"}]));
     let (body, _) = encoded_for(&GOOGLE, "gemini-3-pro-preview", messages());
     let first = json!({"functionResponse": {"name": "f", "response": {"result": ""}, "parts": [image]}});
     assert_eq!(body["contents"][2]["parts"], json!([first, second]));
-    assert_eq!(body["contents"][3]["parts"], json!([head, notes, {"text": "and?"}]));
+    assert_eq!(body["contents"][3]["parts"], json!([head, sound, notes, {"text": "and?"}]));
 }
 
 #[test]
