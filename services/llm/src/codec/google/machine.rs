@@ -89,6 +89,9 @@ impl Machine {
     }
 
     fn chunk(&mut self, chunk: &Chunk<'_>, json: &str, out: &mut Vec<Event>) {
+        if self.assembly.is_ended() {
+            return;
+        }
         if chunk.error.is_some() {
             return self.fail(&parse_body(json.as_bytes()), out);
         }

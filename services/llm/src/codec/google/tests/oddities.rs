@@ -86,11 +86,13 @@ fn arguments_that_are_no_object_are_none() {
 #[test]
 fn an_error_in_the_middle_ends_the_answer() {
     let error = json!({"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}});
-    for error in [error.clone(), json!([error])] {
+    for error in [error.clone(), json!([error.clone()])] {
         let folded = fold(&[chunk(&json!([{"text": "a"}])), error]);
         assert_eq!(folded.error_kind(), (ErrorKind::Overloaded, true));
         assert!(folded.error().partial_output);
     }
+    let late = json!([error, chunk(&json!([{"text": "late"}])), error]);
+    assert_eq!(fold_unary(&GOOGLE, &late.to_string()).lines(), Vec::<String>::new(), "nothing follows an error");
     assert_eq!(testing::fold(&GOOGLE, "data: {oops\n\n").error_kind(), (ErrorKind::Generic, true));
 }
 
