@@ -86,7 +86,7 @@ fn arguments_that_are_no_object_are_none() {
 #[test]
 fn an_error_in_the_middle_ends_the_answer() {
     let error = json!({"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}});
-    for error in [error.clone(), json!([error.clone()])] {
+    for error in [error.clone(), json!([error])] {
         let folded = fold(&[chunk(&json!([{"text": "a"}])), error]);
         assert_eq!(folded.error_kind(), (ErrorKind::Overloaded, true));
         assert!(folded.error().partial_output);
