@@ -56,7 +56,7 @@ pub(crate) fn cheapest(provider: ProviderType) -> Option<&'static str> {
     match provider {
         ProviderType::Anthropic => Some("claude-3-5-haiku-latest"),
         ProviderType::Openai | ProviderType::OpenaiChat => Some("gpt-4o-mini"),
-        ProviderType::Google => Some("gemini-2.0-flash"),
+        ProviderType::Google | ProviderType::Vertex => Some("gemini-2.5-flash"),
         ProviderType::Openrouter | ProviderType::Vercel => Some("openai/gpt-4o-mini"),
         _ => None,
     }

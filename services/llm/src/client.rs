@@ -4,6 +4,7 @@
 mod drive;
 mod pass;
 mod reply;
+mod sign_in;
 mod tap;
 mod target;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_stream::stream;
+use chatmesh_proto::common::v1::ProviderMetadata;
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::llm::v1::{GenerateRequest, GenerateResponse, ModelOptions, ProviderType, Warning};
 use futures::{Stream, StreamExt, TryStreamExt as _};
@@ -23,10 +25,11 @@ pub(crate) use self::drive::Limits;
 use self::drive::drive;
 pub(crate) use self::pass::Passed;
 use self::reply::Reply;
+use self::sign_in::Tokens;
 pub use self::tap::Tap;
 pub use self::target::Target;
 use crate::classify::{Cause, Failure};
-use crate::codec::{Call, Codec, Encoded, Event, Kept, ResponseContext, call_ids, tool_names};
+use crate::codec::{Call, Codec, Encoded, Event, Kept, ResponseContext, call_ids, google, tool_names};
 use crate::provider::{Composition, address, compose, endpoint};
 use crate::simulated::{self, Simulated};
 
@@ -40,6 +43,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub struct ProviderClient {
     http: reqwest::Client,
+    tokens: Tokens,
     simulated: Simulated,
 }
 
@@ -66,7 +70,7 @@ impl ProviderClient {
             .http2_keep_alive_interval(KEEP_ALIVE)
             .http2_keep_alive_timeout(KEEP_ALIVE)
             .build()?;
-        Ok(Self { http, simulated: Simulated::default() })
+        Ok(Self { tokens: Tokens::new(http.clone()), http, simulated: Simulated::default() })
     }
 
     /// Sets how the simulated provider behaves.
@@ -108,8 +112,13 @@ impl ProviderClient {
             limits.start = start_by.map_or(limits.start, |start_by| start_by.min(limits.start));
             let mut given: Vec<Warning> = Vec::new();
             let mut may_strip = true;
+            let mut may_renew = true;
             let (codec, context, reply) = loop {
-                let outgoing = match Outgoing::prepare(&target, &request, is_short) {
+                let prepared = match client.tokens.sign_in(&target, limits.start).await {
+                    Ok(signed) => Outgoing::prepare(&signed, &request, is_short),
+                    Err(failure) => Err(failure),
+                };
+                let outgoing = match prepared {
                     Ok(outgoing) => outgoing,
                     Err(failure) => {
                         yield Event::Error(target.classifier().classify(&failure));
@@ -134,6 +143,11 @@ impl ProviderClient {
                     }
                     Err(failure) => failure,
                 };
+                // A token may end before its time, such as with a change of the account's roles.
+                let is_stale = failure.status == Some(401) && std::mem::replace(&mut may_renew, false);
+                if is_stale && client.tokens.forget(&target).await {
+                    continue;
+                }
                 // Reasoning is bound to who was given it; without it the conversation goes on.
                 let is_refused = may_strip && target.classifier().refuses_reasoning(&failure);
                 may_strip = false;
@@ -218,7 +232,11 @@ impl Outgoing {
         let Composition { base_url, auth, .. } = composition;
         let base_url = match (target.base_url.as_str(), base_url) {
             ("", Some(base_url)) => base_url,
-            ("", None) => return Err(Failure::configuration("the provider has no address; set its base URL")),
+            ("", None) => {
+                return Err(Failure::configuration(
+                    "the provider has no address; set its base URL, or its project on Vertex AI",
+                ));
+            }
             (base_url, _) => base_url,
         };
         let base_url = address(target.provider_type, &target.settings, base_url)?;
@@ -241,12 +259,23 @@ impl Outgoing {
 }
 
 /// Takes from all reasoning what binds it to a provider, which leaves it out where it cannot be
-/// sent as text. False where there was nothing to take.
+/// sent as text, and from other parts the signatures of the reasoning behind them. False where
+/// there was nothing to take.
 fn strip_reasoning(request: &mut GenerateRequest) -> bool {
     let parts = request.messages.iter_mut().flat_map(|message| &mut message.parts);
-    let bound =
-        parts.filter(|part| matches!(part.body, Some(Body::Reasoning(_))) && !part.provider_metadata.is_empty());
-    bound.map(|part| part.provider_metadata.clear()).count() > 0
+    let stripped = parts.map(|part| {
+        let before = part.provider_metadata.len();
+        match part.body {
+            Some(Body::Reasoning(_)) => part.provider_metadata.clear(),
+            _ => part.provider_metadata.retain(|datum| !is_signature(datum)),
+        }
+        before - part.provider_metadata.len()
+    });
+    stripped.sum::<usize>() > 0
+}
+
+fn is_signature(datum: &ProviderMetadata) -> bool {
+    datum.namespace == google::NAMESPACE && datum.kind == google::THOUGHT_SIGNATURE
 }
 
 /// The model's options with those of a call in their place: every field that the call sets wins.

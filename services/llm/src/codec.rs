@@ -21,6 +21,7 @@ mod context_limit;
 mod extra_body;
 mod fields;
 pub mod fold;
+pub mod google;
 mod history;
 mod json;
 pub(crate) mod metadata;

@@ -4,7 +4,8 @@ mod auth;
 mod aws;
 mod azure;
 mod endpoint;
-mod vertex_claude;
+mod service_account;
+mod vertex;
 
 use std::borrow::Cow;
 
@@ -12,12 +13,17 @@ use chatmesh_proto::llm::v1::{ProviderSettings, ProviderType};
 
 pub(crate) use self::auth::Auth;
 pub use self::endpoint::endpoint;
+pub(crate) use self::service_account::{GRANT_TYPE, ServiceAccount};
 use crate::classify::Failure;
 use crate::codec::Codec;
 use crate::codec::anthropic::{Anthropic, BedrockClaude, VertexClaude};
 use crate::codec::bedrock_converse::BedrockConverse;
+use crate::codec::google::{GOOGLE, VERTEX};
 use crate::codec::openai_chat::{COMPATIBLE, OPENAI, OPENROUTER, VERCEL};
 use crate::codec::openai_responses::OpenAiResponses;
+
+/// The version of the Gemini API that has everything.
+const GEMINI_VERSION: &str = "v1beta";
 
 /// How one provider is called for one model.
 #[derive(Debug)]
@@ -48,11 +54,18 @@ pub fn compose(provider: ProviderType, settings: &ProviderSettings, model: &str)
         ProviderType::OpenaiCompatible => Composition { codec: &COMPATIBLE, base_url: None, auth: Auth::Bearer },
         ProviderType::Openrouter => fixed(&OPENROUTER, "https://openrouter.ai/api/v1", Auth::Bearer),
         ProviderType::Vercel => fixed(&VERCEL, "https://ai-gateway.vercel.sh/v1", Auth::Bearer),
-        ProviderType::Vertex if model.starts_with("claude") => Composition {
+        ProviderType::Google => {
+            let auth = Auth::Header(auth::X_GOOG_API_KEY);
+            fixed(&GOOGLE, "https://generativelanguage.googleapis.com/v1beta", auth)
+        }
+        ProviderType::Vertex if vertex::is_claude(model) => Composition {
             codec: &VertexClaude,
-            base_url: vertex_claude::base_url(settings).map(Cow::Owned),
+            base_url: vertex::claude_url(settings)?.map(Cow::Owned),
             auth: Auth::Bearer,
         },
+        ProviderType::Vertex => {
+            Composition { codec: &VERTEX, base_url: vertex::gemini_url(settings)?.map(Cow::Owned), auth: Auth::Bearer }
+        }
         ProviderType::Azure => {
             Composition { codec: azure::codec(settings), base_url: None, auth: Auth::Header(auth::API_KEY) }
         }
@@ -63,14 +76,14 @@ pub fn compose(provider: ProviderType, settings: &ProviderSettings, model: &str)
             let base_url = Some(Cow::Owned(aws::base_url(region)));
             Composition { codec, base_url, auth: Auth::Aws { region: region.to_owned() } }
         }
-        ProviderType::Unspecified | ProviderType::Google | ProviderType::Vertex | ProviderType::Simulated => {
+        ProviderType::Unspecified | ProviderType::Simulated => {
             return Err(Failure::configuration("providers of this type cannot be called by this version"));
         }
     })
 }
 
 /// The address that a configured one means: Azure is found by the name of a resource, and is not
-/// called at all the addresses that its console shows.
+/// called at all the addresses that its console shows; the Gemini API has a version of its own.
 ///
 /// # Errors
 /// It means nothing.
@@ -81,9 +94,13 @@ pub fn address<'a>(
 ) -> Result<Cow<'a, str>, Failure> {
     match provider {
         ProviderType::Azure => azure::base_url(settings, configured).map(Cow::Owned),
+        ProviderType::Google => Ok(endpoint::with_version(configured, GEMINI_VERSION)),
         _ => Ok(Cow::Borrowed(configured)),
     }
 }
+
+#[cfg(test)]
+pub(crate) use self::service_account::tests as service_account_tests;
 
 #[cfg(test)]
 mod tests;

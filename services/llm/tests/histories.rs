@@ -11,10 +11,14 @@ use chatmesh_testkit::simulator::{Step, offline};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const PROVIDERS: [(ProviderType, &str); 3] = [
+#[path = "histories/gemini.rs"]
+mod gemini;
+
+const PROVIDERS: [(ProviderType, &str); 4] = [
     (ProviderType::Anthropic, "/v1/messages"),
     (ProviderType::OpenaiChat, "/v1/chat/completions"),
     (ProviderType::Openai, "/v1/responses"),
+    (ProviderType::Google, gemini::ENDPOINT),
 ];
 
 /// One answer and what became of it.
@@ -69,7 +73,11 @@ fn answer(turn: &Turn, number: usize, request: &GenerateRequest) -> Vec<Part> {
     let (provider, path) = PROVIDERS[turn.provider];
     let include = if turn.is_encrypted { json!(["reasoning.encrypted_content"]) } else { json!([]) };
     let asked = json!({"include": include, "reasoning": {"summary": "auto"}});
-    let body = offline::answer(path, &turn.step, number, &asked).to_string();
+    let body = match path {
+        gemini::ENDPOINT => gemini::answer(&turn.step, turn.is_encrypted),
+        path => offline::answer(path, &turn.step, number, &asked),
+    };
+    let body = body.to_string();
     let context = ResponseContext { used_call_ids: call_ids::used(request), ..ResponseContext::default() };
     let mut events = Vec::new();
     codec_of(provider).decode_unary(context, body.as_bytes(), &mut events);
@@ -128,10 +136,14 @@ proptest! {
         let thinking_budget_tokens = thinks.then_some(2000);
         let options = ModelOptions { thinking_budget_tokens, max_output_tokens: Some(4000), ..ModelOptions::default() };
         for (provider, path) in PROVIDERS {
-            let call = Call { request: &request, model: "gpt-5-test", options: &options };
+            let model = if path == gemini::ENDPOINT { "gemini-3-test" } else { "gpt-5-test" };
+            let call = Call { request: &request, model, options: &options };
             let encoded = codec_of(provider).encode(&call).expect("encoded");
             let body: Value = serde_json::from_slice(&encoded.body).expect("JSON");
-            let refusal = offline::refusal(path, &body);
+            let refusal = match path {
+                gemini::ENDPOINT => gemini::refusal(&body),
+                path => offline::refusal(path, &body),
+            };
             prop_assert!(refusal.is_none(), "{:?}: {:?}\n{:#}", provider, refusal, body);
         }
     }

@@ -51,6 +51,17 @@ fn every_session_with_claude_on_vertex_replays() {
 }
 
 #[test]
+fn every_gemini_session_replays() {
+    let Some(recordings) = or_skip("every_gemini_session_replays") else { return };
+    let on_vertex = |session: &&Recording| session.interactions[0].request.path().contains("/publishers/google/");
+    let (vertex, google): (Vec<_>, Vec<_>) = recordings.gemini().partition(on_vertex);
+    let mixed = google.iter().filter(|session| session.folder == "mixed").count();
+    assert_eq!((vertex.len(), google.len(), mixed), (10, 14, 2), "all of them");
+    replay_all("gemini", google.into_iter(), ProviderType::Google);
+    replay_all("vertex-gemini", vertex.into_iter(), ProviderType::Vertex);
+}
+
+#[test]
 fn every_azure_session_replays() {
     let Some(recordings) = or_skip("every_azure_session_replays") else { return };
     let settings = ProviderSettings { azure_api: AzureApi::ChatCompletions.into(), ..ProviderSettings::default() };
@@ -93,6 +104,8 @@ fn every_recorded_stream_may_break_anywhere() {
         ("openai-responses", "/responses", ProviderType::Openai),
         ("openrouter", "/chat/completions", ProviderType::Openrouter),
         ("vercel", "/chat/completions", ProviderType::Vercel),
+        ("google", ":streamGenerateContent", ProviderType::Google),
+        ("mixed", ":streamGenerateContent", ProviderType::Google),
     ];
     let mut count = 0;
     for (folder, endpoint, provider) in kinds {
@@ -269,12 +282,10 @@ fn reading(folded: &Folded) -> Result<Reading, String> {
         signatures: Vec::new(),
     };
     for part in &folded.parts {
+        reading.signatures.extend(signatures(part));
         match &part.body {
             Some(Body::Text(text)) => reading.text.push_str(text),
-            Some(Body::Reasoning(reasoning)) => {
-                reading.reasoning.push_str(&reasoning.text);
-                reading.signatures.extend(signatures(part));
-            }
+            Some(Body::Reasoning(reasoning)) => reading.reasoning.push_str(&reasoning.text),
             Some(Body::ToolCall(call)) => reading.tool_calls.push(ToolCallReading {
                 id: call.call_id.clone(),
                 name: call.name.clone(),
@@ -289,7 +300,7 @@ fn reading(folded: &Folded) -> Result<Reading, String> {
 
 fn signatures(part: &Part) -> impl Iterator<Item = String> {
     part.provider_metadata.iter().filter_map(|blob| match blob.kind.as_str() {
-        "thinking_signature" => serde_json::from_slice::<String>(&blob.json).ok(),
+        "thinking_signature" | "thought_signature" => serde_json::from_slice::<String>(&blob.json).ok(),
         "reasoning" => {
             let item: Value = serde_json::from_slice(&blob.json).ok()?;
             item["encrypted_content"].as_str().map(str::to_owned)
@@ -319,14 +330,15 @@ fn finish_reason(reason: FinishReason) -> Finish {
     }
 }
 
-/// Identifiers of calls are made safe for every provider, the same for call and result.
+/// Identifiers of calls are made safe for every provider, the same for call and result, and made up
+/// where the provider gave none.
 fn normalise(mut reading: Reading) -> Reading {
-    for call in &mut reading.tool_calls {
-        call.id = call
-            .id
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' })
-            .collect();
+    for (number, call) in reading.tool_calls.iter_mut().enumerate() {
+        let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' };
+        call.id = match call.id.as_str() {
+            "" => format!("tool-call-{number}"),
+            id => id.chars().map(safe).collect(),
+        };
     }
     reading
 }

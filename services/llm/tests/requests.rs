@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use chatmesh_llm::codec::fold::Folded;
 use chatmesh_llm::codec::{Call, Codec, ResponseContext};
-use chatmesh_llm::provider::compose;
+use chatmesh_llm::provider::{compose, endpoint};
 use chatmesh_proto::common::v1::Role;
 use chatmesh_proto::llm::v1::{PromptMessage, ProviderSettings, ProviderType};
 use chatmesh_testkit::recordings::{Interaction, Recordings, or_skip, oracle};
@@ -22,8 +22,8 @@ use serde_json::Value;
 use self::canonical::{DIFFERENCES, Difference, LOSSES, Protocol, WARNINGS};
 use self::read::{Asked, read};
 
-/// A folder of recordings, the endpoint within it, and how we call it.
-const PROVIDERS: [(&str, &str, ProviderType, Protocol); 8] = [
+/// A folder of recordings, what the paths of an endpoint have in them, and how we call it.
+const PROVIDERS: [(&str, &str, ProviderType, Protocol); 11] = [
     ("anthropic", "/messages", ProviderType::Anthropic, Protocol::Messages),
     ("mixed", "/messages", ProviderType::Anthropic, Protocol::Messages),
     ("openai", "/chat/completions", ProviderType::OpenaiChat, Protocol::Chat),
@@ -32,6 +32,9 @@ const PROVIDERS: [(&str, &str, ProviderType, Protocol); 8] = [
     ("openai-responses", "/responses", ProviderType::Openai, Protocol::Responses),
     ("openrouter", "/chat/completions", ProviderType::Openrouter, Protocol::Chat),
     ("vercel", "/chat/completions", ProviderType::Vercel, Protocol::Chat),
+    ("google", "/v1beta/models/gemini-", ProviderType::Google, Protocol::Gemini),
+    ("mixed", "/v1beta/models/gemini-", ProviderType::Google, Protocol::Gemini),
+    ("google", "/publishers/google/models/", ProviderType::Vertex, Protocol::Gemini),
 ];
 
 /// Whatever a comparison found: how many there were, and what was wrong.
@@ -67,7 +70,7 @@ fn every_recorded_request_is_what_we_would_have_sent() {
         for (place, session) in sessions(&recordings, folder, endpoint) {
             for (number, interaction) in session.iter().enumerate() {
                 let recorded = interaction.request.json();
-                let result = read(protocol, &recorded)
+                let result = read(protocol, &interaction.request)
                     .and_then(|asked| compare(provider, protocol, &asked, &recorded, &mut used));
                 tally.add(&format!("{place} #{number}"), result);
             }
@@ -111,13 +114,39 @@ fn the_next_request_gives_back_what_the_last_response_said() {
     assert_all_used(LOSSES, &used);
 }
 
+/// We ask for a stream, also where the recorded client asked for the whole answer.
+#[test]
+fn gemini_is_called_where_it_was_recorded() {
+    let Some(recordings) = or_skip("gemini_is_called_where_it_was_recorded") else { return };
+    let mut compared = 0;
+    for interaction in recordings.gemini().flat_map(|session| &session.interactions) {
+        let asked = read(Protocol::Gemini, &interaction.request).expect("understood");
+        let parts: Vec<_> = interaction.request.path().split('/').collect();
+        let after = |name: &str| {
+            let at = parts.iter().position(|part| *part == name);
+            at.map(|at| parts[at + 1].to_owned()).unwrap_or_default()
+        };
+        let settings =
+            ProviderSettings { region: after("locations"), project: after("projects"), ..ProviderSettings::default() };
+        let provider = if settings.project.is_empty() { ProviderType::Google } else { ProviderType::Vertex };
+        let composition = compose(provider, &settings, &asked.model).expect("a provider");
+        let call = Call { request: &asked.request, model: &asked.model, options: &asked.options };
+        let path = composition.codec.encode(&call).expect("encoded").path;
+        let url = endpoint(&composition.base_url.expect("an address"), &path).expect("a URL");
+        let streamed = interaction.request.url.replace(":generateContent", ":streamGenerateContent?alt=sse");
+        assert_eq!(url.as_str(), streamed);
+        compared += 1;
+    }
+    assert!(compared > 30, "{compared}");
+}
+
 fn sessions<'a>(
     recordings: &'a Recordings,
     folder: &'static str,
     endpoint: &'static str,
 ) -> impl Iterator<Item = (String, &'a [Interaction])> {
     recordings.sessions().iter().filter_map(move |session| {
-        let is_there = session.interactions.iter().all(|one| one.request.path().ends_with(endpoint));
+        let is_there = session.interactions.iter().all(|one| one.request.path().contains(endpoint));
         (session.folder == folder && is_there)
             .then(|| (format!("{folder}/{}", session.file), session.interactions.as_slice()))
     })
@@ -162,7 +191,7 @@ fn gives_back(
     used: &mut BTreeSet<&'static str>,
 ) -> Result<usize, String> {
     let next = pair[1].request.json();
-    let (before, mut after) = (read(protocol, &pair[0].request.json())?, read(protocol, &next)?);
+    let (before, mut after) = (read(protocol, &pair[0].request)?, read(protocol, &pair[1].request)?);
     let known = before.request.messages.len();
     let is_continued = after.request.messages.get(..known) == Some(&before.request.messages);
     let answered = after.request.messages.get(known).map(PromptMessage::role);

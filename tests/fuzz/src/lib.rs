@@ -23,6 +23,7 @@ pub const DECODERS: &[(&str, ProviderType, &str, Wrapping)] = &[
     ("openai_chat", ProviderType::OpenaiCompatible, "", Wrapping::None),
     ("openrouter", ProviderType::Openrouter, "", Wrapping::None),
     ("openai_responses", ProviderType::Openai, "", Wrapping::None),
+    ("gemini", ProviderType::Google, "", Wrapping::None),
     ("bedrock", ProviderType::Bedrock, "anthropic.claude", Wrapping::Invoke),
     ("bedrock_converse", ProviderType::Bedrock, "amazon.nova", Wrapping::Converse),
 ];

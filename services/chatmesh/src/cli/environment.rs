@@ -12,7 +12,7 @@ struct Known {
     context_limit: u32,
 }
 
-const KNOWN: [Known; 3] = [
+const KNOWN: [Known; 4] = [
     Known {
         name: "anthropic",
         provider_type: ProviderType::Anthropic,
@@ -33,6 +33,13 @@ const KNOWN: [Known; 3] = [
         variable: "OPENROUTER",
         model: "openai/gpt-4o",
         context_limit: 128_000,
+    },
+    Known {
+        name: "gemini",
+        provider_type: ProviderType::Google,
+        variable: "GEMINI",
+        model: "gemini-2.5-flash",
+        context_limit: 1_048_576,
     },
 ];
 
@@ -64,11 +71,6 @@ fn bedrock() -> Preset {
             None => ("global.anthropic.claude-sonnet-4-5-20250929-v1:0".to_owned(), 200_000),
         },
     }
-}
-
-/// Variables with keys that this version cannot use.
-pub(super) fn unused() -> Vec<&'static str> {
-    ["GEMINI_API_KEY"].into_iter().filter(|name| variable(name).is_some()).collect()
 }
 
 fn preset(known: &Known) -> Preset {

@@ -40,9 +40,6 @@ fn greet(up: &Up, began: Instant) {
     for found in up.found() {
         terminal::line(format!("  provider  {}", describe(found)));
     }
-    for name in environment::unused() {
-        terminal::line(format!("  {name} is set, but this version cannot use it yet"));
-    }
     terminal::line("Try: chatmesh chat \"hello\"   (Ctrl-C stops)");
 }
 

@@ -153,6 +153,16 @@ impl Recordings {
         })
     }
 
+    /// The sessions with Gemini, of the Gemini API and of Vertex AI.
+    pub fn gemini(&self) -> impl Iterator<Item = &Recording> {
+        self.sessions.iter().filter(|recording| {
+            recording.interactions.iter().all(|one| {
+                let path = one.request.path();
+                path.ends_with(":generateContent") || path.ends_with(":streamGenerateContent")
+            })
+        })
+    }
+
     fn of(&self, folder: &'static str, path_end: &'static str) -> impl Iterator<Item = &Recording> {
         self.sessions.iter().filter(move |recording| {
             recording.folder == folder
@@ -278,5 +288,6 @@ mod tests {
         has_only(recordings.azure_chat().collect(), ".openai.azure.com/openai/v1/chat/completions");
         has_only(recordings.bedrock_claude().collect(), "/invoke");
         has_only(recordings.vertex_claude().collect(), "awPredict");
+        has_only(recordings.gemini().collect(), "enerateContent");
     }
 }

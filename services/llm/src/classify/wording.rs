@@ -109,6 +109,9 @@ const SIGNATURE: &[&str] = &[
     "invalid signature in thinking",
     "invalid `data` in `redacted_thinking`",
     "encrypted content could not be",
+    "thought signature is not valid",
+    "corrupted thought signature",
+    "invalid thought signature",
     "encrypted_content could not be",
 ];
 

@@ -13,6 +13,7 @@ mod kept;
 mod refused_reasoning;
 mod server;
 mod simulator;
+mod vertex;
 
 const ANSWER: &str = "data: {\"id\":\"r1\",\"model\":\"m-1\",\"choices\":[{\"delta\":{\"content\":\"Hello\"}}]}\n\n\
     data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";

@@ -37,6 +37,16 @@ pub(super) fn empty_object() -> Cow<'static, RawValue> {
     serde_json::from_str("{}").map_or(Cow::Borrowed(RawValue::NULL), Cow::Borrowed)
 }
 
+/// A field that is read where it is what it should be; anything else counts as missing.
+pub(super) fn lenient<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let raw = <&'de RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(raw.get()).ok())
+}
+
 /// A count that may be null, negative, fractional or not a number at all, which is then unknown.
 pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     deserializer.deserialize_any(CountVisitor)

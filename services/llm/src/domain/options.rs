@@ -31,7 +31,16 @@ pub(crate) fn check_options(provider: ProviderType, options: &ModelOptions, viol
     unknown(options.presence_penalty.is_some() && has_no_penalties, "options.presence_penalty", violations);
     unknown(options.frequency_penalty.is_some() && has_no_penalties, "options.frequency_penalty", violations);
     unknown(options.seed.is_some() && has_no_penalties, "options.seed", violations);
-    unknown(options.verbosity.is_some() && speaks_messages, "options.verbosity", violations);
+    let is_google = matches!(provider, ProviderType::Google | ProviderType::Vertex);
+    let has_no_verbosity = speaks_messages || is_google;
+    unknown(options.verbosity.is_some() && has_no_verbosity, "options.verbosity", violations);
+    unknown(options.service_tier.is_some() && is_google, "options.service_tier", violations);
+    let least = if is_google { 128 } else { 1024 };
+    violations.require(
+        options.thinking_budget_tokens.is_none_or(|budget| budget >= least),
+        "options.thinking_budget_tokens",
+        format!("must be at least {least}"),
+    );
     unknown(options.top_k.is_some() && is_openai, "options.top_k", violations);
     let keeps = matches!(provider, ProviderType::Openai | ProviderType::Azure);
     let is_kept = options.store == Some(true);
@@ -50,11 +59,6 @@ fn check_values(options: &ModelOptions, violations: &mut Violations) {
     }
     violations.require(options.max_output_tokens != Some(0), "options.max_output_tokens", "must be at least 1");
     violations.require(options.top_k != Some(0), "options.top_k", "must be at least 1");
-    violations.require(
-        options.thinking_budget_tokens.is_none_or(|budget| budget >= 1024),
-        "options.thinking_budget_tokens",
-        "must be at least 1024",
-    );
     one_of("options.reasoning_effort", options.reasoning_effort.as_deref(), &EFFORTS, violations);
     one_of("options.verbosity", options.verbosity.as_deref(), &AMOUNTS, violations);
     let tier = options.service_tier.as_deref().unwrap_or("default");
@@ -120,10 +124,23 @@ mod tests {
             (ProviderType::Openai, vec!["options.presence_penalty", "options.seed", "options.top_k"]),
             (ProviderType::OpenaiChat, vec!["options.top_k", "options.store"]),
             (ProviderType::OpenaiCompatible, vec!["options.store"]),
+            (ProviderType::Google, vec!["options.store"]),
         ];
         for (provider, expected) in cases {
             assert_eq!(wrong(provider, &options), expected, "{provider:?}");
         }
+    }
+
+    #[test]
+    fn gemini_thinks_on_less_and_has_no_tiers() {
+        let options = ModelOptions {
+            thinking_budget_tokens: Some(128),
+            verbosity: Some("low".to_owned()),
+            service_tier: Some("flex".to_owned()),
+            ..ModelOptions::default()
+        };
+        assert_eq!(wrong(ProviderType::Google, &options), ["options.verbosity", "options.service_tier"]);
+        assert_eq!(wrong(ProviderType::OpenaiCompatible, &options), ["options.thinking_budget_tokens"]);
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(crate) enum Auth {
 
 /// The header in which Anthropic takes its key.
 pub(super) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// The header in which the Gemini API takes its key.
+pub(super) const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 /// The header in which Azure takes its key.
 pub(super) const API_KEY: HeaderName = HeaderName::from_static("api-key");
 

@@ -1,5 +1,7 @@
 //! Where a provider is reached.
 
+use std::borrow::Cow;
+
 use url::Url;
 
 use crate::classify::Failure;
@@ -41,6 +43,17 @@ pub fn endpoint(base_url: &str, path: &str) -> Result<Url, Failure> {
     Ok(url)
 }
 
+/// A base URL with a version at its end where its path has none.
+pub(super) fn with_version<'a>(base_url: &'a str, version: &str) -> Cow<'a, str> {
+    let Ok(mut url) = Url::parse(base_url.trim()) else { return Cow::Borrowed(base_url) };
+    if url.cannot_be_a_base() || url.path().split('/').any(is_version) {
+        return Cow::Borrowed(base_url);
+    }
+    let path = format!("{}/{version}", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    Cow::Owned(url.into())
+}
+
 /// `v1`, `v4`, `v1beta`
 fn is_version(segment: &str) -> bool {
     segment.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
@@ -61,6 +74,19 @@ mod tests {
             ("http://h:1/proxy/", "http://h:1/proxy/model/a.b-v1%3A0/converse-stream"),
         ] {
             assert_eq!(endpoint(base, path).unwrap().as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn a_version_of_its_own_is_added_once() {
+        for (base, expected) in [
+            ("https://h", "https://h/v1beta"),
+            ("https://h/gemini/?key=1", "https://h/gemini/v1beta?key=1"),
+            ("https://h/v1", "https://h/v1"),
+            ("https://h/v1beta/", "https://h/v1beta/"),
+            ("nonsense", "nonsense"),
+        ] {
+            assert_eq!(with_version(base, "v1beta"), expected);
         }
     }
 

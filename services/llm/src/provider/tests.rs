@@ -63,4 +63,24 @@ fn claude_on_vertex_is_at_its_publisher() {
         assert_eq!(url.as_str(), format!("{expected}/models/claude-sonnet-4@20250514:streamRawPredict"));
     }
     assert_eq!(composed(ProviderType::Vertex, &settings("us-east5", ""), "claude-x").1, None);
+    for (region, project) in [("us.evil", "p-1"), ("us/..", "p-1"), ("", "p/1"), ("", ".."), ("", "p?x"), ("", "p:")] {
+        assert!(compose(ProviderType::Vertex, &settings(region, project), "claude-x").is_err(), "{region} {project}");
+        assert!(compose(ProviderType::Vertex, &settings(region, project), "gemini-x").is_err(), "{region} {project}");
+    }
+}
+
+#[test]
+fn gemini_is_at_google_with_a_key_and_on_vertex_with_a_token() {
+    let (codec, url, auth) = composed(ProviderType::Google, &ProviderSettings::default(), "gemini-2.5-pro");
+    assert!(codec.contains("GeminiApi"), "{codec}");
+    assert_eq!(url.unwrap(), "https://generativelanguage.googleapis.com/v1beta");
+    assert_eq!(auth, Auth::Header(auth::X_GOOG_API_KEY));
+    let settings = ProviderSettings { project: "example.com:p-1".to_owned(), ..ProviderSettings::default() };
+    let (codec, url, auth) = composed(ProviderType::Vertex, &settings, "gemini-2.5-pro");
+    assert!(codec.contains("VertexAi"), "{codec}");
+    let expected =
+        "https://aiplatform.googleapis.com/v1beta1/projects/example.com:p-1/locations/global/publishers/google";
+    assert_eq!((url.as_deref(), auth), (Some(expected), Auth::Bearer));
+    let own = address(ProviderType::Google, &ProviderSettings::default(), "http://localhost:4010").unwrap();
+    assert_eq!(own, "http://localhost:4010/v1beta");
 }

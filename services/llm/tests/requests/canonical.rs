@@ -8,9 +8,10 @@ pub(super) enum Protocol {
     Messages,
     Chat,
     Responses,
+    Gemini,
 }
 
-use Protocol::{Chat, Messages, Responses};
+use Protocol::{Chat, Gemini, Messages, Responses};
 
 /// Something in which a request may differ.
 pub(super) struct Difference {
@@ -114,6 +115,17 @@ pub(super) const DIFFERENCES: &[Difference] = &[
         "we ask every model that reasons for its encrypted reasoning, so that it can return",
         |body| remove_if(body, "include", &json!(["reasoning.encrypted_content"])),
     ),
+    differs(&[Gemini], "instructions have no role, but the recorded client names one", |body| {
+        body.get_mut("systemInstruction").is_some_and(|system| remove_if(system, "role", &json!("user")))
+    }),
+    differs(&[Gemini], "the recorded client makes identifiers up where the provider gave its calls none", |body| {
+        each(body, &["contents", "parts"], |part| {
+            let names = ["functionCall", "functionResponse"];
+            names
+                .iter()
+                .fold(false, |removed, name| part.get_mut(*name).is_some_and(|it| remove(it, &["id"])) | removed)
+        })
+    }),
 ];
 
 /// What the recorded client loses of a response when it asks again. What of it binds reasoning is
@@ -190,6 +202,9 @@ pub(super) fn signatures(body: &Value) -> Vec<String> {
     let blocks = body["messages"].as_array().into_iter().flatten();
     let blocks = blocks.flat_map(|message| message["content"].as_array().into_iter().flatten());
     let items = body["input"].as_array().into_iter().flatten();
+    let parts = body["contents"].as_array().into_iter().flatten();
+    let parts = parts.flat_map(|content| content["parts"].as_array().into_iter().flatten());
     let signed = blocks.map(|block| &block["signature"]).chain(items.map(|item| &item["encrypted_content"]));
+    let signed = signed.chain(parts.map(|part| &part["thoughtSignature"]));
     signed.filter_map(|signature| signature.as_str().map(str::to_owned)).collect()
 }

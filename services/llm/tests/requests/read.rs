@@ -6,9 +6,12 @@ use std::collections::HashMap;
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::{File, Part, ProviderMetadata, Reasoning, Role, ToolCall, ToolDefinition, ToolResult};
 use chatmesh_proto::llm::v1::{GenerateRequest, ModelOptions, OutputFormat, PromptMessage, ToolChoice, WebSearch};
+use chatmesh_testkit::recordings::RecordedRequest;
 use serde_json::{Map, Value, json};
 
 use super::canonical::Protocol;
+#[path = "gemini.rs"]
+mod gemini;
 
 /// A call of ours.
 #[derive(Debug, Default)]
@@ -18,12 +21,13 @@ pub(super) struct Asked {
     pub(super) options: ModelOptions,
 }
 
-pub(super) fn read(protocol: Protocol, body: &Value) -> Result<Asked, String> {
-    let fields = Fields(body.as_object().ok_or("no object")?.clone());
+pub(super) fn read(protocol: Protocol, request: &RecordedRequest) -> Result<Asked, String> {
+    let fields = Fields(request.json().as_object().ok_or("no object")?.clone());
     match protocol {
         Protocol::Messages => messages(fields),
         Protocol::Chat => chat(fields),
         Protocol::Responses => responses(fields),
+        Protocol::Gemini => gemini::read(request.path(), fields),
     }
 }
 

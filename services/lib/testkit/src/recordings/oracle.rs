@@ -6,6 +6,7 @@
 mod anthropic;
 mod chat;
 mod frames;
+mod gemini;
 mod responses;
 mod sse;
 
@@ -28,7 +29,7 @@ pub struct Reading {
     pub finish: Finish,
     /// The provider's own word for it.
     pub raw_finish: String,
-    /// The signatures of thinking blocks and the encrypted contents of reasoning, in order.
+    /// The signatures of thinking blocks and of other parts, and the encrypted contents of reasoning, in order.
     pub signatures: Vec<String>,
 }
 
@@ -120,6 +121,19 @@ pub fn chat(content_type: &str, body: &[u8]) -> anyhow::Result<Reading> {
     chat::read(&chunks)
 }
 
+/// Reads a response of Gemini's `generateContent`, streamed or not.
+///
+/// Fails on an error response, on a stream without an end and where no tokens are counted.
+pub fn gemini(content_type: &str, body: &[u8]) -> anyhow::Result<Reading> {
+    let body = std::str::from_utf8(body)?;
+    let chunks = if is_event_stream(content_type) {
+        sse::events(body).iter().map(|event| serde_json::from_str(&event.data)).collect::<Result<Vec<Value>, _>>()?
+    } else {
+        vec![serde_json::from_str(body)?]
+    };
+    gemini::read(&chunks)
+}
+
 /// Reads a response of OpenAI Responses, streamed or not.
 ///
 /// Fails on an error response and on a stream without an end.
@@ -143,6 +157,9 @@ pub fn read(path: &str, content_type: &str, body: &[u8]) -> anyhow::Result<Readi
         }
         path if path.ends_with("/chat/completions") => chat(content_type, body),
         path if path.ends_with("/responses") => responses(content_type, body),
+        path if path.ends_with(":generateContent") || path.ends_with(":streamGenerateContent") => {
+            gemini(content_type, body)
+        }
         path => bail!("no reading for {path}"),
     }
 }

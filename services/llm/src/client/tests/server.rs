@@ -73,6 +73,11 @@ impl Server {
         self.requests.lock().iter().map(|(_, body)| serde_json::from_str(body).unwrap()).collect()
     }
 
+    /// Head and body of all requests.
+    pub(super) fn all(&self) -> Vec<(String, String)> {
+        self.requests.lock().clone()
+    }
+
     pub(super) fn was_asked(&self) -> bool {
         !self.requests.lock().is_empty()
     }

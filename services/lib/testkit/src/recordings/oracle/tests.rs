@@ -20,6 +20,7 @@ fn read_recorded(interaction: &Interaction) -> Reading {
 fn every_recorded_response_can_be_read() {
     let Some(recordings) = or_skip("every_recorded_response_can_be_read") else { return };
     let carried = recordings.bedrock_claude().chain(recordings.vertex_claude()).chain(recordings.azure_chat());
+    let carried = carried.chain(recordings.gemini());
     for session in sessions(&recordings).chain(carried) {
         for interaction in &session.interactions {
             let reading = read_recorded(interaction);
@@ -87,6 +88,9 @@ fn incomplete_streams_are_errors() {
     let delta = "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n";
     assert!(chat(stream, delta.as_bytes()).is_err());
     assert!(chat(stream, b"data: {\"error\":{\"message\":\"x\"}}\n\n").is_err());
+    let chunk = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"x\"}]}}]}\r\n\r\n";
+    assert!(gemini(stream, chunk.as_bytes()).is_err());
+    assert!(gemini(stream, b"data: {\"error\":{\"message\":\"x\"}}\n\n").is_err());
 }
 
 #[test]
