@@ -18,6 +18,10 @@ const DEFAULT_SILENCE_TIMEOUT: Duration = Duration::from_secs(600);
 /// the usage.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// The longest stream that is read, in bytes. What the caller has of an answer is in memory, and a provider
+/// that never ends must not fill it.
+const MAX_STREAM_BYTES: usize = 256 * 1024 * 1024;
+
 /// When to stop to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
@@ -25,17 +29,19 @@ pub(crate) struct Limits {
     pub(super) start: Instant,
     /// How long the provider may be silent after it.
     pub(super) silence: Duration,
+    /// How many bytes a stream may have.
+    pub(super) max_bytes: usize,
 }
 
 impl Limits {
     /// The limits of those who set none.
     pub(crate) fn default_from(now: Instant) -> Self {
-        Self { start: now + DEFAULT_START_TIMEOUT, silence: DEFAULT_SILENCE_TIMEOUT }
+        Self { start: now + DEFAULT_START_TIMEOUT, silence: DEFAULT_SILENCE_TIMEOUT, max_bytes: MAX_STREAM_BYTES }
     }
 
     /// The same where the answer comes in one piece: of a long one, nothing comes for long.
     pub(crate) fn for_whole_from(now: Instant) -> Self {
-        Self { start: now + DEFAULT_SILENCE_TIMEOUT, silence: DEFAULT_SILENCE_TIMEOUT }
+        Self { start: now + DEFAULT_SILENCE_TIMEOUT, silence: DEFAULT_SILENCE_TIMEOUT, max_bytes: MAX_STREAM_BYTES }
     }
 
     pub(super) fn of(request: &GenerateRequest, now: Instant) -> Self {
@@ -46,6 +52,7 @@ impl Limits {
         Self {
             start: now + millis(request.start_timeout_ms, DEFAULT_START_TIMEOUT),
             silence: millis(request.silence_timeout_ms, DEFAULT_SILENCE_TIMEOUT),
+            max_bytes: MAX_STREAM_BYTES,
         }
     }
 }
@@ -68,9 +75,18 @@ pub(super) fn drive(
         let mut events = Vec::new();
         let mut has_part = false;
         let mut deadline = limits.start;
+        let mut read = 0_usize;
         loop {
             let is_alive = match timeout_at(deadline, body.next()).await {
-                Ok(Some(Ok(bytes))) => decoder.push(&bytes, &mut events),
+                Ok(Some(Ok(bytes))) => {
+                    read = read.saturating_add(bytes.len());
+                    if read > limits.max_bytes {
+                        decoder.fail(&Failure::protocol("the answer is too long"), &mut events);
+                        false
+                    } else {
+                        decoder.push(&bytes, &mut events)
+                    }
+                }
                 Ok(Some(Err(broken))) => {
                     let cause = Cause::Transport(broken.transport);
                     decoder.fail(&Failure::of(cause, broken.message), &mut events);

@@ -84,7 +84,7 @@ async fn timer_does_not_fire_on_a_part_that_came_with_it() {
     let body = || stream::iter([PART, FINISH].map(|piece| Ok(Bytes::from_static(piece.as_bytes()))));
     let now = Instant::now();
     for start in [now, now - SECOND] {
-        let limits = Limits { start, silence: Duration::ZERO };
+        let limits = Limits { start, silence: Duration::ZERO, ..limits() };
         let events: Vec<_> = drive(body(), COMPATIBLE.decoder(context()), limits).collect().await;
         let folded = Folded::of(events).unwrap();
         assert!(matches!(folded.outcome, Some(Outcome::Finished(_))), "{:?}", folded.outcome);
@@ -158,4 +158,14 @@ fn limits_have_defaults() {
     let now = Instant::now();
     let limits = Limits::of(&GenerateRequest::default(), now);
     assert_eq!((limits.start, limits.silence), (now + SECOND * 60, SECOND * 600));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_end_is_cut_off() {
+    let limits = Limits { max_bytes: 10 * PART.len(), ..limits() };
+    let body = stream::repeat_with(|| Ok(Bytes::from_static(PART.as_bytes())));
+    let events: Vec<_> = drive(body, COMPATIBLE.decoder(context()), limits).collect().await;
+    let folded = Folded::of(events).unwrap();
+    assert_eq!(folded.error().detail, "the answer is too long");
+    assert!(folded.error().partial_output);
 }
