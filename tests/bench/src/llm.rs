@@ -68,6 +68,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     line("cores", format_args!("the proxy has core {CORE}; provider and load, in this program, another one"));
     line("provider", "answers at once; a prompt of 1 KB; all answers are checked");
     line("measured", format_args!("{} rounds of {:?} each, in turns; medians", args.rounds, args.duration));
+    line("gRPC", "our own contract, which streams every answer, also in the tables of whole ones");
+    for peer in ["tensorzero", "litellm"] {
+        let mark = args.peers.as_ref().map(|directory| directory.join(peer).join("installed"));
+        if let Some(version) = mark.and_then(|mark| std::fs::read_to_string(mark).ok()) {
+            line("beside", version);
+        }
+    }
     line("ours keeps", "a record of each call in SQLite, limits and keys; the others keep nothing");
 
     let ours = Ours::start(&args.programs, provider.base_url()).await?;

@@ -5,8 +5,8 @@
 //! measured has another core to itself. Every answer is read and checked.
 //!
 //! ```text
-//! tests/bench/run llm-bench --peers
-//! tests/bench/run llm-bench --rounds 5 --seconds 10 --peer other,http://127.0.0.1:9000/v1,model=m,pid=4711
+//! tests/bench/run llm-bench --peers "$(tests/bench/peers)"
+//! tests/bench/run llm-bench --rounds 5 --duration 10s --peer other,http://127.0.0.1:9000/v1,model=m,pid=4711
 //! ```
 
 use chatmesh_bench::llm;
