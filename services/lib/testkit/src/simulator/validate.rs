@@ -6,6 +6,7 @@ mod anthropic;
 mod auth;
 mod chat;
 mod responses;
+mod settings;
 mod tools;
 
 use http::HeaderMap;
@@ -52,6 +53,7 @@ pub(super) fn check(request: &Unchecked<'_>, is_known_model: impl Fn(&str) -> bo
             }
         }
     }
+    settings::check(request.dialect, &body)?;
     Ok(body)
 }
 
