@@ -59,6 +59,7 @@ struct Refused {
 pub(super) async fn answer(job: Job, head: Head, candidate: Arc<Candidate>) -> Result<Pieces, Error> {
     let wants_usage = job.dialect == Dialect::ChatCompletions;
     let body = head.rewrite(&job.request.body, &candidate.target.model, wants_usage);
+    let body = job.dialect.without_carried(body);
     let hides_usage = wants_usage && !head.includes_usage;
     let path = match job.dialect {
         Dialect::ChatCompletions => "chat/completions",
@@ -84,6 +85,7 @@ pub(super) async fn count(
     estimated: ForwardResponse,
 ) -> Result<Pieces, Error> {
     let body = head.rewrite(&job.request.body, &candidate.target.model, false);
+    let body = job.dialect.without_carried(body);
     let (mut account, call) = match Call::open(job, candidate, "messages/count_tokens", body, false).await? {
         Ok(opened) => opened,
         Err(pieces) => return Ok(pieces),
