@@ -29,6 +29,16 @@ impl Api {
         Ok(Self { http, url: url.to_owned(), token: token.to_owned() })
     }
 
+    /// Where the mesh is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The administrator's token.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.answer(self.http.get(format!("{}{path}", self.url)).timeout(LONG)).await
     }

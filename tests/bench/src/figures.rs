@@ -59,6 +59,12 @@ pub(crate) fn line(name: &str, value: impl Display) {
     let _ = writeln!(std::io::stdout(), "{name:<34} {value}");
 }
 
+/// Prints a row of a table.
+pub(crate) fn row(name: &str, cells: &[String]) {
+    let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:>13}")).collect();
+    let _ = writeln!(std::io::stdout(), "{name:<34} {}", cells.join(" "));
+}
+
 /// Prints the title of the figures that follow.
 pub(crate) fn title(text: impl Display) {
     let _ = writeln!(std::io::stdout(), "\n{text}");

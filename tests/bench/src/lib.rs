@@ -8,6 +8,7 @@
 
 pub mod chats;
 pub mod latency;
+pub mod llm;
 pub mod turn;
 pub mod workers;
 

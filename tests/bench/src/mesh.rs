@@ -3,7 +3,7 @@
 mod cluster;
 mod up;
 
-pub(crate) use cluster::{Cluster, Plan, Storage, variable};
+pub(crate) use cluster::{Cluster, MESH_SECRET, Plan, Storage, variable};
 pub(crate) use up::Up;
 
 use crate::api::Api;

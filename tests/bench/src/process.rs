@@ -72,6 +72,11 @@ impl Process {
         .await
     }
 
+    /// Its number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has used so far.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
         usage_of(self.child.id()).with_context(|| format!("{} cannot be looked at: {}", self.name, self.output()))

@@ -14,6 +14,9 @@ pub(crate) struct Programs {
     /// The directory of `chatmesh` and `chatmesh-agent`; where it is not given, that of this program
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
+    /// The one core that they run on.
+    #[arg(skip)]
+    core: Option<usize>,
 }
 
 impl Programs {
@@ -27,9 +30,22 @@ impl Programs {
         Ok(path)
     }
 
+    /// The same, on one core.
+    pub(crate) fn pinned(&self, core: usize) -> Self {
+        Self { core: Some(core), ..self.clone() }
+    }
+
     /// `chatmesh`, with nothing of our environment: a provider's key in it would change what it does.
     pub(crate) fn chatmesh(&self) -> anyhow::Result<Command> {
-        let mut command = Command::new(self.path("chatmesh")?);
+        let program = self.path("chatmesh")?;
+        let mut command = match self.core {
+            Some(core) => {
+                let mut command = Command::new("taskset");
+                command.args(["-c", &core.to_string()]).arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
         command.env_clear().env("PATH", SEARCH_PATH).env("CHATMESH_LOG", "warn");
         Ok(command)
     }

@@ -3,6 +3,8 @@
 //! A target is a line in [`DECODERS`], a file under `targets/`, an entry in `Cargo.toml` and a line
 //! in `run`, which names the unit tests that the seeds come from.
 
+pub mod frames;
+
 use std::panic::panic_any;
 
 use chatmesh_llm::codec::fold::Folded;
@@ -12,13 +14,17 @@ use chatmesh_llm::sse::{EventTooLong, Item, Parser};
 use chatmesh_proto::llm::v1::{GenerateResponse, ProviderSettings, ProviderType};
 use prost::Message as _;
 
-/// The decoders, by the names of their targets: a type of provider, and a model where the type has
-/// several protocols.
-pub const DECODERS: &[(&str, ProviderType, &str)] = &[
-    ("anthropic", ProviderType::Anthropic, ""),
-    ("openai_chat", ProviderType::OpenaiCompatible, ""),
-    ("openrouter", ProviderType::Openrouter, ""),
-    ("openai_responses", ProviderType::Openai, ""),
+use frames::{Wrapping, wrapped};
+
+/// The decoders, by the names of their targets: a type of provider, a model where the type has several
+/// protocols, and how events are wrapped.
+pub const DECODERS: &[(&str, ProviderType, &str, Wrapping)] = &[
+    ("anthropic", ProviderType::Anthropic, "", Wrapping::None),
+    ("openai_chat", ProviderType::OpenaiCompatible, "", Wrapping::None),
+    ("openrouter", ProviderType::Openrouter, "", Wrapping::None),
+    ("openai_responses", ProviderType::Openai, "", Wrapping::None),
+    ("bedrock", ProviderType::Bedrock, "anthropic.claude", Wrapping::Invoke),
+    ("bedrock_converse", ProviderType::Bedrock, "amazon.nova", Wrapping::Converse),
 ];
 
 /// How many bytes of events a byte of a stream may become. A text is there twice, in pieces and as
@@ -33,7 +39,14 @@ const BASE_BYTES: usize = 64 * 1024;
 /// # Panics
 /// Something that must hold does not.
 pub fn decoder(name: &str, bytes: &[u8]) {
-    let codec = codec(name);
+    let (codec, wrapping) = codec(name);
+    check(codec, bytes);
+    if wrapping != Wrapping::None {
+        check(codec, &wrapped(wrapping, bytes));
+    }
+}
+
+fn check(codec: &dyn Codec, bytes: &[u8]) {
     let whole = events(codec, &[bytes]);
     let terminal = whole.iter().filter(|event| matches!(event, Event::Finish(_) | Event::Error(_))).count();
     assert_eq!(terminal, 1, "terminal events");
@@ -48,12 +61,13 @@ pub fn decoder(name: &str, bytes: &[u8]) {
     assert!(Folded::of(unary).is_ok_and(|folded| folded.outcome.is_some()), "the answer as one document");
 }
 
-fn codec(name: &str) -> &'static dyn Codec {
-    let Some((_, provider, model)) = DECODERS.iter().find(|(known, ..)| *known == name) else {
+fn codec(name: &str) -> (&'static dyn Codec, Wrapping) {
+    let Some((_, provider, model, wrapping)) = DECODERS.iter().find(|(known, ..)| *known == name) else {
         panic_any(format!("no decoder is called {name}"));
     };
-    match compose(*provider, &ProviderSettings::default(), model) {
-        Ok(composition) => composition.codec,
+    let settings = ProviderSettings { region: "us-east-1".to_owned(), ..ProviderSettings::default() };
+    match compose(*provider, &settings, model) {
+        Ok(composition) => (composition.codec, *wrapping),
         Err(failure) => panic_any(failure.message),
     }
 }

@@ -7,11 +7,13 @@
 mod client;
 mod events;
 mod mesh;
+mod program;
 mod programs;
 mod wait;
 
 pub use client::{Answer, Client};
 pub use events::{Events, Transcript};
 pub use mesh::Mesh;
+pub use program::Program;
 pub use programs::built_program;
 pub use wait::{PATIENCE, eventually};

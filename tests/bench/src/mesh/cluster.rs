@@ -19,7 +19,8 @@ const STATEFUL: [&str; 5] = ["identity", "workspaces", "relay", "llm", "chat"];
 const PEERS: [&str; 6] = ["identity", "workspaces", "relay", "llm", "tools", "chat"];
 
 const ADMIN_TOKEN: &str = "the-token-of-the-first-administrator";
-const MESH_SECRET: &str = "a secret that the processes of a measurement share";
+/// With this, the processes of a mesh know each other.
+pub(crate) const MESH_SECRET: &str = "a secret that the processes of a measurement share";
 /// 32 bytes in base64.
 const ENCRYPTION_KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 
@@ -176,6 +177,11 @@ impl Cluster {
     /// The address of a process.
     pub(crate) fn url(&self, name: &str) -> anyhow::Result<&str> {
         Ok(&self.member(name)?.url)
+    }
+
+    /// The number of a process.
+    pub(crate) fn pid(&self, name: &str) -> anyhow::Result<u32> {
+        Ok(self.member(name)?.process.pid())
     }
 
     pub(crate) fn usage(&self, name: &str) -> anyhow::Result<Usage> {

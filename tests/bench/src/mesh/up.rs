@@ -47,6 +47,11 @@ impl Up {
         self.started
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
         self.process.usage()
     }

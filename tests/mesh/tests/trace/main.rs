@@ -2,11 +2,9 @@
 //! across processes.
 
 mod collector;
-mod program;
 
-use chatmesh_mesh_tests::Client;
+use chatmesh_mesh_tests::{Client, Program};
 use collector::{Collector, Trace};
-use program::Program;
 use reqwest::header::HeaderName;
 use serde_json::json;
 
@@ -35,7 +33,7 @@ const WAY_BACK_FROM_MODEL: [&str; 6] =
 #[tokio::test(flavor = "multi_thread")]
 async fn one_trace_connects_a_request_with_the_command_that_it_leads_to() {
     let collector = Collector::start().await;
-    let mesh = Program::start(&collector.endpoint()).await;
+    let mesh = Program::start(&[("CHATMESH_TELEMETRY__OTLP_ENDPOINT", &collector.endpoint())]).await;
     let client = Client::new(mesh.url(), mesh.admin_token());
     let workspace = client.workspace("traced").await;
 
