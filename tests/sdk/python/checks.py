@@ -1,6 +1,7 @@
 """What every SDK has to manage with every model. The words that are said choose the provider's answer;
 `tests/sdk/src/script.rs` has the answers."""
 
+import asyncio
 import base64
 import itertools
 import os
@@ -139,17 +140,37 @@ def cancellation(driver, model):
         assert first, "nothing was said"
         same(simulator.get("stats")["in_flight"], 1, "requests under way")
     in_stream = stopped()
+    simulator.clear()
     # A client that has waited long enough.
     try:
-        driver.patient_for(0.3).ask(model, "never begin")
+        driver.patient_for(0.5).ask(model, "never begin")
     except driver.errors.APITimeoutError:
         before = stopped()
-    return f"{in_stream * 1000:.0f} ms, {before * 1000:.0f} ms"
+    simulator.clear()
+    # A task of many, which others go on without.
+    asyncio.run(leave_one(driver, model))
+    of_task = stopped()
+    return f"{in_stream * 1000:.0f} ms, {before * 1000:.0f} ms, {of_task * 1000:.0f} ms"
+
+
+async def leave_one(driver, model) -> None:
+    async with driver.asynchronous() as client:
+        begun = asyncio.Event()
+        endless = asyncio.create_task(driver.read(client, model, "never end", begun))
+        others = [driver.read(client, model, "say hello", asyncio.Event()) for _ in range(4)]
+        same(await asyncio.gather(*others), [HELLO] * 4)
+        await asyncio.wait_for(begun.wait(), simulator.PATIENCE)
+        endless.cancel()
+        try:
+            await endless
+        except asyncio.CancelledError:
+            return
+        raise AssertionError("the task has ended")
 
 
 def stopped() -> float:
     seconds = simulator.stopped_after()
-    same(simulator.requests()[-1]["outcome"], "abandoned", "outcome")
+    assert "abandoned" in {request["outcome"] for request in simulator.requests()}, "not one was stopped"
     # A busy machine is no error; a provider that is asked on is.
     assert seconds < STOPPED_WITHIN * 10, f"the provider went on for {seconds:.3f} s"
     return seconds

@@ -11,7 +11,8 @@ use tokio::process::{Child, Command};
 /// A process that listens, and is killed when this is dropped.
 #[derive(Debug)]
 pub struct Server {
-    process: Child,
+    /// It ends with this value.
+    _process: Child,
     log: PathBuf,
     port: u16,
 }
@@ -34,7 +35,7 @@ impl Server {
             .kill_on_drop(true)
             .spawn()
             .expect("the server starts");
-        let server = Self { process, log, port };
+        let server = Self { _process: process, log, port };
         chatmesh_runtime::install_crypto();
         let url = format!("{}{path}", server.url());
         let http = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
@@ -55,12 +56,6 @@ impl Server {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
-    }
-
-    /// The identifier of its process.
-    #[must_use]
-    pub fn process(&self) -> Option<u32> {
-        self.process.id()
     }
 
     fn output(&self) -> String {

@@ -56,7 +56,8 @@ export class Driver {
     const calls = [];
     const input = [{ role: 'user', content: text }];
     for (let step = 0; step < 5; step += 1) {
-      const request = { model, input, tools: TOOLS, ...KEPT_HERE, ...(thinks && THINKING) };
+      // Without the settings the provider keeps its answers, and is sent them all the same.
+      const request = { model, input, tools: TOOLS, ...(thinks && { ...KEPT_HERE, ...THINKING }) };
       const response = stream
         ? await this.responses.stream(request).finalResponse()
         : await this.responses.create(request);

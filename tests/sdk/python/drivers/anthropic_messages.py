@@ -118,6 +118,15 @@ class Driver:
         with self.messages.stream(model=model, max_tokens=MAX_TOKENS, messages=[said(text)]) as stream:
             yield stream.text_stream
 
+    def asynchronous(self):
+        return anthropic.AsyncAnthropic(base_url=self.url, api_key=self.key, max_retries=0)
+
+    async def read(self, client, model, text, begun) -> str:
+        async with client.messages.stream(model=model, max_tokens=MAX_TOKENS, messages=[said(text)]) as stream:
+            async for _ in stream:
+                begun.set()
+            return answer(await stream.get_final_message()).text
+
     def broken_off(self, model, text) -> None:
         pieces = []
         try:

@@ -124,6 +124,17 @@ class Driver:
         with self.completions.create(model=model, messages=said(text), stream=True) as stream:
             yield (chunk.choices[0].delta.content for chunk in stream if chunk.choices[0].delta.content)
 
+    def asynchronous(self):
+        return openai.AsyncOpenAI(base_url=f"{self.url}/v1", api_key=self.key, max_retries=0)
+
+    async def read(self, client, model, text, begun) -> str:
+        words = ""
+        async with await client.chat.completions.create(model=model, messages=said(text), stream=True) as stream:
+            async for chunk in stream:
+                begun.set()
+                words += chunk.choices[0].delta.content or ""
+        return words
+
     def broken_off(self, model, text) -> None:
         pieces = []
         try:

@@ -89,8 +89,8 @@ class Driver:
         return response.output_text
 
     def step(self, model, items, stream, thinks):
-        request = {"model": model, "input": items, "tools": TOOLS, **KEPT_HERE}
-        request |= THINKING if thinks else {}
+        # Without the settings the provider keeps its answers, and is sent them all the same.
+        request = {"model": model, "input": items, "tools": TOOLS, **(KEPT_HERE | THINKING if thinks else {})}
         if not stream:
             return self.responses.create(**request)
         with self.responses.stream(**request) as events:
@@ -123,6 +123,15 @@ class Driver:
     def open(self, model, text):
         with self.responses.create(model=model, input=text, stream=True) as stream:
             yield (event.delta for event in stream if event.type == "response.output_text.delta")
+
+    def asynchronous(self):
+        return openai.AsyncOpenAI(base_url=f"{self.url}/openai/v1", api_key=self.key, max_retries=0)
+
+    async def read(self, client, model, text, begun) -> str:
+        async with client.responses.stream(model=model, input=text) as stream:
+            async for _ in stream:
+                begun.set()
+            return (await stream.get_final_response()).output_text
 
     def broken_off(self, model, text) -> None:
         """Not an exception here: the events tell it, and no helper has an answer to give."""
