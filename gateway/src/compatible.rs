@@ -10,13 +10,13 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::any;
+use chatmesh_core::{IdSource as _, SystemIds};
 use chatmesh_proto::llm::v1::compatible_service_client::CompatibleServiceClient;
 use chatmesh_proto::llm::v1::{ClientProtocol, CompatibleOperation, ForwardRequest, ForwardResponse, HttpHeader};
 use chatmesh_rpc::client::Peer;
 use futures::StreamExt as _;
 use http_body_util::LengthLimitError;
 use tonic::{Status, Streaming};
-use uuid::Uuid;
 
 use self::refusal::Refusal;
 use crate::authenticate::Authenticator;
@@ -133,7 +133,7 @@ impl Compatible {
         model: String,
         request: Request,
     ) -> Response {
-        let request_id = Uuid::now_v7().to_string();
+        let request_id = SystemIds.next().to_string();
         let asked = Asked { protocol, operation, method, model, request_id: &request_id };
         match self.try_answer(asked, request).await {
             Ok(response) => response,

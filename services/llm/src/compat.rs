@@ -20,6 +20,7 @@ mod responses;
 mod search;
 mod sequence;
 mod settings;
+mod stripped;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! It answers `POST …/v1/messages` as Anthropic Messages, `POST …/chat/completions` as OpenAI
 //! Chat Completions and `POST …/responses` as OpenAI Responses, over HTTP/1.1 and HTTP/2 with prior knowledge, on one port.
+//! `POST …/v1/messages/count_tokens` counts, about as Anthropic does.
 //! Answers come from [`Script`]s, chosen by the request's model, or byte for byte from
 //! recorded sessions. What a real provider refuses is refused.
 //!

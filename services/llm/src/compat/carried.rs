@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::kinds::{ANNOTATIONS, CALL_ID, FUNCTION_CALL, MESSAGE, REFUSAL, RESPONSES, datum};
 
 /// What every carried text begins with.
-const MARK: &str = "chatmesh1.";
+pub(super) const MARK: &str = "chatmesh1.";
 
 /// Metadata on its way through a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,6 +10,9 @@ use serde::Serialize;
 
 use super::{BadRequest, Dialect};
 
+/// The word on which an SDK of Anthropic sends whole conversations instead of threads.
+pub(super) const THREAD_UNSUPPORTED: &str = "thread_unsupported_request";
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
@@ -157,6 +160,21 @@ struct AnthropicBody<'a> {
 struct AnthropicError<'a> {
     r#type: &'a str,
     message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details<'a>>,
+}
+
+/// What an SDK needs to know to go on by itself.
+#[derive(Debug, Serialize)]
+struct Details<'a> {
+    error_code: &'a str,
+    unsupported: [&'static str; 1],
+}
+
+impl<'a> Details<'a> {
+    fn of(error_code: &'a str) -> Self {
+        Self { error_code, unsupported: ["thread"] }
+    }
 }
 
 /// The body of an error in a stream of Chat Completions.
@@ -174,7 +192,7 @@ fn openai_text(error: &OpenAiError<'_>) -> String {
 /// The data of an error in a stream of Messages.
 pub(super) fn anthropic_json(error: &GenerationError) -> String {
     let message = sentence(error);
-    let error = AnthropicError { r#type: row_of(error).anthropic.1, message: &message };
+    let error = AnthropicError { r#type: row_of(error).anthropic.1, message: &message, details: None };
     super::wire::json_text(&AnthropicBody { r#type: "error", error, request_id: None })
 }
 
@@ -246,7 +264,8 @@ impl Dialect {
         let (status, body) = match self {
             Self::Messages => {
                 let (status, kind) = row.anthropic;
-                let error = AnthropicError { r#type: kind, message };
+                let details = code.filter(|code| *code == THREAD_UNSUPPORTED).map(Details::of);
+                let error = AnthropicError { r#type: kind, message, details };
                 let request_id = Some(request_id);
                 (status, serde_json::to_vec(&AnthropicBody { r#type: "error", error, request_id }))
             }

@@ -7,5 +7,6 @@ mod items;
 mod request;
 mod stream;
 
+pub(super) use self::items::OWN;
 pub(super) use self::request::parse;
 pub(super) use self::stream::{Stream, whole};

@@ -22,13 +22,14 @@ pub(super) async fn count(job: Job) -> Result<Pieces, Error> {
         Err(error) => return job.refused(&asked.model, error),
     };
     let first = &plan[0];
-    if is_native(&first.target, job.dialect)
-        && let Some(head) = Head::read(&job.request.body)
-    {
-        return native::count(job, head, Arc::clone(first)).await;
-    }
     let mut headers = vec![header("content-type", "application/json")];
     headers.push(header(COUNT_HEADER.0.as_str(), COUNT_HEADER.1.to_str().unwrap_or_default()));
     headers.extend(request_ids(job.request_id()));
-    Ok(answer::only(answer::whole(StatusCode::OK, headers, render_count(estimate(&asked.request)))))
+    let estimated = answer::whole(StatusCode::OK, headers, render_count(estimate(&asked.request)));
+    if is_native(&first.target, job.dialect)
+        && let Some(head) = Head::read(&job.request.body)
+    {
+        return native::count(job, head, Arc::clone(first), estimated).await;
+    }
+    Ok(answer::only(estimated))
 }

@@ -9,7 +9,7 @@ use chatmesh_proto::common::v1::{ErrorKind, GenerationError};
 use chatmesh_proto::llm::v1::{Finish, ForwardResponse, GenerateRequest, HttpHeader, PartStarted, ResponseStarted};
 use futures::{Stream, StreamExt as _};
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::answer::{self, Pieces, chunk, request_ids, stream_head};
@@ -61,6 +61,7 @@ struct Refused {
 pub(super) async fn answer(job: Job, head: Head, candidate: Arc<Candidate>) -> Result<Pieces, Error> {
     let wants_usage = job.dialect == Dialect::ChatCompletions;
     let body = head.rewrite(&job.request.body, &candidate.target.model, wants_usage);
+    let body = job.dialect.without_carried(body);
     let hides_usage = wants_usage && !head.includes_usage;
     let path = match job.dialect {
         Dialect::ChatCompletions => "chat/completions",
@@ -77,14 +78,23 @@ pub(super) async fn answer(job: Job, head: Head, candidate: Arc<Candidate>) -> R
     Ok(answer::only(call.whole(&mut account).await))
 }
 
-/// Lets the provider count the tokens of a prompt.
-pub(super) async fn count(job: Job, head: Head, candidate: Arc<Candidate>) -> Result<Pieces, Error> {
+/// Lets the provider count the tokens of a prompt. Many servers that speak the protocol cannot: where
+/// there is no such address, the client gets the estimate.
+pub(super) async fn count(
+    job: Job,
+    head: Head,
+    candidate: Arc<Candidate>,
+    estimated: ForwardResponse,
+) -> Result<Pieces, Error> {
     let body = head.rewrite(&job.request.body, &candidate.target.model, false);
+    let body = job.dialect.without_carried(body);
     let (mut account, call) = match Call::open(job, candidate, "messages/count_tokens", body, false).await? {
         Ok(opened) => opened,
         Err(pieces) => return Ok(pieces),
     };
-    Ok(answer::only(call.whole(&mut account).await))
+    let counted = call.whole(&mut account).await;
+    let is_unknown = counted.head.as_ref().is_some_and(|head| head.status == u32::from(StatusCode::NOT_FOUND.as_u16()));
+    Ok(answer::only(if is_unknown { estimated } else { counted }))
 }
 
 impl Call {

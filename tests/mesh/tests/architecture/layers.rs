@@ -38,7 +38,7 @@ impl Layer {
             "gateway" | "provisioner" | "agent" => Self::Edge,
             "chatmesh" => Self::Binary,
             "testkit" => Self::Testkit,
-            "conformance" | "e2e" | "mesh-tests" | "sim" | "bench" | "fuzz" => Self::Tests,
+            "conformance" | "e2e" | "mesh-tests" | "sdk-tests" | "sim" | "bench" | "fuzz" => Self::Tests,
             _ => panic!("`{name}` has no layer: say here where it stands"),
         }
     }

@@ -60,8 +60,12 @@ async fn what_is_wrong_is_said_in_the_words_of_the_client_before_any_provider_is
     .await;
 }
 
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().build().expect("an HTTP client")
+}
+
 async fn raw(client: &Client, url: &str, protocol: Protocol, body: &'static str) -> (u16, Value) {
-    let request = reqwest::Client::new().post(format!("{url}{}", protocol.path())).bearer_auth(client.token());
+    let request = http().post(format!("{url}{}", protocol.path())).bearer_auth(client.token());
     let response = request.body(body).send().await.expect("an answer");
     (response.status().as_u16(), response.json().await.expect("JSON"))
 }
@@ -72,7 +76,7 @@ async fn a_key_is_taken_from_either_header() {
     World::run(script(), async |world| {
         let url = format!("{}{}", world.mesh().url(), Protocol::Messages.path());
         let body = ask(Protocol::Messages, Protocol::Messages.model(), false);
-        let request = reqwest::Client::new().post(url).header("x-api-key", world.client.token()).json(&body);
+        let request = http().post(url).header("x-api-key", world.client.token()).json(&body);
         assert_eq!(request.send().await.expect("an answer").status().as_u16(), 200);
     })
     .await;

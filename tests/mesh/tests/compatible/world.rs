@@ -103,6 +103,8 @@ pub(crate) fn ask(protocol: Protocol, model: &str, stream: bool) -> Value {
         }
         Protocol::Responses => json!({
             "model": model, "stream": stream, "input": [{"role": "user", "content": "What?"}], "store": false,
+            // What a provider does not keep, it takes back only as it encrypted it.
+            "include": ["reasoning.encrypted_content"],
         }),
         Protocol::Messages => json!({
             "model": model, "stream": stream, "max_tokens": 900, "messages": [{"role": "user", "content": "What?"}],

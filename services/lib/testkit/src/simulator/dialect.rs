@@ -33,11 +33,13 @@ impl Dialect {
     pub(super) fn error_body(self, refusal: &Refusal) -> Value {
         let Refusal { kind, message, param, code, .. } = refusal;
         match self {
-            Self::Anthropic => json!({
-                "type": "error",
-                "error": {"type": kind, "message": message},
-                "request_id": "req_sim_error",
-            }),
+            Self::Anthropic => {
+                let mut error = json!({"type": kind, "message": message});
+                if let Some(code) = code {
+                    error["details"] = json!({"error_code": code});
+                }
+                json!({"type": "error", "error": error, "request_id": "req_sim_error"})
+            }
             Self::Chat | Self::Responses => json!({
                 "error": {"message": message, "type": kind, "param": param, "code": code},
             }),

@@ -15,12 +15,16 @@ use hyper::body::Incoming;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::conversation::Conversation;
 use super::dialect::Dialect;
 use super::journal::{Outcome, Ticket};
 use super::playback::{self, Body};
 use super::refusal::Refusal;
 use super::validate::{self, Unchecked};
-use super::{Shared, control};
+use super::{Shared, control, library};
+
+/// Where Anthropic counts tokens.
+const COUNT: &str = "/v1/messages/count_tokens";
 
 /// Answers one request; `hang_up` closes its connection.
 pub(super) async fn handle(
@@ -63,7 +67,29 @@ fn reply(shared: &Shared, head: &Parts, body: &Bytes) -> Reply {
             let json = serde_json::from_slice(body).unwrap_or(Value::Null);
             recorded(shared, head, &json).unwrap_or_else(|| Reply::unknown(head))
         }
+        _ if head.method == Method::POST && path.ends_with(COUNT) => count(shared, head, body),
         _ => Reply::unknown(head),
+    }
+}
+
+/// Counts the tokens of a prompt, which Anthropic does without a limit for an answer.
+fn count(shared: &Shared, head: &Parts, body: &Bytes) -> Reply {
+    let dialect = Dialect::Anthropic;
+    let mut json: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    if json.is_object() {
+        json["max_tokens"] = 1.into();
+    }
+    let body = json.to_string();
+    let request = Unchecked {
+        dialect,
+        headers: &head.headers,
+        body: body.as_bytes(),
+        keys: &shared.api_keys,
+        stored: &shared.stored,
+    };
+    match validate::check(&request, |model| shared.library.has(model)) {
+        Ok(body) => Reply::counted(library::input_tokens(&Conversation::read(dialect, &body))),
+        Err(refusal) => Reply::refused(dialect, &refusal),
     }
 }
 

@@ -73,13 +73,17 @@ impl Library {
     }
 }
 
+/// The tokens of a prompt, about.
+pub(super) fn input_tokens(conversation: &Conversation) -> u64 {
+    tokens(conversation.characters())
+}
+
+fn tokens(characters: usize) -> u64 {
+    (characters / CHARACTERS_PER_TOKEN).max(1) as u64
+}
+
 fn estimate(conversation: &Conversation, step: &Step) -> StepUsage {
     let texts = [&step.reasoning, &step.text].into_iter().flatten().map(String::len);
     let calls = step.tool_calls.iter().map(|call| call.name.len() + call.written_args().len());
-    let tokens = |characters: usize| (characters / CHARACTERS_PER_TOKEN).max(1) as u64;
-    StepUsage {
-        input: tokens(conversation.characters()),
-        output: tokens(texts.chain(calls).sum()),
-        ..StepUsage::default()
-    }
+    StepUsage { input: input_tokens(conversation), output: tokens(texts.chain(calls).sum()), ..StepUsage::default() }
 }

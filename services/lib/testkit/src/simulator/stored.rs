@@ -41,6 +41,12 @@ impl Stored {
         *self.inner.lock() = Inner::default();
     }
 
+    /// Whether an item of this name is in one of them.
+    pub(super) fn has_item(&self, id: &str) -> bool {
+        let inner = self.inner.lock();
+        inner.by_id.values().any(|items| items.iter().any(|item| item["id"] == id))
+    }
+
     /// What a request continues; empty where it continues nothing.
     pub(super) fn before(&self, body: &Value) -> Result<Arc<Vec<Value>>, Refusal> {
         let Some(id) = body["previous_response_id"].as_str() else { return Ok(Arc::default()) };
@@ -71,11 +77,12 @@ mod tests {
     fn the_oldest_answers_are_forgotten_first() {
         let stored = Stored::default();
         for number in 0..=LIMIT {
-            stored.keep(format!("resp_{number}"), vec![json!(number)]);
+            stored.keep(format!("resp_{number}"), vec![json!({"id": format!("msg_{number}")})]);
         }
         let before = |id: &str| stored.before(&json!({"previous_response_id": id}));
         assert_eq!(before("resp_0").unwrap_err().code, Some("previous_response_not_found"));
-        assert_eq!(*before("resp_1").unwrap(), [json!(1)]);
+        assert_eq!(*before("resp_1").unwrap(), [json!({"id": "msg_1"})]);
+        assert!(stored.has_item("msg_1") && !stored.has_item("msg_0"));
         assert!(stored.before(&json!({})).unwrap().is_empty());
         stored.forget();
         assert!(before("resp_1").is_err());

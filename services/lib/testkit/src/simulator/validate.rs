@@ -6,6 +6,7 @@ mod anthropic;
 mod auth;
 mod chat;
 mod responses;
+mod settings;
 mod tools;
 
 use http::HeaderMap;
@@ -46,12 +47,13 @@ pub(super) fn check(request: &Unchecked<'_>, is_known_model: impl Fn(&str) -> bo
         Dialect::Responses => {
             check_model(request.dialect, &body, is_known_model)?;
             let before = request.stored.before(&body)?;
-            responses::check(&body, &before)?;
+            responses::check(&body, &before, request.stored)?;
             if !before.is_empty() {
                 body["input"] = before.iter().cloned().chain(input_items(&body["input"])).collect();
             }
         }
     }
+    settings::check(request.dialect, &body)?;
     Ok(body)
 }
 

@@ -40,15 +40,32 @@ struct Writer {
     /// Bytes of it that were written.
     sent: usize,
     calls: u32,
-    /// Entries of `reasoning_details` that were written.
-    details: usize,
-    annotations: usize,
+    /// Fields that are lists: they leave whole, with the end. Clients replace such a field by the next
+    /// one of its name, so that of several only the last would remain.
+    details: List,
+    annotations: List,
     images: usize,
     text_length: usize,
     thought_length: usize,
     /// What was written last, to tell texts that stand apart.
     last: Last,
     place: Place,
+}
+
+/// The elements of a list in JSON, so far.
+#[derive(Debug, Default)]
+struct List {
+    json: String,
+    length: usize,
+}
+
+impl List {
+    fn add(&mut self, elements: &str) {
+        if !self.json.is_empty() {
+            self.json.push(',');
+        }
+        self.json.push_str(elements);
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,11 +112,6 @@ struct BegunCall<'a> {
 struct Function<'a> {
     name: &'a str,
     arguments: &'a str,
-}
-
-#[derive(Serialize)]
-struct Annotations<'a> {
-    annotations: [Annotation<'a>; 1],
 }
 
 #[derive(Serialize)]
@@ -150,8 +162,8 @@ impl Writer {
             kind: Kind::Hidden,
             sent: 0,
             calls: 0,
-            details: 0,
-            annotations: 0,
+            details: List::default(),
+            annotations: List::default(),
             images: 0,
             text_length: 0,
             thought_length: 0,
@@ -267,17 +279,31 @@ impl Writer {
             }
             put(out, self.tail);
         }
-        let entries = carried_entries(part, &mut self.place, &mut self.details);
-        if let Some(entries) = entries {
+        let entries = carried_entries(part, &mut self.place, &mut self.details.length);
+        let elements = entries.as_deref().and_then(|list| list.trim().strip_prefix('[')?.strip_suffix(']'));
+        if let Some(elements) = elements.map(str::trim).filter(|elements| !elements.is_empty()) {
+            self.details.add(elements);
+        }
+    }
+
+    /// Writes the lists.
+    fn lists(&self, out: &mut BytesMut) {
+        for (field, list) in [("annotations", &self.annotations), ("reasoning_details", &self.details)] {
+            if list.json.is_empty() {
+                continue;
+            }
             self.head(out);
-            put(out, r#"{"reasoning_details":"#);
-            put(out, &entries);
-            put(out, "}");
+            put(out, "{\"");
+            put(out, field);
+            put(out, "\":[");
+            put(out, &list.json);
+            put(out, "]}");
             put(out, self.tail);
         }
     }
 
     fn finish(&self, finish: &Finish, out: &mut BytesMut) {
+        self.lists(out);
         put(out, &self.head);
         put(out, r#"{"index":0,"delta":{},"logprobs":null,"finish_reason":""#);
         put(out, finish_reason(finish.reason(), self.calls > 0));
@@ -318,9 +344,9 @@ impl Blocks for Writer {
             Some(Body::Reasoning(reasoning)) => self.rest(&reasoning.text, out),
             Some(Body::ToolCall(call)) if !call.provider_executed => self.rest(&call.args, out),
             Some(Body::Source(source)) => {
-                let annotation = Annotation::new(source, self.text_length, Some(self.annotations));
-                self.annotations += 1;
-                return self.delta(&Annotations { annotations: [annotation] }, out);
+                let annotation = Annotation::new(source, self.text_length, Some(self.annotations.length));
+                self.annotations.length += 1;
+                return self.annotations.add(&json_text(&annotation));
             }
             Some(Body::File(file)) => return self.image(file, out),
             _ => {}

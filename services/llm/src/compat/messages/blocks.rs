@@ -111,7 +111,8 @@ pub(super) fn signature(part: &Part, reasoning: &Reasoning) -> Signature {
     {
         return Signature::Beside(signature);
     }
-    if part.provider_metadata.is_empty() {
+    // A thought that nobody signed is marked all the same: another provider would miss a signature.
+    if part.provider_metadata.is_empty() && reasoning.text.is_empty() {
         return Signature::None;
     }
     let of = Of::Reasoning { text: String::new(), redacted: reasoning.redacted };

@@ -4,6 +4,7 @@ use chatmesh_proto::common::v1::ToolDefinition;
 use chatmesh_proto::llm::v1::{GenerateRequest, ModelOptions, OutputFormat, ToolChoice, WebSearch};
 
 use super::history;
+use crate::compat::errors::THREAD_UNSUPPORTED;
 use crate::compat::node::{Fields, Node};
 use crate::compat::prompt::Tools;
 use crate::compat::settings::{EFFORTS, refuse, sampling, stops, strings, tool_schema};
@@ -27,6 +28,10 @@ pub(in crate::compat) fn parse_prompt(body: &[u8]) -> Result<Asked, BadRequest> 
 
 fn prompt(body: &Fields<'_>) -> Result<Asked, BadRequest> {
     refuse(body, "mcp_servers", "servers of tools are not called for clients: leave `mcp_servers` out")?;
+    if body.get("thread").is_some() {
+        let message = "conversations are not kept here: send all messages, without `thread`";
+        return Err(BadRequest { code: Some(THREAD_UNSUPPORTED), ..BadRequest::at("thread", message) });
+    }
     let model = body.need_string("model")?;
     let mut options = ModelOptions::default();
     sampling(body, &mut options, 1.0)?;

@@ -119,8 +119,7 @@ impl Content {
                 Signature::Beside(signature) => {
                     self.push(&Block::Thinking { thinking: &reasoning.text, signature: &signature });
                 }
-                Signature::None if reasoning.text.is_empty() => {}
-                Signature::None => self.push(&Block::Thinking { thinking: &reasoning.text, signature: "" }),
+                Signature::None => {}
             },
             Some(Body::ToolCall(call)) if call.provider_executed => {
                 if is_search(&call.name) {

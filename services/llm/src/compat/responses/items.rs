@@ -13,7 +13,7 @@ use crate::compat::search::{UrlCitation, query};
 use crate::compat::wire::json_text;
 
 /// What the identifiers of our items have behind their prefix. Providers are not told of them.
-pub(super) const OWN: &str = "_cm_";
+pub(in crate::compat) const OWN: &str = "_cm_";
 
 /// An item of the answer.
 #[derive(Debug, Serialize)]

@@ -110,3 +110,14 @@ fn refusals_of_our_own_look_like_those_of_the_provider() {
     let expected = json!({"error": {"message": "m", "type": "invalid_request_error", "param": "a.b", "code": "c"}});
     assert_eq!((reply.status.as_u16(), body(&reply)), (400, expected));
 }
+
+/// Its SDK keeps conversations at the server by default, and sends them whole where it is told this.
+#[test]
+fn threads_are_refused_in_the_words_that_make_an_sdk_go_on_without() {
+    let request = json!({"model": "m", "max_tokens": 9, "thread": {"type": "create"},
+        "messages": [{"role": "user", "content": "hi"}]});
+    let bad = Dialect::Messages.parse(request.to_string().as_bytes()).unwrap_err();
+    let reply = Dialect::Messages.bad_request(&bad, "r");
+    let details = json!({"error_code": "thread_unsupported_request", "unsupported": ["thread"]});
+    assert_eq!((reply.status.as_u16(), &body(&reply)["error"]["details"]), (400, &details));
+}

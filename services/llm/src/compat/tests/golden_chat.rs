@@ -4,7 +4,7 @@ use chatmesh_proto::common::v1::FinishReason;
 
 use crate::compat::Dialect;
 use crate::compat::kinds::datum;
-use crate::compat::testing::{call, echo, events, finish, source, stream, text, thought};
+use crate::compat::testing::{call, echo, events, finish, source, stream, text, thought, values};
 
 fn chunk(choice: &str) -> String {
     format!(
@@ -79,4 +79,31 @@ fn usage_comes_only_to_those_who_ask() {
     let written = String::from_utf8(out.to_vec()).unwrap();
     assert!(!written.contains("usage"), "{written}");
     assert!(written.ends_with("\"finish_reason\":\"length\"}]}\n\ndata: [DONE]\n\n"), "{written}");
+}
+
+/// An SDK that replaces a list by the next one of its name must not end with a part of it.
+#[test]
+fn lists_leave_whole() {
+    let of = |kind: &str, json: &str| vec![datum("openai.responses", kind, json.to_owned())];
+    let mut asked = call("call_1", "f", "{}");
+    asked.provider_metadata = of("function_call", r#"{"id":"fc_1"}"#);
+    let parts = [
+        thought("why", of("reasoning", r#"{"id":"rs_1"}"#)),
+        text("said"),
+        source("https://a.example", "A"),
+        source("https://b.example", "B"),
+        asked,
+    ];
+    let written = stream(Dialect::ChatCompletions, events(&parts, 2, false, finish(FinishReason::ToolCalls)));
+    for (field, entries) in [("annotations", 2), ("reasoning_details", 2)] {
+        let lists: Vec<serde_json::Value> = values(&written)
+            .into_iter()
+            .map(|value| value["choices"][0]["delta"][field].clone())
+            .filter(serde_json::Value::is_array)
+            .collect();
+        assert_eq!(lists.len(), 1, "{field}: {written}");
+        assert_eq!(lists[0].as_array().map(Vec::len), Some(entries), "{field}: {written}");
+        let numbers: Vec<_> = lists[0].as_array().unwrap().iter().map(|entry| entry["index"].as_u64()).collect();
+        assert_eq!(numbers, [Some(0), Some(1)], "{field}: {written}");
+    }
 }

@@ -47,6 +47,11 @@ impl Reply {
         Self::json(refusal.status, &dialect.error_body(refusal))
     }
 
+    /// How many tokens a prompt has.
+    pub(super) fn counted(tokens: u64) -> Self {
+        Self::json(200, &json!({ "input_tokens": tokens }))
+    }
+
     /// The answer to what no provider has.
     pub(super) fn unknown(head: &Parts) -> Self {
         let message = format!("the simulator has no answer to {} {}", head.method, head.uri.path());

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use super::{Refusal, messages, tools};
 
+/// The word for what cannot be kept as a thread; here nothing can.
+const NO_THREADS: &str = "thread_unsupported_request";
 const MAX_TOOL_NAME_LENGTH: usize = 128;
 
 /// Refuses a request that does not name a version of the API.
@@ -22,6 +24,9 @@ pub(super) fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
 /// Refuses a body that Anthropic refuses.
 pub(super) fn check(body: &Value) -> Result<(), Refusal> {
     check_limits(body)?;
+    if !body["thread"].is_null() {
+        return Err(Refusal::invalid("thread: not supported for this request").with_code(NO_THREADS));
+    }
     check_tools(&body["tools"])?;
     blocks::check_system(&body["system"])?;
     let messages = messages(body);

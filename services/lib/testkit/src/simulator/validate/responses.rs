@@ -5,7 +5,7 @@ mod pairing;
 
 use serde_json::Value;
 
-use super::{Refusal, tools};
+use super::{Refusal, Stored, tools};
 
 const MAX_TOOL_NAME_LENGTH: usize = 64;
 const MIN_OUTPUT_TOKENS: u64 = 16;
@@ -13,8 +13,8 @@ const MIN_OUTPUT_TOKENS: u64 = 16;
 /// The beginnings of the names of models that reason.
 const REASONING_MODELS: [&str; 4] = ["o1", "o3", "o4", "gpt-5"];
 
-/// Refuses a body that OpenAI refuses; `before` is the conversation that it continues.
-pub(super) fn check(body: &Value, before: &[Value]) -> Result<(), Refusal> {
+/// Refuses a body that OpenAI refuses; `before` is the conversation that it continues, one of those that are stored.
+pub(super) fn check(body: &Value, before: &[Value], stored: &Stored) -> Result<(), Refusal> {
     let input = match &body["input"] {
         Value::Null => {
             let refusal = Refusal::invalid("Missing required parameter: 'input'.");
@@ -32,7 +32,7 @@ pub(super) fn check(body: &Value, before: &[Value]) -> Result<(), Refusal> {
     for (index, item) in input.iter().enumerate() {
         items::check(index, item)?;
     }
-    pairing::check(before, input)
+    pairing::check(before, input, stored)
 }
 
 fn check_settings(body: &Value) -> Result<(), Refusal> {

@@ -70,9 +70,21 @@ fn check_block(place: &str, block: &Value) -> Result<(), Refusal> {
         "thinking" if block["signature"].as_str().is_none_or(str::is_empty) => {
             Err(Refusal::invalid(format!("{place}.thinking.signature: Field required")))
         }
+        "thinking" if !is_base64(&block["signature"]) => {
+            Err(Refusal::invalid(format!("{place}: Invalid `signature` in `thinking` block")))
+        }
+        "redacted_thinking" if !is_base64(&block["data"]) => {
+            Err(Refusal::invalid(format!("{place}: Invalid `data` in `redacted_thinking` block")))
+        }
         "tool_result" => check_text_blocks("messages", &block["content"]),
         _ => Ok(()),
     }
+}
+
+/// Whether it could be what the provider made.
+fn is_base64(value: &Value) -> bool {
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=_-".contains(&byte);
+    value.as_str().is_some_and(|text| text.bytes().all(is_known))
 }
 
 fn check_text_blocks(place: &str, content: &Value) -> Result<(), Refusal> {

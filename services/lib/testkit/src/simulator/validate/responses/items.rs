@@ -33,6 +33,11 @@ pub(super) fn check(index: usize, item: &Value) -> Result<(), Refusal> {
                 _ => Err(missing(&format!("{place}.output"))),
             }
         }
+        "reasoning" if item["encrypted_content"].as_str().is_some_and(|text| text.contains('.')) => {
+            let text = "The encrypted content could not be verified. Reason: Encrypted content could not be decrypted \
+                or parsed.";
+            Err(Refusal::invalid(text).with_code("invalid_encrypted_content"))
+        }
         "reasoning" => match &item["summary"] {
             Value::Array(_) => require_strings(&place, item, &["id"]),
             _ => Err(missing(&format!("{place}.summary"))),

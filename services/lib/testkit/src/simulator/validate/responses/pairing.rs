@@ -5,14 +5,16 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::Refusal;
+use crate::simulator::stored::Stored;
 use crate::simulator::wire::{encrypted_content, reasoning_of};
 
-/// Refuses a conversation whose items do not fit together; `before` was kept by the provider.
-pub(super) fn check(before: &[Value], input: &[Value]) -> Result<(), Refusal> {
+/// Refuses a conversation whose items do not fit together; `before` was kept by the provider, which may know
+/// further items.
+pub(super) fn check(before: &[Value], input: &[Value], stored: &Stored) -> Result<(), Refusal> {
     let all: Vec<&Value> = before.iter().chain(input).collect();
     check_ids(&all)?;
     check_calls(&all)?;
-    input.iter().try_for_each(check_encrypted)?;
+    input.iter().try_for_each(|item| check_encrypted(item, stored))?;
     check_reasoning(&all)?;
     // The provider lets this pass; an agent loop that asks again after a finished answer is wrong
     // everywhere.
@@ -79,11 +81,14 @@ fn check_calls(all: &[&Value]) -> Result<(), Refusal> {
 }
 
 /// Reasoning that the provider did not keep is known by what it encrypted, and by that alone.
-fn check_encrypted(item: &Value) -> Result<(), Refusal> {
+fn check_encrypted(item: &Value, stored: &Stored) -> Result<(), Refusal> {
     if kind(item) != "reasoning" {
         return Ok(());
     }
     let (id, content) = (text(item, "id"), text(item, "encrypted_content"));
+    if content.is_empty() && stored.has_item(id) {
+        return Ok(());
+    }
     if content.is_empty() {
         let message = format!(
             "Item with id '{id}' not found. Items are not persisted when `store` is set to false. Try again with \
