@@ -62,10 +62,10 @@ async fn answer(clock: Clock, pieces: usize, request: Request<Incoming>) -> anyh
     let path = request.uri().path().to_owned();
     let body = request.into_body().collect().await?.to_bytes();
     let is_stream = serde_json::from_slice::<Asked>(&body)?.stream;
-    let (whole, frames): (fn(&str) -> Value, fn(usize) -> Frames) = match path.as_str() {
-        "/v1/chat/completions" => (chat, chat_frames),
-        "/v1/responses" => (responses, responses_frames),
-        "/v1/messages" => (messages, messages_frames),
+    let protocol = match path.as_str() {
+        "/v1/chat/completions" => Protocol { whole: chat, frames: chat_frames },
+        "/v1/responses" => Protocol { whole: responses, frames: responses_frames },
+        "/v1/messages" => Protocol { whole: messages, frames: messages_frames },
         _ => {
             let mut response = Response::new(Either::Left(Full::from(format!("there is no {path}"))));
             *response.status_mut() = StatusCode::NOT_FOUND;
@@ -73,13 +73,19 @@ async fn answer(clock: Clock, pieces: usize, request: Request<Incoming>) -> anyh
         }
     };
     let (media_type, body) = if is_stream {
-        ("text/event-stream", Either::Right(streamed(clock, frames(pieces)).boxed_unsync()))
+        ("text/event-stream", Either::Right(streamed(clock, (protocol.frames)(pieces)).boxed_unsync()))
     } else {
-        ("application/json", Either::Left(Full::from(whole(&clock.stamp()).to_string())))
+        ("application/json", Either::Left(Full::from((protocol.whole)(&clock.stamp()).to_string())))
     };
     let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     Ok(response)
+}
+
+/// How answers are written.
+struct Protocol {
+    whole: fn(&str) -> Value,
+    frames: fn(usize) -> Frames,
 }
 
 #[derive(serde::Deserialize)]

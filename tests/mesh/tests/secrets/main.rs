@@ -7,7 +7,7 @@ mod search;
 
 use std::path::Path;
 
-use chatmesh_mesh_tests::{Program, eventually};
+use chatmesh_mesh_tests::{PATIENCE, Program, eventually};
 use collector::Collector;
 use provider::{MODELS, Provider};
 use reqwest::{Client, Method, RequestBuilder};
@@ -41,7 +41,8 @@ struct Listener {
 impl Listener {
     fn new(mesh: &Program) -> Self {
         let token = mesh.admin_token().to_owned();
-        Self { http: Client::new(), url: mesh.url().to_owned(), token, heard: String::new() }
+        let http = Client::builder().timeout(PATIENCE).build().expect("an HTTP client");
+        Self { http, url: mesh.url().to_owned(), token, heard: String::new() }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -102,7 +102,7 @@ fn streamed(path: &str, breaks: bool, said: &str) -> Response {
     respond(StatusCode::OK, "text/event-stream", Body::from_stream(stream::iter(frames)), said)
 }
 
-fn named(event: Value) -> String {
+fn named(event: &Value) -> String {
     format!("event: {}\ndata: {event}\n\n", event["type"].as_str().expect("a type"))
 }
 
@@ -124,7 +124,7 @@ fn messages(breaks: bool, said: &str) -> Vec<String> {
         events.push(json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage}));
         events.push(json!({"type": "message_stop"}));
     }
-    events.into_iter().map(named).collect()
+    events.iter().map(named).collect()
 }
 
 fn chat(breaks: bool, said: &str) -> Vec<String> {
@@ -183,5 +183,5 @@ fn responses(breaks: bool, said: &str) -> Vec<String> {
     for (number, event) in events.iter_mut().enumerate() {
         event["sequence_number"] = json!(number);
     }
-    events.into_iter().map(named).collect()
+    events.iter().map(named).collect()
 }
