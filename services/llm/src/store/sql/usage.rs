@@ -1,13 +1,18 @@
 //! The ledger in SQL.
 
+use std::collections::{BTreeMap, HashSet};
+
 use async_trait::async_trait;
 use chatmesh_core::{Timestamp, Uuid};
-use chatmesh_db::{DbError, FromRow, Row, Sql, values};
+use chatmesh_db::{DbError, FromRow, Row, Sql, Tx, values};
 use chatmesh_proto::common::v1::{ErrorKind, Usage};
+use chatmesh_rpc::UserId;
+use chrono::SecondsFormat;
+use serde::Serialize;
 
 use super::SqlLlmStore;
-use super::limits::{count, end_reservation};
-use crate::domain::{DebugRecord, Outcome, UsageEvent, UsageId};
+use super::limits::{Held, count, end_reservation};
+use crate::domain::{DebugRecord, Outcome, Period, UsageEvent, UsageId};
 use crate::store::{Counted, DebugRow, Grouping, LedgerStore, Summary, UsageFilter};
 
 macro_rules! filter {
@@ -44,21 +49,48 @@ macro_rules! sums {
     };
 }
 
-const INSERT_EVENT: Sql = Sql::portable(
-    "INSERT INTO usage_events (id, created_at, user_id, chat_id, model, provider, key_id, input_tokens, \
-     output_tokens, reasoning_tokens, cache_read_tokens, cache_write_tokens, usage_estimated, cost_micros, \
-     first_part_ms, duration_ms, outcome, error_kind, attempts, source) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
-     ON CONFLICT DO NOTHING",
+macro_rules! event_columns {
+    () => {
+        "id, created_at, user_id, chat_id, model, provider, key_id, input_tokens, output_tokens, reasoning_tokens, \
+         cache_read_tokens, cache_write_tokens, usage_estimated, cost_micros, first_part_ms, duration_ms, outcome, \
+         error_kind, attempts, source"
+    };
+}
+
+/// Writes calls down that are not there yet, and returns which those are: `$1` is a JSON array of [`EventRow`]s.
+/// One statement for all of a batch, since each is a way to the database and back.
+const INSERT_EVENTS: Sql = Sql::split(
+    concat!(
+        "INSERT INTO usage_events (",
+        event_columns!(),
+        ") SELECT ",
+        event_columns!(),
+        " FROM jsonb_to_recordset(CAST($1 AS TEXT)::jsonb) AS event (id UUID, created_at TIMESTAMPTZ, user_id UUID, \
+         chat_id UUID, model TEXT, provider TEXT, key_id UUID, input_tokens BIGINT, output_tokens BIGINT, \
+         reasoning_tokens BIGINT, cache_read_tokens BIGINT, cache_write_tokens BIGINT, usage_estimated BOOLEAN, \
+         cost_micros BIGINT, first_part_ms BIGINT, duration_ms BIGINT, outcome TEXT, error_kind BIGINT, \
+         attempts BIGINT, source TEXT) ON CONFLICT DO NOTHING RETURNING id"
+    ),
+    concat!(
+        "INSERT INTO usage_events (",
+        event_columns!(),
+        ") SELECT unhex(value ->> 'id'), value ->> 'created_at', unhex(value ->> 'user_id'), \
+         unhex(value ->> 'chat_id'), value ->> 'model', value ->> 'provider', unhex(value ->> 'key_id'), \
+         value ->> 'input_tokens', value ->> 'output_tokens', value ->> 'reasoning_tokens', \
+         value ->> 'cache_read_tokens', value ->> 'cache_write_tokens', value ->> 'usage_estimated', \
+         value ->> 'cost_micros', value ->> 'first_part_ms', value ->> 'duration_ms', value ->> 'outcome', \
+         value ->> 'error_kind', value ->> 'attempts', value ->> 'source' \
+         FROM json_each($1) WHERE TRUE ON CONFLICT DO NOTHING RETURNING id"
+    ),
 );
 const INSERT_DEBUG: Sql = Sql::portable(
     "INSERT INTO debug_records (usage_id, created_at, request, response, truncated) VALUES ($1, $2, $3, $4, $5) \
      ON CONFLICT DO NOTHING",
 );
 const LIST_EVENTS: Sql = Sql::portable(concat!(
-    "SELECT id, created_at, user_id, chat_id, model, provider, key_id, input_tokens, output_tokens, \
-     reasoning_tokens, cache_read_tokens, cache_write_tokens, usage_estimated, cost_micros, first_part_ms, \
-     duration_ms, outcome, error_kind, attempts, source FROM usage_events WHERE ",
+    "SELECT ",
+    event_columns!(),
+    " FROM usage_events WHERE ",
     filter!(),
     "AND (id < $6 OR $6 IS NULL) ORDER BY id DESC LIMIT $7"
 ));
@@ -86,16 +118,17 @@ impl LedgerStore for SqlLlmStore {
         // that write at once never wait for each other in a circle.
         let mut in_order: Vec<&UsageEvent> = events.iter().collect();
         in_order.sort_by_key(|event| (event.user_id, event.id));
-        let mut held = Vec::with_capacity(in_order.len());
+        let mut calls = Vec::with_capacity(in_order.len());
         for event in &in_order {
-            held.push(match event.reservation {
+            let held = match event.reservation {
                 Some(id) => end_reservation(&mut tx, id, "settled").await?,
                 None => None,
-            });
+            };
+            calls.push((*event, held));
         }
-        for (event, held) in in_order.into_iter().zip(held) {
-            let is_new = tx.execute(INSERT_EVENT, event_row(event)).await? == 1;
-            if let (true, Some(debug)) = (is_new, &event.debug) {
+        let new = insert(&mut tx, &in_order).await?;
+        for (event, _) in &calls {
+            if let (true, Some(debug)) = (new.contains(&event.id), &event.debug) {
                 let row = values![
                     event.id.0,
                     event.created_at,
@@ -105,14 +138,11 @@ impl LedgerStore for SqlLlmStore {
                 ];
                 tx.execute(INSERT_DEBUG, row).await?;
             }
-            let Some(user) = event.user_id.filter(|_| is_new || held.is_some()) else { continue };
-            let used = match is_new {
-                true => {
-                    Counted { cost_micros: event.cost_micros.map_or(0, i64::from), tokens: event.tokens(), requests: 1 }
-                }
-                false => Counted::default(),
-            };
-            count(&mut tx, user, event.created_at, used, held.as_ref()).await?;
+        }
+        for of_user in calls.chunk_by(|(one, _), (other, _)| one.user_id == other.user_id) {
+            if let Some(user) = of_user[0].0.user_id {
+                count_all(&mut tx, user, of_user, &new).await?;
+            }
         }
         tx.commit().await
     }
@@ -177,29 +207,102 @@ impl LedgerStore for SqlLlmStore {
     }
 }
 
-fn event_row(event: &UsageEvent) -> Vec<chatmesh_db::Value> {
-    values![
-        event.id.0,
-        event.created_at,
-        event.user_id.map(Uuid::from),
-        event.chat_id,
-        event.model.as_str(),
-        event.provider.as_str(),
-        event.key_id.map(Uuid::from),
-        event.usage.input_tokens,
-        event.usage.output_tokens,
-        event.usage.reasoning_tokens,
-        event.usage.cache_read_tokens,
-        event.usage.cache_write_tokens,
-        event.usage_estimated,
-        event.cost_micros,
-        event.first_part_ms,
-        event.duration_ms,
-        outcome_text(event.outcome),
-        i64::from(i32::from(event.error_kind)),
-        event.attempts,
-        event.source.as_str()
-    ]
+/// Counts the calls of one user; what several took on one day at once.
+async fn count_all(
+    tx: &mut Tx,
+    user: UserId,
+    calls: &[(&UsageEvent, Option<Held>)],
+    new: &HashSet<UsageId>,
+) -> Result<(), DbError> {
+    let mut used: BTreeMap<Timestamp, Counted> = BTreeMap::new();
+    for (event, held) in calls {
+        let day = Period::Day.start(event.created_at);
+        if new.contains(&event.id) {
+            let sum = used.entry(day).or_default();
+            sum.cost_micros += event.cost_micros.map_or(0, i64::from);
+            sum.tokens += event.tokens();
+            sum.requests += 1;
+        }
+        if let Some(held) = held {
+            let sum = used.remove(&day).unwrap_or_default();
+            count(tx, user, event.created_at, sum, Some(held)).await?;
+        }
+    }
+    for (day, sum) in used {
+        count(tx, user, day, sum, None).await?;
+    }
+    Ok(())
+}
+
+/// Writes calls down; returns which of them were new.
+async fn insert(tx: &mut Tx, events: &[&UsageEvent]) -> Result<HashSet<UsageId>, DbError> {
+    let rows: Vec<EventRow<'_>> = events.iter().map(|event| EventRow::of(event)).collect();
+    let rows =
+        serde_json::to_string(&rows).map_err(|error| DbError::inconsistent("usage_events", error.to_string()))?;
+    let new: Vec<Inserted> = tx.fetch_all(INSERT_EVENTS, values![rows]).await?;
+    Ok(new.into_iter().map(|Inserted(id)| id).collect())
+}
+
+struct Inserted(UsageId);
+
+impl FromRow for Inserted {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        row.id("id").map(Self)
+    }
+}
+
+/// A call as a statement reads it.
+#[derive(Serialize)]
+struct EventRow<'a> {
+    id: String,
+    created_at: String,
+    user_id: Option<String>,
+    chat_id: Option<String>,
+    model: &'a str,
+    provider: &'a str,
+    key_id: Option<String>,
+    input_tokens: Option<u32>,
+    output_tokens: Option<u32>,
+    reasoning_tokens: Option<u32>,
+    cache_read_tokens: Option<u32>,
+    cache_write_tokens: Option<u32>,
+    usage_estimated: bool,
+    cost_micros: Option<u32>,
+    first_part_ms: Option<u32>,
+    duration_ms: u32,
+    outcome: &'static str,
+    error_kind: i32,
+    attempts: u32,
+    source: &'a str,
+}
+
+impl<'a> EventRow<'a> {
+    fn of(event: &'a UsageEvent) -> Self {
+        let hex = |id: Uuid| id.simple().to_string();
+        Self {
+            id: hex(event.id.0),
+            // As the driver writes times, so that they compare with those that it binds.
+            created_at: event.created_at.to_rfc3339_opts(SecondsFormat::AutoSi, false),
+            user_id: event.user_id.map(|id| hex(id.0)),
+            chat_id: event.chat_id.map(hex),
+            model: &event.model,
+            provider: &event.provider,
+            key_id: event.key_id.map(|id| hex(id.0)),
+            input_tokens: event.usage.input_tokens,
+            output_tokens: event.usage.output_tokens,
+            reasoning_tokens: event.usage.reasoning_tokens,
+            cache_read_tokens: event.usage.cache_read_tokens,
+            cache_write_tokens: event.usage.cache_write_tokens,
+            usage_estimated: event.usage_estimated,
+            cost_micros: event.cost_micros,
+            first_part_ms: event.first_part_ms,
+            duration_ms: event.duration_ms,
+            outcome: outcome_text(event.outcome),
+            error_kind: event.error_kind.into(),
+            attempts: event.attempts,
+            source: &event.source,
+        }
+    }
 }
 
 impl FromRow for UsageEvent {
@@ -286,7 +389,7 @@ fn outcome(text: &str) -> Result<Outcome, DbError> {
 /// Every statement about the ledger, for the test that prepares them on both engines.
 #[doc(hidden)]
 pub const STATEMENTS: &[Sql] = &[
-    INSERT_EVENT,
+    INSERT_EVENTS,
     INSERT_DEBUG,
     LIST_EVENTS,
     SUM_BY_USER,
