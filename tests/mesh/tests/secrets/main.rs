@@ -25,6 +25,14 @@ const DOORS: [(&str, &str); 3] = [
     ("/v1/responses", "PROVIDER_TYPE_OPENAI"),
 ];
 
+/// Providers with protocols or keys of their own, and keys as they have them.
+const OTHERS: [(&str, &str); 4] = [
+    ("PROVIDER_TYPE_GOOGLE", "AIzacanary0123456789abcdefghijklmnopqrs"),
+    ("PROVIDER_TYPE_VERTEX", "ya29.canary-0123456789abcdefghijklmnop"),
+    ("PROVIDER_TYPE_AZURE", "canary0123456789abcdef0123456789"),
+    ("PROVIDER_TYPE_BEDROCK", "AKIACANARY0123456789:canary/secret+0123456789abcdefghijklmnop:canary-session-token"),
+];
+
 /// Everything is written down that can be.
 const TALKATIVE: [(&str, &str); 2] =
     [("CHATMESH_LOG", "debug,chatmesh_llm=trace,chatmesh_gateway=trace"), ("CHATMESH_LLM__DEBUG__RECORD", "all")];
@@ -93,7 +101,21 @@ async fn configure(admin: &mut Listener, provider: &Provider) -> Vec<String> {
             models.push(alias);
         }
     }
-    assert_eq!(models.len(), DOORS.len() * MODELS.len());
+    for (kind, key) in OTHERS {
+        let name = kind.trim_start_matches("PROVIDER_TYPE_").to_lowercase();
+        let settings = json!({"region": "us-east-1", "project": "acme"});
+        let body = json!({
+            "name": name, "type": kind, "base_url": provider.base_url(), "api_key": key, "settings": settings,
+        });
+        admin.post("/api/v1/providers", &body).await;
+        for model in ["refuse", "invalid", "fail"] {
+            let alias = format!("{name}-{model}");
+            let body = json!({"provider": name, "model": model, "name": alias, "context_limit": 100_000});
+            let created = admin.post("/api/v1/models", &body).await;
+            assert_eq!(created["name"], alias.as_str(), "{created}");
+            models.push(alias);
+        }
+    }
     models
 }
 
