@@ -5,6 +5,7 @@
 //! through a [`Client`], and follows chats with [`Events`].
 
 mod client;
+mod collector;
 mod events;
 mod mesh;
 mod program;
@@ -12,6 +13,7 @@ mod programs;
 mod wait;
 
 pub use client::{Answer, Client};
+pub use collector::Collector;
 pub use events::{Events, Transcript};
 pub use mesh::Mesh;
 pub use program::Program;

@@ -1,14 +1,13 @@
 //! Secrets stay where they are. Canaries are put into every key, header and error body; nothing that
 //! leaves the mesh, and nothing that it writes, has them: answers, logs, traces, databases, records.
 
-mod collector;
 mod provider;
 mod search;
 
 use std::path::Path;
 
-use chatmesh_mesh_tests::{PATIENCE, Program, eventually};
-use collector::Collector;
+use chatmesh_mesh_tests::{Collector, PATIENCE, Program, eventually};
+use prost::Message as _;
 use provider::{MODELS, Provider};
 use reqwest::{Client, Method, RequestBuilder};
 use search::Needle;
@@ -259,7 +258,7 @@ async fn no_secret_is_in_answers_logs_traces_databases_or_records() {
     let mut places = vec![
         ("answers".to_owned(), heard.into_bytes()),
         ("log".to_owned(), log.into_bytes()),
-        ("traces".to_owned(), collector.received()),
+        ("traces".to_owned(), collector.received().iter().flat_map(|spans| spans.encode_to_vec()).collect()),
     ];
     places.extend(databases(&directory));
     let needles = [Needle::of(CANARY), Needle::of(&admin_token)];

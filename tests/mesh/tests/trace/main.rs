@@ -1,12 +1,12 @@
 //! One trace leads from a client's request through every service to a command in a workspace,
 //! across processes.
 
-mod collector;
+mod spans;
 
-use chatmesh_mesh_tests::{Client, Program};
-use collector::{Collector, Trace};
+use chatmesh_mesh_tests::{Client, Collector, Program};
 use reqwest::header::HeaderName;
 use serde_json::json;
+use spans::Trace;
 
 /// What the client says of itself.
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -33,7 +33,7 @@ const WAY_BACK_FROM_MODEL: [&str; 6] =
 #[tokio::test(flavor = "multi_thread")]
 async fn one_trace_connects_a_request_with_the_command_that_it_leads_to() {
     let collector = Collector::start().await;
-    let mesh = Program::start(&[("CHATMESH_TELEMETRY__OTLP_ENDPOINT", &collector.endpoint())]).await;
+    let mesh = Program::start(&[("CHATMESH_TELEMETRY__OTLP_ENDPOINT", collector.endpoint())]).await;
     let client = Client::new(mesh.url(), mesh.admin_token());
     let workspace = client.workspace("traced").await;
 
@@ -46,7 +46,7 @@ async fn one_trace_connects_a_request_with_the_command_that_it_leads_to() {
     // Whoever ends in order sends the rest of its spans before.
     mesh.stop().await;
 
-    let trace = collector.trace(TRACE_ID);
+    let trace = Trace::of(&collector, TRACE_ID);
     trace.print();
     trace.assert_whole(CLIENT_SPAN_ID);
     trace.assert_way_back(&WAY_BACK);

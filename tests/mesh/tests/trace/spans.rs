@@ -1,28 +1,8 @@
-//! An OpenTelemetry collector that keeps what it is sent.
+//! The spans of one trace, and what must be so of them.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use chatmesh_mesh_tests::Collector;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::Server;
-use tonic::{Request, Response, Status};
-
-/// A collector; it ends when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Collector {
-    endpoint: String,
-    received: Received,
-    _server: JoinSet<()>,
-}
-
-/// What was received so far, by trace.
-type Received = Arc<Mutex<HashMap<String, Vec<Span>>>>;
 
 /// A span, as far as it matters here.
 #[derive(Debug, Clone)]
@@ -31,57 +11,6 @@ pub(crate) struct Span {
     pub(crate) service: String,
     id: String,
     parent: String,
-}
-
-impl Collector {
-    /// Starts a collector on a free port.
-    pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-        let received = Received::default();
-        let service = TraceServiceServer::new(Receiver(Arc::clone(&received)));
-        let mut server = JoinSet::new();
-        server.spawn(async move {
-            let serving = Server::builder().add_service(service);
-            serving.serve_with_incoming(TcpListenerStream::new(listener)).await.expect("the collector serves");
-        });
-        Self { endpoint, received, _server: server }
-    }
-
-    /// Where to send spans.
-    pub(crate) fn endpoint(&self) -> String {
-        self.endpoint.clone()
-    }
-
-    /// The spans of a trace.
-    pub(crate) fn trace(&self, id: &str) -> Trace {
-        Trace(self.received.lock().expect("not poisoned").get(id).cloned().unwrap_or_default())
-    }
-}
-
-#[derive(Debug)]
-struct Receiver(Received);
-
-#[tonic::async_trait]
-impl TraceService for Receiver {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let mut received = self.0.lock().expect("not poisoned");
-        for process in request.into_inner().resource_spans {
-            let service = service_name(&process);
-            for span in process.scope_spans.into_iter().flat_map(|scope| scope.spans) {
-                received.entry(hex(&span.trace_id)).or_default().push(Span {
-                    name: span.name,
-                    service: service.clone(),
-                    id: hex(&span.span_id),
-                    parent: hex(&span.parent_span_id),
-                });
-            }
-        }
-        Ok(Response::new(ExportTraceServiceResponse::default()))
-    }
 }
 
 fn service_name(process: &ResourceSpans) -> String {
@@ -102,6 +31,22 @@ fn hex(bytes: &[u8]) -> String {
 pub(crate) struct Trace(Vec<Span>);
 
 impl Trace {
+    /// What a collector has of a trace.
+    pub(crate) fn of(collector: &Collector, id: &str) -> Self {
+        let mut spans = Vec::new();
+        for process in collector.received().into_iter().flat_map(|request| request.resource_spans) {
+            let service = service_name(&process);
+            let own = process.scope_spans.into_iter().flat_map(|scope| scope.spans);
+            spans.extend(own.filter(|span| hex(&span.trace_id) == id).map(|span| Span {
+                name: span.name,
+                service: service.clone(),
+                id: hex(&span.span_id),
+                parent: hex(&span.parent_span_id),
+            }));
+        }
+        Self(spans)
+    }
+
     pub(crate) fn spans(&self) -> impl Iterator<Item = &Span> {
         self.0.iter()
     }

@@ -1,10 +1,9 @@
-//! An OpenTelemetry collector that keeps what it is sent as bytes.
+//! An OpenTelemetry collector that keeps what it is sent.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
-use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -13,17 +12,23 @@ use tonic::{Request, Response, Status};
 
 /// A collector; it ends when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Collector {
+pub struct Collector {
     endpoint: String,
-    received: Arc<Mutex<Vec<u8>>>,
+    received: Received,
     _server: JoinSet<()>,
 }
 
+type Received = Arc<Mutex<Vec<ExportTraceServiceRequest>>>;
+
 impl Collector {
-    pub(crate) async fn start() -> Self {
+    /// Starts a collector on a free port.
+    ///
+    /// # Panics
+    /// There is no port.
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
-        let received = Arc::default();
+        let received = Received::default();
         let service = TraceServiceServer::new(Receiver(Arc::clone(&received)));
         let mut server = JoinSet::new();
         server.spawn(async move {
@@ -33,17 +38,21 @@ impl Collector {
         Self { endpoint, received, _server: server }
     }
 
-    pub(crate) fn endpoint(&self) -> &str {
+    /// Where to send spans.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    pub(crate) fn received(&self) -> Vec<u8> {
-        self.received.lock().expect("not poisoned").clone()
+    /// All that was sent so far.
+    #[must_use]
+    pub fn received(&self) -> Vec<ExportTraceServiceRequest> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 #[derive(Debug)]
-struct Receiver(Arc<Mutex<Vec<u8>>>);
+struct Receiver(Received);
 
 #[tonic::async_trait]
 impl TraceService for Receiver {
@@ -51,7 +60,7 @@ impl TraceService for Receiver {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        self.0.lock().expect("not poisoned").extend(request.into_inner().encode_to_vec());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(request.into_inner());
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
