@@ -11,6 +11,7 @@ mod count;
 mod headers;
 mod models;
 mod native;
+mod passing;
 mod retry;
 mod tap;
 #[cfg(test)]
@@ -23,7 +24,7 @@ use std::time::Duration;
 
 use chatmesh_core::Violations;
 use chatmesh_proto::common::v1::GenerationError;
-use chatmesh_proto::llm::v1::{ClientProtocol, CompatibleOperation, ForwardRequest};
+use chatmesh_proto::llm::v1::{ClientProtocol, CompatibleOperation, ForwardRequest, ProviderType};
 use chatmesh_rpc::{Caller, UserId};
 use tracing::Instrument as _;
 
@@ -82,8 +83,11 @@ async fn generate(job: Job) -> Result<Pieces, Error> {
         gen_ai.provider.name = first.target.provider_type.as_str_name(),
         gen_ai.request.model = %first.target.model,
     );
-    if is_native(&first.target, job.dialect) {
-        return native::answer(job, head, Arc::clone(first)).instrument(span).await;
+    // A provider that chooses among models by itself must not choose one that nobody configured.
+    let reroutes = matches!(first.target.provider_type, ProviderType::Openrouter | ProviderType::Vercel)
+        && head.names_other_models;
+    if is_native(&first.target, job.dialect) && !reroutes {
+        return native::answer(job, head, plan).instrument(span).await;
     }
     translated::answer(job, plan).instrument(span).await
 }

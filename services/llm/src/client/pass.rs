@@ -10,7 +10,7 @@ use reqwest::Response;
 use tokio::time::timeout_at;
 
 use super::drive::{Limits, not_started};
-use super::reply::{MAX_WHOLE_BYTES, broken, broken_failure, refusal_of};
+use super::reply::{MAX_WHOLE_BYTES, broken, broken_failure, readable, refusal_of};
 use super::target::Target;
 use super::{Outgoing, ProviderClient};
 use crate::classify::Failure;
@@ -46,6 +46,13 @@ impl ProviderClient {
             .map_err(|_| not_started())?
             .map_err(|error| broken_failure(broken(error)))?;
         let (status, headers) = (response.status(), response.headers().clone());
+        if status.is_success() {
+            readable(&headers)?;
+            if media_type(&headers).is_some_and(|media_type| media_type.eq_ignore_ascii_case("text/html")) {
+                let message = "the provider answered with a web page: its address may lead to something else";
+                return Err(Failure::configuration(message));
+            }
+        }
         Ok(Passed { status, headers, response, silence: limits.silence })
     }
 }
@@ -58,8 +65,7 @@ impl Passed {
 
     /// True where the reply is one JSON document.
     pub(crate) fn is_document(&self) -> bool {
-        let media_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        media_type.is_some_and(|value| value.trim_start().starts_with("application/json"))
+        media_type(&self.headers).is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json"))
     }
 
     /// Reads a reply that is no success, as far as it counts: what it means, and its bytes.
@@ -96,6 +102,10 @@ impl Passed {
     pub(crate) fn into_stream(self) -> impl Stream<Item = Result<Bytes, Failure>> + Send + Unpin + use<> {
         self.response.bytes_stream().map_err(|error| broken_failure(broken(error))).boxed()
     }
+}
+
+fn media_type(headers: &HeaderMap) -> Option<&str> {
+    headers.get(CONTENT_TYPE)?.to_str().ok()?.split(';').next().map(str::trim)
 }
 
 async fn within<T>(silence: Duration, coming: impl Future<Output = T>) -> Result<T, Failure> {

@@ -48,10 +48,7 @@ pub(super) async fn send(
     if !response.status().is_success() {
         return Err(refusal(response, codec, tap).await);
     }
-    if let Some(encoding) = header(&response, &CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
-        let message = format!("the provider compressed the answer ({encoding}), which was not asked for");
-        return Err(Failure::configuration(message));
-    }
+    readable(response.headers())?;
     let media_type = header(&response, &CONTENT_TYPE).and_then(|value| value.split(';').next());
     let is_stream =
         media_type.is_some_and(|value| STREAMS.iter().any(|known| value.trim().eq_ignore_ascii_case(known)));
@@ -66,6 +63,14 @@ pub(super) async fn send(
         Some(b'<') => Err(page(&head)),
         _ => Ok(Reply::Stream(stream::iter([Ok(head.freeze())]).chain(body).boxed())),
     }
+}
+
+/// Refuses what is compressed: nobody asked for it.
+pub(super) fn readable(headers: &http::HeaderMap) -> Result<(), Failure> {
+    let encoding = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok());
+    let Some(encoding) = encoding.filter(|encoding| *encoding != "identity") else { return Ok(()) };
+    let message = format!("the provider compressed the answer ({encoding}), which was not asked for");
+    Err(Failure::configuration(message))
 }
 
 fn header<'a>(response: &'a Response, name: &http::HeaderName) -> Option<&'a str> {

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// What a request says of itself, whatever its protocol.
@@ -21,6 +22,10 @@ pub(super) struct Head {
     pub(super) includes_usage: bool,
     /// Where the value of `stream_options` stands, where there is one.
     stream_options_at: Option<Range<usize>>,
+    /// The longest answer that the client wants, in tokens.
+    pub(super) max_output_tokens: Option<u32>,
+    /// It names further models, of which a provider that passes calls on itself may choose one.
+    pub(super) names_other_models: bool,
 }
 
 #[derive(Deserialize)]
@@ -29,8 +34,25 @@ struct Fields<'a> {
     model: &'a RawValue,
     #[serde(default)]
     stream: Option<bool>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "raw")]
     stream_options: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    max_tokens: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    max_completion_tokens: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    max_output_tokens: Option<&'a RawValue>,
+    #[serde(default)]
+    models: Option<IgnoredAny>,
+    #[serde(default)]
+    route: Option<IgnoredAny>,
+    #[serde(default, rename = "providerOptions")]
+    provider_options: Option<IgnoredAny>,
+}
+
+/// A value as it stands, also where it is null: there must not be a second one beside it.
+fn raw<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
 }
 
 #[derive(Deserialize)]
@@ -49,12 +71,15 @@ impl Head {
         let fields: Fields<'_> = serde_json::from_str(text).ok()?;
         let model: Cow<'_, str> = serde_json::from_str(fields.model.get()).ok()?;
         let options = fields.stream_options.and_then(|raw| serde_json::from_str::<StreamOptions>(raw.get()).ok());
+        let limit = fields.max_completion_tokens.or(fields.max_output_tokens).or(fields.max_tokens);
         Some(Self {
             model: model.into_owned(),
             stream: fields.stream.unwrap_or_default(),
             model_at: range_of(text, fields.model),
             includes_usage: options.and_then(|options| options.include_usage).unwrap_or_default(),
             stream_options_at: fields.stream_options.map(|raw| range_of(text, raw)),
+            max_output_tokens: limit.and_then(|raw| serde_json::from_str(raw.get()).ok()),
+            names_other_models: fields.models.is_some() || fields.route.is_some() || fields.provider_options.is_some(),
         })
     }
 
@@ -141,11 +166,29 @@ mod tests {
                 r#"{"stream_options":{"include_usage":true,"x":1},"model":"m","stream":true}"#,
                 json!({"model": "p", "stream": true, "stream_options": {"include_usage": true, "x": 1}}),
             ),
+            (
+                r#"{"model":"m","stream":true,"stream_options":null}"#,
+                json!({"model": "p", "stream": true, "stream_options": {"include_usage": true}}),
+            ),
             (r#"{"model":"m"}"#, json!({"model": "p"})),
         ] {
             let value: Value = serde_json::from_str(&rewritten(body, "p", true)).expect("JSON");
             assert_eq!(value, expected, "{body}");
+            assert_eq!(
+                rewritten(body, "p", true).matches("stream_options").count(),
+                usize::from(body.contains("stream"))
+            );
         }
+    }
+
+    #[test]
+    fn the_longest_answer_and_other_models_are_known() {
+        let head = |body: &str| Head::read(body.as_bytes()).expect("a head");
+        assert_eq!(head(r#"{"model":"m","max_completion_tokens":7}"#).max_output_tokens, Some(7));
+        assert_eq!(head(r#"{"model":"m","max_tokens":"many"}"#).max_output_tokens, None);
+        assert_eq!(head(r#"{"model":"m","max_tokens":9,"max_completion_tokens":7}"#).max_output_tokens, Some(7));
+        assert!(head(r#"{"model":"m","models":["other"]}"#).names_other_models);
+        assert!(!head(r#"{"model":"m","models":null}"#).names_other_models);
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! How many tokens a prompt has.
 
-use std::sync::Arc;
-
 use http::StatusCode;
 
 use super::answer::{self, Pieces, request_ids};
@@ -29,7 +27,7 @@ pub(super) async fn count(job: Job) -> Result<Pieces, Error> {
     if is_native(&first.target, job.dialect)
         && let Some(head) = Head::read(&job.request.body)
     {
-        return native::count(job, head, Arc::clone(first), estimated).await;
+        return native::count(job, head, plan, estimated).await;
     }
     Ok(answer::only(estimated))
 }

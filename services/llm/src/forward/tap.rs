@@ -2,10 +2,12 @@
 
 use bytes::{Bytes, BytesMut};
 use chatmesh_proto::common::v1::Usage;
+use chatmesh_proto::llm::v1::Finish;
 use memchr::memmem;
 use serde::Deserialize;
 
 use crate::compat::Dialect;
+use crate::spend::estimate::tokens_of;
 
 /// The longest event that is looked into, in bytes. A longer one passes unread.
 const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
@@ -19,16 +21,79 @@ pub(super) struct Tap {
     /// A frame whose end was not read yet.
     open: BytesMut,
     usage: Option<Usage>,
+    /// The last event of the answer was read, or one that is too long to be looked into.
+    has_ended: bool,
+    /// How many bytes were said.
+    said: usize,
+    /// The stream ended in the middle of a frame.
+    ended_within: bool,
+}
+
+/// The fields in which a piece of an answer stands.
+fn pieces_of(dialect: Dialect) -> &'static [&'static [u8]] {
+    match dialect {
+        Dialect::ChatCompletions => &[b"\"content\":", b"\"reasoning_content\":", b"\"arguments\":"],
+        Dialect::Responses => &[b"\"delta\":"],
+        Dialect::Messages => &[b"\"text\":", b"\"thinking\":", b"\"partial_json\":"],
+    }
+}
+
+/// The bytes of the texts that stand in these fields. One that is cut counts as far as it is there.
+fn said_in(bytes: &[u8], fields: &[&[u8]]) -> usize {
+    let values = fields.iter().flat_map(|field| memmem::find_iter(bytes, field).map(|at| &bytes[at + field.len()..]));
+    values.filter_map(|value| value.trim_ascii_start().strip_prefix(b"\"")).map(text_len).sum()
+}
+
+/// How long a text is that begins here, up to the quote that ends it.
+fn text_len(text: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(next) = memchr::memchr2(b'"', b'\\', &text[at..]) {
+        at += next;
+        if text[at] == b'"' {
+            return at;
+        }
+        // What is escaped ends nothing.
+        at = (at + 2).min(text.len());
+    }
+    text.len()
 }
 
 impl Tap {
     pub(super) fn new(dialect: Dialect, hides_usage: bool) -> Self {
-        Self { dialect, hides_usage, open: BytesMut::new(), usage: None }
+        Self {
+            dialect,
+            hides_usage,
+            open: BytesMut::new(),
+            usage: None,
+            has_ended: false,
+            said: 0,
+            ended_within: false,
+        }
     }
 
     /// What was used, as far as the answer said.
     pub(super) fn usage(&self) -> Option<Usage> {
         self.usage
+    }
+
+    /// What a call took, as far as its answer said.
+    pub(super) fn finish(&self) -> Finish {
+        Finish { usage: self.usage, ..Finish::default() }
+    }
+
+    /// About how many tokens were said.
+    pub(super) fn output_tokens(&self) -> u32 {
+        tokens_of(self.said)
+    }
+
+    /// True once the answer was complete.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// True where the stream did not end in the middle of a frame.
+    pub(super) fn was_between_frames(&self) -> bool {
+        !self.ended_within
     }
 
     /// True where nothing of a frame is open: something may be put between.
@@ -38,6 +103,7 @@ impl Tap {
 
     /// Reads the next bytes of a stream and returns what of them passes, which may be nothing yet.
     pub(super) fn stream(&mut self, chunk: Bytes) -> Bytes {
+        self.said += said_in(&chunk, pieces_of(self.dialect));
         if self.open.is_empty() && !self.hides_usage {
             if let Some(end) = ends_frame(&chunk) {
                 self.look(&chunk[..end]);
@@ -61,6 +127,7 @@ impl Tap {
     /// What is left of a stream at its end.
     pub(super) fn end(&mut self) -> Bytes {
         let rest = self.open.split().freeze();
+        self.ended_within = !rest.is_empty();
         self.look(&rest);
         if self.hides_usage { rest } else { Bytes::new() }
     }
@@ -74,6 +141,7 @@ impl Tap {
         if self.open.len() + bytes.len() <= MAX_EVENT_BYTES {
             self.open.extend_from_slice(bytes);
         } else {
+            self.has_ended = true;
             self.open.clear();
         }
     }
@@ -83,7 +151,11 @@ impl Tap {
         self.open.extend_from_slice(chunk);
         let Some(end) = ends_frame(&self.open) else {
             // Something that is no frame is not held back for ever.
-            return if self.open.len() > MAX_EVENT_BYTES { self.open.split().freeze() } else { Bytes::new() };
+            if self.open.len() <= MAX_EVENT_BYTES {
+                return Bytes::new();
+            }
+            self.has_ended = true;
+            return self.open.split().freeze();
         };
         let frames = self.open.split_to(end).freeze();
         self.look(&frames);
@@ -105,6 +177,13 @@ impl Tap {
 
     /// Reads what complete frames say of the usage.
     fn look(&mut self, frames: &[u8]) {
+        // In texts, quotes have a backslash before them.
+        let lasts: &[&[u8]] = match self.dialect {
+            Dialect::ChatCompletions => &[b"[DONE]", b"\"finish_reason\":\"", b"\"finish_reason\": \""],
+            Dialect::Responses => &[b"\"response.completed\"", b"\"response.incomplete\"", b"\"response.failed\""],
+            Dialect::Messages => &[b"\"message_stop\""],
+        };
+        self.has_ended |= lasts.iter().any(|last| memmem::find(frames, last).is_some());
         // Most pieces of an answer say nothing of it.
         if memmem::find(frames, b"usage").is_none() {
             return;
@@ -155,7 +234,7 @@ fn ends_frame(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The end of the first complete frame.
-fn first_frame(bytes: &[u8]) -> Option<usize> {
+pub(super) fn first_frame(bytes: &[u8]) -> Option<usize> {
     let by_feeds = memmem::find(bytes, b"\n\n").map(|at| at + 2);
     let by_both = memmem::find(bytes, b"\n\r\n").map(|at| at + 3);
     match (by_feeds, by_both) {
@@ -314,6 +393,51 @@ mod tests {
             assert_eq!(passed(&mut tap, CHAT, size), CHAT);
             let usage = tap.usage().expect("usage");
             assert_eq!((usage.input_tokens, usage.output_tokens, usage.cache_read_tokens), (Some(6), Some(5), Some(4)));
+        }
+    }
+
+    #[test]
+    fn an_answer_has_ended_with_its_last_event_and_not_before() {
+        let whole = [
+            (Dialect::ChatCompletions, CHAT),
+            (Dialect::Responses, "event: response.completed\ndata: {\"type\":\"response.completed\"}\n\n"),
+            (Dialect::Messages, "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"),
+        ];
+        let said =
+            "data: {\"text\":\"\\\"message_stop\\\" and \\\"response.completed\\\"\",\"finish_reason\":null}\n\n";
+        for (dialect, last) in whole {
+            for size in [1, 5, 10_000] {
+                for hides_usage in [false, true] {
+                    let mut tap = Tap::new(dialect, hides_usage);
+                    passed(&mut tap, said, size);
+                    assert!(!tap.has_ended(), "{dialect:?}");
+                    let mut tap = Tap::new(dialect, hides_usage);
+                    passed(&mut tap, &format!("{said}{last}"), size);
+                    assert!(tap.has_ended() && tap.was_between_frames(), "{dialect:?} {size}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_said_is_counted() {
+        let cases = [
+            (Dialect::ChatCompletions, r#"{"choices":[{"delta":{"role":"assistant","content": "a \"b\" \\"}}]}"#, 10),
+            (
+                Dialect::ChatCompletions,
+                r#"{"choices":[{"delta":{"content":null,"tool_calls":[{"arguments":"{}"}]}}]}"#,
+                2,
+            ),
+            (Dialect::Responses, r#"{"type":"response.output_text.delta","delta":"four"}"#, 4),
+            (Dialect::Messages, r#"{"type":"ping"}"#, 0),
+            (Dialect::Messages, r#"{"delta":{"type":"text_delta","text":"four"}}"#, 4),
+            (Dialect::Messages, r#"{"delta":{"text":"cut in the"#, 10),
+            (Dialect::Messages, r#"{"delta":{"text":"cut\"#, 4),
+        ];
+        for (dialect, event, expected) in cases {
+            let mut tap = Tap::new(dialect, false);
+            tap.stream(Bytes::from(format!("data: {event}")));
+            assert_eq!(tap.said, expected, "{event}");
         }
     }
 

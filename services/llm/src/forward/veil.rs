@@ -10,6 +10,7 @@ use http::HeaderMap;
 use memchr::memmem::{self, Finder};
 
 use super::headers::downward;
+use super::tap::first_frame;
 use crate::classify::Classifier;
 use crate::client::Target;
 
@@ -18,16 +19,14 @@ const MIN_SECRET_BYTES: usize = 8;
 /// The longest error that is waited for; a longer one passes in pieces.
 const MAX_HELD_BYTES: usize = 64 * 1024;
 
-/// What only the frame of an error has in it. In texts, quotes have a backslash before them.
-const ERRORS: [&str; 7] = [
-    "event: error",
-    "event:error",
-    "\"type\":\"error\"",
-    "\"type\": \"error\"",
-    "data: {\"error\"",
-    "data:{\"error\"",
-    "event: response.failed",
-];
+/// What the frame of an error has in it, and some others too.
+const MARKS: [&[u8]; 2] = [b"error", b"response.failed"];
+
+/// The kinds of events that end an answer with an error.
+const ERRORS: [&str; 2] = ["error", "response.failed"];
+
+/// What stands in the place of a key.
+const HIDDEN: &[u8] = b"[redacted]";
 
 /// What passes from a provider to a client.
 #[derive(Debug)]
@@ -69,47 +68,79 @@ impl Veil {
 
     /// A whole answer. Only the key itself is taken out of it: what looks like one may be what was asked for.
     pub(super) fn whole(&self, body: Bytes) -> Bytes {
-        if self.has_key(&body) { self.redacted(&body) } else { body }
+        self.without_key(body)
     }
 
     /// The next bytes of a stream.
     pub(super) fn stream(&mut self, bytes: Bytes) -> Bytes {
-        let bytes = if self.held.is_empty() {
-            bytes
-        } else {
-            self.held.extend_from_slice(&bytes);
-            self.held.split().freeze()
-        };
-        if ERRORS.iter().any(|mark| memmem::find(&bytes, mark.as_bytes()).is_some()) {
-            let is_whole = bytes.ends_with(b"\n\n") || bytes.ends_with(b"\n\r\n");
-            if !is_whole && bytes.len() <= MAX_HELD_BYTES {
-                self.held.extend_from_slice(&bytes);
-                return Bytes::new();
-            }
-            self.saw_error = true;
-            return self.redacted(&bytes);
+        if self.held.is_empty() && !MARKS.iter().any(|mark| memmem::find(&bytes, mark).is_some()) {
+            return self.without_key(bytes);
         }
-        if self.has_key(&bytes) { self.redacted(&bytes) } else { bytes }
+        self.held.extend_from_slice(&bytes);
+        let mut passed = BytesMut::with_capacity(self.held.len());
+        while let Some(end) = first_frame(&self.held) {
+            let frame = self.held.split_to(end).freeze();
+            passed.extend_from_slice(&self.frame(frame));
+        }
+        // Something this long is no error.
+        if self.held.len() > MAX_HELD_BYTES {
+            let held = self.held.split().freeze();
+            passed.extend_from_slice(&self.without_key(held));
+        }
+        passed.freeze()
     }
 
     /// What is left of a stream at its end.
     pub(super) fn end(&mut self) -> Bytes {
-        if self.held.is_empty() {
-            return Bytes::new();
+        let held = self.held.split().freeze();
+        // Half an error cannot be read, and nobody needs its ids.
+        match MARKS.iter().any(|mark| memmem::find(&held, mark).is_some()) {
+            true => Bytes::from(self.classifier.redacted(&String::from_utf8_lossy(&held))),
+            false => self.without_key(held),
+        }
+    }
+
+    fn frame(&mut self, frame: Bytes) -> Bytes {
+        if !is_error(&frame) {
+            return self.without_key(frame);
         }
         self.saw_error = true;
-        let held = self.held.split();
-        self.redacted(&held)
+        Bytes::from(self.classifier.redacted(&String::from_utf8_lossy(&frame)))
     }
 
-    fn has_key(&self, bytes: &[u8]) -> bool {
-        self.key.as_ref().is_some_and(|key| key.find(bytes).is_some())
+    fn without_key(&self, bytes: Bytes) -> Bytes {
+        let Some(key) = &self.key else { return bytes };
+        let mut places = key.find_iter(&bytes).peekable();
+        if places.peek().is_none() {
+            return bytes;
+        }
+        let (mut passed, mut from) = (BytesMut::with_capacity(bytes.len()), 0);
+        for place in places {
+            passed.extend_from_slice(&bytes[from..place]);
+            passed.extend_from_slice(HIDDEN);
+            from = place + key.needle().len();
+        }
+        passed.extend_from_slice(&bytes[from..]);
+        passed.freeze()
     }
+}
 
-    fn redacted(&self, bytes: &[u8]) -> Bytes {
-        let text: Cow<'_, str> = String::from_utf8_lossy(bytes);
-        Bytes::from(self.classifier.redacted(&text))
+/// True for the frame of an error that ends an answer.
+fn is_error(frame: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Said<'a> {
+        #[serde(borrow, default)]
+        r#type: Option<Cow<'a, str>>,
+        #[serde(default)]
+        error: Option<serde::de::IgnoredAny>,
     }
+    frame.split(|byte| *byte == b'\n').any(|line| {
+        if let Some(name) = line.strip_prefix(b"event:") {
+            return ERRORS.iter().any(|error| name.trim_ascii() == error.as_bytes());
+        }
+        let said = line.strip_prefix(b"data:").and_then(|data| serde_json::from_slice::<Said<'_>>(data).ok());
+        said.is_some_and(|said| said.error.is_some() || said.r#type.is_some_and(|kind| ERRORS.contains(&&*kind)))
+    })
 }
 
 #[cfg(test)]
@@ -146,12 +177,29 @@ mod tests {
             "event: error\ndata: {{\"type\":\"error\",\"message\":\"{KEY} or sk-other-0123456789abcdef\"}}\n\n"
         );
         let text = format!("data: {{\"text\":\"hello\"}}\n\n{error}");
-        for size in [text.len(), 40] {
+        for size in 1..=text.len() {
             let mut veil = veil();
             let shown = streamed(&mut veil, &text, size);
-            assert!(veil.saw_error(), "{size}");
-            assert!(shown.contains("hello") && shown.ends_with("\n\n"), "{shown}");
-            assert!(!shown.contains(KEY) && !shown.contains("sk-other"), "{shown}");
+            assert!(shown.starts_with("data: {\"text\":\"hello\"}\n\n") && shown.ends_with("\n\n"), "{shown}");
+            // In pieces that are shorter than their marks, errors are not known.
+            if size >= error.len() {
+                assert!(veil.saw_error(), "{size}");
+                assert!(!shown.contains(KEY) && !shown.contains("sk-other"), "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_that_speaks_of_errors_passes_as_it_is() {
+        let item = "data: {\"type\":\"response.output_text.done\",\"item_id\":\"msg_0123456789abcdef\",\
+            \"text\":\"write event: error and {\\\"type\\\":\\\"error\\\"}\"}\n\n";
+        let created = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_0123456789abcdef\",\
+            \"error\":null,\"metadata\":{\"type\":\"error\"}}}\n\n";
+        let text = format!("{created}{item}");
+        for size in [text.len(), 50, 7, 1] {
+            let mut veil = veil();
+            assert_eq!(streamed(&mut veil, &text, size), text, "{size}");
+            assert!(!veil.saw_error());
         }
     }
 

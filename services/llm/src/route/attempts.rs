@@ -180,7 +180,7 @@ fn share(began: Instant, start_by: Instant, is_final: bool) -> Instant {
 }
 
 /// Another model may answer where this one cannot.
-fn falls_back(error: &GenerationError) -> bool {
+pub(crate) fn falls_back(error: &GenerationError) -> bool {
     match error.kind() {
         ErrorKind::Overloaded
         | ErrorKind::RateLimit

@@ -43,6 +43,8 @@ pub(crate) struct Account {
     is_started: bool,
     /// How many bytes the answer has so far.
     said: usize,
+    /// What an answer that passes through said of its usage, and about how many tokens it has so far.
+    seen: (Option<Usage>, u32),
     tap: Option<(Tap, Option<SecretString>)>,
 }
 
@@ -78,6 +80,25 @@ impl Account {
             prices: Prices::default(),
             is_started: false,
             said: 0,
+            seen: (None, 0),
+            tap: None,
+        }
+    }
+
+    /// The account of a call that costs nothing: it is not written down.
+    pub(crate) fn unrecorded(ledger: Arc<Ledger>, metrics: LlmMetrics) -> Self {
+        let (prices, seen) = (Prices::default(), (None, 0));
+        let began = Instant::now();
+        Self {
+            ledger,
+            metrics,
+            event: None,
+            began,
+            prompt_tokens: 0,
+            prices,
+            is_started: false,
+            said: 0,
+            seen,
             tap: None,
         }
     }
@@ -92,7 +113,7 @@ impl Account {
             event.provider.clone_from(&candidate.provider);
         }
         self.prices = Prices::of(&candidate.target.options);
-        (self.is_started, self.said) = (false, 0);
+        (self.is_started, self.said, self.seen) = (false, 0, (None, 0));
         self.tap = tap.map(|tap| (tap, key.target.api_key.clone()));
         let labels = ModelLabels { provider: event.provider.clone(), model: event.model.clone() };
         self.metrics.attempts.get_or_create(&labels).inc();
@@ -111,6 +132,11 @@ impl Account {
             Event::PartDelta(delta) => self.said += delta.text.len(),
             _ => {}
         }
+    }
+
+    /// An answer passes through that said this of its usage and has about so many tokens.
+    pub(crate) fn see(&mut self, usage: Option<Usage>, output_tokens: u32) {
+        self.seen = (usage, output_tokens);
     }
 
     /// The answer is complete.
@@ -146,14 +172,20 @@ impl Account {
         event.usage = Usage::default();
         event.cost_micros = Some(0);
         if self.is_started {
-            event.usage = self.estimate();
+            let (estimate, said) = (self.estimate(), self.seen.0.unwrap_or_default());
+            event.usage = Usage {
+                input_tokens: said.input_tokens.or(estimate.input_tokens),
+                // What is said of the output before the end is that it has begun.
+                output_tokens: said.output_tokens.max(estimate.output_tokens),
+                ..said
+            };
             event.usage_estimated = true;
             event.cost_micros = self.prices.cost(&event.usage);
         }
     }
 
     fn estimate(&self) -> Usage {
-        let output = tokens_of(self.said);
+        let output = tokens_of(self.said).max(self.seen.1);
         Usage { input_tokens: Some(self.prompt_tokens), output_tokens: Some(output), ..Usage::default() }
     }
 

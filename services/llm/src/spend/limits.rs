@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatmesh_core::{IdSource, Timestamp};
+use chatmesh_db::DbError;
 use chatmesh_proto::common::v1::{ErrorKind, GenerationError};
 use chatmesh_rpc::UserId;
 
@@ -73,7 +74,11 @@ impl Limits {
             cost_micros: request.cost_micros,
             tokens: request.tokens,
         };
-        let mut admission = self.store.reserve(&reservation, &limits).await?;
+        let mut admission = match self.store.reserve(&reservation, &limits).await {
+            // Two who count for one user may have stood in each other's way.
+            Err(DbError::Unavailable(_)) => self.store.reserve(&reservation, &limits).await?,
+            other => other?,
+        };
         if admission != Admission::Admitted && self.store.expire_reservations(request.now, EXPIRE_AT_ONCE).await? > 0 {
             admission = self.store.reserve(&reservation, &limits).await?;
         }

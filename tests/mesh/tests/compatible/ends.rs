@@ -38,6 +38,23 @@ async fn an_answer_that_breaks_off_ends_with_an_error_and_is_not_begun_again() {
     .await;
 }
 
+/// A stream that simply ends, as one does behind a proxy that gave up, is no answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_ends_too_early_ends_with_an_error() {
+    let step = Step::text("one two three four").delta_characters(4).fault(Fault::truncate(4));
+    World::run(Script::new("smart").with_default(step), async |world| {
+        for client in PROTOCOLS {
+            for provider in PROTOCOLS {
+                let what = format!("{client:?} on {provider:?}");
+                let response = world.open(client, &ask(client, provider.model(), true)).await;
+                let events = events(&response.bytes().await.expect("a stream with an end"));
+                assert!(error_in(client, &events).is_some(), "{what}: {events:#?}");
+            }
+        }
+    })
+    .await;
+}
+
 /// A client that goes away stops the provider's request, in every phase of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_goes_away_takes_the_providers_request_along() {

@@ -2,6 +2,7 @@
 
 mod ends;
 mod refusals;
+mod spend;
 mod world;
 
 use chatmesh_testkit::simulator::{Script, Step};
