@@ -56,18 +56,24 @@ async fn answer(request: Request) -> Response {
         "invalid" => (StatusCode::BAD_REQUEST, error(path, "invalid_request_error", &said)),
         "fail" => (StatusCode::INTERNAL_SERVER_ERROR, error(path, "api_error", &said)),
         "limit" => (StatusCode::TOO_MANY_REQUESTS, error(path, "rate_limit_error", &said)),
-        _ if asked["stream"] != true => (StatusCode::OK, json!({"unexpected": said}).to_string()),
+        // An answer may speak of the keys of others, where that is what was asked for.
+        _ if asked["stream"] != true => (StatusCode::OK, json!({"called_with": keys(&parts.headers)}).to_string()),
         _ => return streamed(path, *model == "break", &said),
     };
     respond(status, "application/json", Body::from(body), &said)
 }
 
-/// The values of all headers that carry keys.
+/// What it says of a call where it says something.
 fn said(headers: &HeaderMap) -> String {
+    format!("Incorrect API key provided: {}. You may have meant {FOREIGN}.", keys(headers))
+}
+
+/// The values of all headers that carry keys.
+fn keys(headers: &HeaderMap) -> String {
     let named = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
     let values = named.iter().filter_map(|name| headers.get(*name)?.to_str().ok());
     let values: Vec<&str> = values.map(|value| value.trim_start_matches("Bearer ")).collect();
-    format!("Incorrect API key provided: {}. You may have meant {FOREIGN}.", values.join(", "))
+    values.join(", ")
 }
 
 fn error(path: &str, kind: &str, said: &str) -> String {
