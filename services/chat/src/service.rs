@@ -7,13 +7,13 @@ use chatmesh_host::Deps;
 use chatmesh_proto::chat::v1::chat_service_server::{self, ChatServiceServer};
 use chatmesh_proto::chat::v1::file_service_server::{self, FileServiceServer};
 use chatmesh_proto::chat::v1::part_service_server::{self, PartServiceServer};
-use chatmesh_rpc::MAX_MESSAGE_BYTES;
+use chatmesh_rpc::{MAX_MESSAGE_BYTES, Replicas};
 
 use crate::api::Api;
 use crate::domain::WorkerId;
 use crate::files::purge_loop;
 use crate::hints::Hints;
-use crate::parts::relay::{Relay, Replicas};
+use crate::parts::relay::Relay;
 use crate::parts::serve::PartApi;
 use crate::parts::{self, Episodes};
 use crate::state::{Neighbours, State};

@@ -32,6 +32,8 @@ pub struct Config {
     pub identity: IdentityConfig,
     /// Chats.
     pub chat: chatmesh_chat::Config,
+    /// The way to agents.
+    pub relay: chatmesh_relay::Config,
     /// Models.
     pub llm: chatmesh_llm::Config,
     /// Workspaces on this machine.

@@ -1,4 +1,5 @@
-//! Forwards calls to agents by their path, as bytes.
+//! Forwards calls to agents by their path, as bytes: to those that are connected here over their
+//! carriers, to others over the replica that holds them.
 
 use std::sync::Arc;
 
@@ -6,7 +7,7 @@ use axum::extract::{Request, State as Extract};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use chatmesh_core::Uuid;
-use chatmesh_rpc::{Caller, Code, metadata, status_with_reason};
+use chatmesh_rpc::{Caller, Code, into_status, metadata, status_with_reason};
 use http::HeaderMap;
 use tonic::Status;
 use tonic::body::Body;
@@ -15,9 +16,10 @@ use tower::ServiceExt as _;
 use tracing::{Instrument as _, info_span};
 
 use crate::state::State;
+use crate::{Error, hop};
 
 const AGENT_PACKAGE: &str = "chatmesh.agent.v1.";
-const DOMAIN: &str = "chatmesh.relay.v1";
+pub(crate) const DOMAIN: &str = "chatmesh.relay.v1";
 
 /// Adds the forwarding to the relay's own methods.
 pub(crate) fn with_forwarding(mut routes: Routes, state: Arc<State>) -> Routes {
@@ -43,18 +45,29 @@ async fn forward_call(state: &State, mut request: Request) -> Result<Response, S
     let caller = caller.ok_or_else(|| Status::unauthenticated("the call carries no assertion of who calls"))?;
     caller.require_service().map_err(|denied| Status::permission_denied(denied.to_string()))?;
     let agent = agent_id(request.headers())?;
-    let session = state.sessions.get(agent).ok_or_else(|| {
-        let message = format!("agent `{agent}` is not connected");
-        status_with_reason(Code::Unavailable, "AGENT_NOT_CONNECTED", DOMAIN, message)
-    })?;
+    let Some(session) = state.sessions.get(agent) else {
+        if hop::has_hopped(request.headers()) {
+            return Err(not_connected(agent));
+        }
+        let remote = state.locations.find(agent).await.map_err(|error| into_status(&Error::from(error)))?;
+        let remote = remote.ok_or_else(|| not_connected(agent))?;
+        return hop::forward(state, agent, remote, request.map(Body::new)).await;
+    };
     // Nothing that says who calls reaches a workspace: a program there could use it.
     request.headers_mut().remove(metadata::ASSERTION);
     request.headers_mut().remove(metadata::AGENT_ID);
+    request.headers_mut().remove(metadata::FORWARDED);
     chatmesh_rpc::trace::inject(request.headers_mut());
     state.metrics.forwarded.inc();
     // The channel says itself whether anything of a failed call may have reached the agent.
     let response = session.channel.oneshot(request.map(Body::new)).await;
     Ok(response?.into_response())
+}
+
+/// Nothing of a call has reached the agent.
+pub(crate) fn not_connected(agent: Uuid) -> Status {
+    let message = format!("agent `{agent}` is not connected");
+    status_with_reason(Code::Unavailable, "AGENT_NOT_CONNECTED", DOMAIN, message)
 }
 
 fn agent_id(headers: &HeaderMap) -> Result<Uuid, Status> {

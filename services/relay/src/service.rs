@@ -5,16 +5,19 @@ use std::sync::Arc;
 use chatmesh_db::{Migrations, migrations};
 use chatmesh_host::Deps;
 use chatmesh_proto::relay::v1::relay_service_server::{RelayServiceServer, SERVICE_NAME};
+use chatmesh_rpc::Replicas;
 use chatmesh_rpc::client::Peer;
 
 use crate::api::Api;
+use crate::arrivals::Arrivals;
+use crate::location::Locations;
 use crate::sessions::Sessions;
 use crate::state::State;
-use crate::store::SqlSessionStore;
-use crate::{RelayMetrics, dial_in, forward};
+use crate::store::{SessionStore, SqlSessionStore};
+use crate::{Config, RelayMetrics, dial_in, forward, hints, presence};
 
 /// The schema of the service.
-pub const MIGRATIONS: Migrations = migrations!("relay", [1 => "0001_sessions"]);
+pub const MIGRATIONS: Migrations = migrations!("relay", [1 => "0001_sessions", 2 => "0002_replicas"]);
 
 /// The service.
 #[derive(Debug, Clone)]
@@ -23,13 +26,21 @@ pub struct Service {
 }
 
 impl Service {
-    /// Sets the service up on a database whose schema is up to date.
+    /// Sets the service up on a database whose schema is up to date. Other replicas are called under
+    /// the identity with which `workspaces` is.
     #[must_use]
-    pub fn build(deps: Deps, workspaces: Peer, metrics: RelayMetrics) -> Self {
+    pub fn build(config: Config, deps: Deps, workspaces: Peer, metrics: RelayMetrics) -> Self {
+        let replica_id = deps.ids.next();
+        let store: Arc<dyn SessionStore> = Arc::new(SqlSessionStore::new(deps.db));
         let state = State {
-            replica_id: deps.ids.next(),
-            store: Arc::new(SqlSessionStore::new(deps.db)),
+            config,
+            replica_id,
+            locations: Locations::new(replica_id, Arc::clone(&store), Arc::clone(&deps.clock)),
+            store,
             sessions: Sessions::default(),
+            replicas: Replicas::over_network(workspaces.clone()),
+            arrivals: Arrivals::default(),
+            bus: deps.bus,
             workspaces,
             metrics,
             clock: deps.clock,
@@ -60,11 +71,16 @@ impl chatmesh_host::Service for Service {
     }
 
     fn start(&self) {
+        let tasks = &self.state.tasks;
+        tasks.spawn_loop("relay.presence", presence::run(Arc::clone(&self.state)));
+        tasks.spawn_loop("relay.hints", hints::listen(Arc::clone(&self.state)));
         let state = Arc::clone(&self.state);
         let soft = state.tasks.shutdown().soft().clone();
-        self.state.tasks.spawn("relay.drain", async move {
+        tasks.spawn("relay.drain", async move {
             soft.cancelled().await;
             state.sessions.close();
+            state.sessions.until_empty().await;
+            presence::leave(&state).await;
         });
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatmesh_core::Uuid;
+use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_proto::relay::v1::{Refusal, Welcome};
 use chatmesh_proto::workspaces::v1::ReportConnectionRequest;
 use chatmesh_proto::workspaces::v1::agent_service_client::AgentServiceClient;
@@ -13,11 +13,10 @@ use tokio::time::MissedTickBehavior;
 use tracing::{info, warn};
 
 use crate::carrier::{self, AcceptError, AgentChannel, Carrier};
+use crate::hints;
 use crate::sessions::Session;
 use crate::state::State;
 
-/// How often it is recorded that an agent is connected.
-const REPORT_INTERVAL: Duration = Duration::from_secs(15);
 /// How long a report may take; the last one is made when the agent is gone already.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -26,10 +25,10 @@ pub(crate) async fn run<Io>(state: Arc<State>, agent: Uuid, io: Io)
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let session_id = state.ids.next();
+    let (session_id, connected_at) = (state.ids.next(), state.clock.now());
     let decide = |_hello, version| {
         let state = Arc::clone(&state);
-        async move { welcome(&state, agent, session_id, version).await }
+        async move { welcome(&state, agent, session_id, connected_at, version).await }
     };
     let carrier = match carrier::accept(io, decide).await {
         Ok(carrier) => carrier,
@@ -45,8 +44,7 @@ where
     };
     let Carrier { hello, welcome, channel, connection } = carrier;
     info!(%agent, version = hello.agent_version, epoch = welcome.epoch, "agent connected");
-    let session =
-        Session { session_id, epoch: welcome.epoch, connected_at: state.clock.now(), channel: channel.clone() };
+    let session = Session { session_id, epoch: welcome.epoch, connected_at, channel: channel.clone() };
     if !state.sessions.add(agent, session) {
         return;
     }
@@ -55,6 +53,8 @@ where
         channel.close();
     }
     state.metrics.sessions.inc();
+    state.arrivals.of(agent);
+    hints::changed(&state.bus, agent, welcome.epoch).await;
     let closed = {
         let reports = report_while_connected(&state, agent, welcome.epoch, &channel);
         tokio::pin!(connection);
@@ -70,14 +70,19 @@ where
     state.metrics.sessions.dec();
     state.sessions.remove(agent, session_id);
     info!(%agent, epoch = welcome.epoch, ?closed, "agent disconnected");
+    if let Err(error) = state.store.end(agent, session_id, state.clock.now()).await {
+        // Whoever is sent here for the agent is told that it is gone.
+        warn!(%agent, %error, "the end of a session is not recorded");
+    }
+    hints::changed(&state.bus, agent, welcome.epoch).await;
     report(&state, agent, welcome.epoch, false).await;
 }
 
-async fn welcome(state: &State, agent: Uuid, session: Uuid, version: u32) -> Result<Welcome, Refusal> {
+async fn welcome(state: &State, agent: Uuid, session: Uuid, now: Timestamp, version: u32) -> Result<Welcome, Refusal> {
     if state.tasks.shutdown().soft().is_cancelled() {
         return Err(Refusal { message: "this relay ends: connect again".to_owned(), permanent: false });
     }
-    let epoch = state.store.begin(agent, session, state.replica_id, state.clock.now()).await;
+    let epoch = state.store.begin(agent, session, state.replica_id, now).await;
     let epoch = epoch.map_err(|error| {
         warn!(%agent, %error, "session not recorded");
         Refusal { message: "the relay's database is not available: connect again".to_owned(), permanent: false }
@@ -87,7 +92,7 @@ async fn welcome(state: &State, agent: Uuid, session: Uuid, version: u32) -> Res
 
 /// Reports at once and then regularly. Ends where the agent's build is no longer the latest.
 async fn report_while_connected(state: &State, agent: Uuid, epoch: u32, channel: &AgentChannel) {
-    let mut tick = tokio::time::interval(REPORT_INTERVAL);
+    let mut tick = tokio::time::interval(state.config.report_interval);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {

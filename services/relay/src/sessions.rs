@@ -21,13 +21,13 @@ pub(crate) struct Session {
 #[derive(Debug)]
 pub(crate) struct Sessions {
     by_agent: Mutex<HashMap<Uuid, Session>>,
-    /// Changes whenever an agent connects.
-    connects: watch::Sender<u64>,
+    /// How many there are.
+    count: watch::Sender<usize>,
 }
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { by_agent: Mutex::default(), connects: watch::Sender::new(0) }
+        Self { by_agent: Mutex::default(), count: watch::Sender::new(0) }
     }
 }
 
@@ -39,11 +39,11 @@ impl Sessions {
             return false;
         }
         let earlier = by_agent.insert(agent, session);
+        self.count.send_replace(by_agent.len());
         drop(by_agent);
         if let Some(earlier) = earlier {
             earlier.channel.close();
         }
-        self.connects.send_modify(|count| *count += 1);
         true
     }
 
@@ -52,24 +52,32 @@ impl Sessions {
         let mut by_agent = self.by_agent.lock();
         if by_agent.get(&agent).is_some_and(|current| current.session_id == session_id) {
             by_agent.remove(&agent);
+            self.count.send_replace(by_agent.len());
         }
+    }
+
+    /// Closes the session of an agent that has a later one elsewhere.
+    pub(crate) fn supersede(&self, agent: Uuid, epoch: u32) {
+        let session = self.by_agent.lock().get(&agent).filter(|session| session.epoch < epoch).cloned();
+        if let Some(session) = session {
+            session.channel.close();
+        }
+    }
+
+    /// All sessions with their agents.
+    pub(crate) fn all(&self) -> Vec<(Uuid, Session)> {
+        self.by_agent.lock().iter().map(|(agent, session)| (*agent, session.clone())).collect()
+    }
+
+    /// Waits until the last session has ended.
+    pub(crate) async fn until_empty(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
     }
 
     /// The session of an agent.
     pub(crate) fn get(&self, agent: Uuid) -> Option<Session> {
         self.by_agent.lock().get(&agent).filter(|session| !session.channel.is_closed()).cloned()
-    }
-
-    /// Waits until an agent is connected.
-    pub(crate) async fn wait_for(&self, agent: Uuid) -> Session {
-        let mut connects = self.connects.subscribe();
-        loop {
-            if let Some(session) = self.get(agent) {
-                return session;
-            }
-            // The sender lives as long as `self`.
-            let _ = connects.changed().await;
-        }
     }
 
     /// Closes all sessions: the agents dial again, elsewhere.

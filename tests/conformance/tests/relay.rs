@@ -24,7 +24,7 @@ async fn the_latest_session_is_the_one_that_is_found() {
             let (session_id, replica_id) = (SystemIds.next(), SystemIds.next());
             let got = store.begin(agent, session_id, replica_id, connected_at).await.expect("begun");
             assert_eq!(got, epoch, "{}", database.engine);
-            let expected = SessionRow { agent_id: agent, epoch, session_id, replica_id, connected_at };
+            let expected = SessionRow { agent_id: agent, epoch, session_id, replica_id, connected_at, ended_at: None };
             assert_eq!(store.get(agent).await.expect("asked"), Some(expected), "{}", database.engine);
         }
     }
@@ -65,5 +65,73 @@ async fn epochs_strictly_increase_however_many_begin_at_once() {
         let foreign = store.begin(other, SystemIds.next(), SystemIds.next(), now).await.expect("begun");
         assert_eq!(foreign, 1, "{}: agents count by themselves", database.engine);
         assert_eq!(store.get(agent).await.expect("asked"), Some(row), "{}", database.engine);
+    }
+}
+
+#[tokio::test]
+async fn an_agent_is_located_at_a_replica_that_was_seen_until_its_session_ends() {
+    for database in databases(MIGRATIONS).await {
+        let (store, engine) = (SqlSessionStore::new(database.db.clone()), database.engine);
+        let (agent, session, replica) = (SystemIds.next(), SystemIds.next(), SystemIds.next());
+        let now = SystemClock.now();
+        store.begin(agent, session, replica, now).await.expect("begun");
+        assert_eq!(store.locate(agent, now).await.expect("asked"), None, "{engine}: nobody knows the replica");
+
+        store.announce(replica, Some("http://one"), now).await.expect("announced");
+        let found = store.locate(agent, now).await.expect("asked").expect("there");
+        assert_eq!((found.session.session_id, found.address.as_deref()), (session, Some("http://one")), "{engine}");
+        let later = now + Duration::from_secs(1);
+        assert_eq!(store.locate(agent, later).await.expect("asked"), None, "{engine}: not seen since");
+        store.announce(replica, None, later).await.expect("announced");
+        let found = store.locate(agent, later).await.expect("asked").expect("there");
+        assert_eq!(found.address, None, "{engine}: what it says last counts");
+
+        store.end(agent, SystemIds.next(), later).await.expect("ended");
+        assert!(store.locate(agent, now).await.expect("asked").is_some(), "{engine}: another session's end");
+        store.end(agent, session, later).await.expect("ended");
+        assert_eq!(store.locate(agent, now).await.expect("asked"), None, "{engine}");
+        let row = store.get(agent).await.expect("asked").expect("the epoch stays");
+        assert_eq!((row.epoch, row.ended_at), (1, Some(later)), "{engine}");
+        assert_eq!(store.begin(agent, session, replica, later).await.expect("begun"), 2, "{engine}");
+        assert!(store.locate(agent, now).await.expect("asked").is_some(), "{engine}: a new session");
+    }
+}
+
+#[tokio::test]
+async fn a_replica_holds_the_sessions_in_whose_place_there_is_no_later_one() {
+    for database in databases(MIGRATIONS).await {
+        let (store, engine) = (SqlSessionStore::new(database.db.clone()), database.engine);
+        let (one, other, now) = (SystemIds.next(), SystemIds.next(), SystemClock.now());
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            let (agent, session) = (SystemIds.next(), SystemIds.next());
+            store.begin(agent, session, one, now).await.expect("begun");
+            held.push((agent, session));
+        }
+        let sorted = |mut held: Vec<_>| {
+            held.sort_unstable();
+            held
+        };
+        assert_eq!(sorted(store.held_by(one).await.expect("asked")), sorted(held.clone()), "{engine}");
+        store.begin(held[0].0, SystemIds.next(), other, now).await.expect("begun");
+        store.end(held[1].0, held[1].1, now).await.expect("ended");
+        assert_eq!(store.held_by(one).await.expect("asked"), vec![held[2]], "{engine}");
+    }
+}
+
+#[tokio::test]
+async fn replicas_that_left_or_were_not_seen_for_long_are_off_the_list() {
+    for database in databases(MIGRATIONS).await {
+        let (store, engine) = (SqlSessionStore::new(database.db.clone()), database.engine);
+        let (agents, now) = ([SystemIds.next(), SystemIds.next()], SystemClock.now());
+        for agent in agents {
+            store.announce(agent, Some("http://replica"), now).await.expect("announced");
+            store.begin(agent, SystemIds.next(), agent, now).await.expect("begun");
+        }
+        store.leave(agents[0]).await.expect("left");
+        assert_eq!(store.locate(agents[0], now).await.expect("asked"), None, "{engine}");
+        assert_eq!(store.forget(now).await.expect("forgotten"), 0, "{engine}");
+        assert_eq!(store.forget(now + Duration::from_secs(1)).await.expect("forgotten"), 1, "{engine}");
+        assert_eq!(store.locate(agents[1], now).await.expect("asked"), None, "{engine}");
     }
 }

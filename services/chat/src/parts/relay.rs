@@ -7,18 +7,16 @@
 //! way of committed messages: they come from the database.
 
 mod follower;
-mod replicas;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
+use chatmesh_rpc::Replicas;
 use chatmesh_runtime::Tasks;
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-
-pub(crate) use replicas::Replicas;
 
 use super::{Episode, EpisodeKey, Kept};
 use crate::domain::WorkerId;

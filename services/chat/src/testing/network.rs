@@ -12,7 +12,7 @@ use chatmesh_proto::chat::v1::{StreamPartsRequest, StreamPartsResponse};
 use chatmesh_rpc::assertion::{AssertionError, KeySource, ServiceSigner, VerificationKey, Verifier};
 use chatmesh_rpc::client::Peer;
 use chatmesh_rpc::server::ServerLayer;
-use chatmesh_rpc::{RpcMetrics, local};
+use chatmesh_rpc::{Replicas, RpcMetrics, local};
 use chatmesh_runtime::{Listener, serve};
 use futures::{Stream, StreamExt as _};
 use parking_lot::Mutex;
@@ -22,7 +22,6 @@ use rand::{Rng as _, SeedableRng as _};
 use tonic::{Request, Response, Status};
 use tower::Layer as _;
 
-use crate::parts::relay::Replicas;
 use crate::parts::serve::PartApi;
 use crate::state::State;
 

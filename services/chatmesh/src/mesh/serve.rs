@@ -124,7 +124,10 @@ impl One<'_> {
             Service::Relay => {
                 let metrics = self.process.metrics(RelayMetrics::register);
                 let workspaces = self.peer(Service::Workspaces)?;
-                let relay = chatmesh_relay::Service::build(self.deps(db).await?, workspaces, metrics);
+                let mut config = self.config.relay.clone();
+                config.validate().map_err(anyhow::Error::msg)?;
+                config.advertise_address = config.advertise_address.or_else(|| url_of(self.address));
+                let relay = chatmesh_relay::Service::build(config, self.deps(db).await?, workspaces, metrics);
                 self.routes(&relay, self.peer(Service::Identity)?, relay.dial_in()).await
             }
             Service::Llm => {

@@ -94,6 +94,7 @@ impl Up {
         let workspaces = chatmesh_workspaces::Service::build(deps(Service::Workspaces)?).await?;
         let to_workspaces = local(workspaces.routes());
         let relay = chatmesh_relay::Service::build(
+            config.relay.clone(),
             deps(Service::Relay)?,
             process.peer("relay", to_workspaces.clone()),
             process.metrics(RelayMetrics::register),

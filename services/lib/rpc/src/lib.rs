@@ -12,6 +12,7 @@ mod error;
 mod handler;
 pub mod metadata;
 mod metrics;
+mod replicas;
 pub mod server;
 pub mod trace;
 mod transport;
@@ -20,6 +21,7 @@ pub use caller::{Caller, Denied, Role, UserId};
 pub use error::{Code, ServiceError, into_status, status_with_reason};
 pub use handler::{streaming, unary};
 pub use metrics::RpcMetrics;
+pub use replicas::Replicas;
 pub use transport::{Transport, connect_lazy, local};
 
 /// The largest message between services, where prompts and answers travel: more than any model's

@@ -20,11 +20,11 @@ use crate::store::LedgerStore;
 /// How many calls wait to be written. Where the database is slower, calls wait for it at their end.
 const QUEUE: usize = 4096;
 
-/// How many are written in one transaction: so few that what else runs on a small machine does not notice.
-const BATCH: usize = 64;
+/// How many are written in one transaction.
+const BATCH: usize = 256;
 
 /// How long the first call of a batch waits for others.
-const LINGER: Duration = Duration::from_millis(10);
+const LINGER: Duration = Duration::from_millis(100);
 
 /// How long a call waits for room in the queue.
 const PATIENCE: Duration = Duration::from_secs(5);

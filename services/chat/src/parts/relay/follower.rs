@@ -6,10 +6,10 @@ use std::time::Duration;
 use chatmesh_core::Backoff;
 use chatmesh_proto::chat::v1::StreamPartsRequest;
 use chatmesh_proto::chat::v1::part_service_client::PartServiceClient;
+use chatmesh_rpc::Replicas;
 use tonic::{Request, Status};
 use tracing::debug;
 
-use super::replicas::Replicas;
 use crate::domain::WorkerId;
 use crate::parts::Episode;
 use crate::store::WorkerDirectory;

@@ -57,8 +57,11 @@ macro_rules! event_columns {
     };
 }
 
+/// How many calls one statement writes down: many, since each is a way to the database and back, but not so
+/// many that the calls which share the core with an embedded database wait for it for a millisecond.
+const EVENTS_PER_STATEMENT: usize = 16;
+
 /// Writes calls down that are not there yet, and returns which those are: `$1` is a JSON array of [`EventRow`]s.
-/// One statement for all of a batch, since each is a way to the database and back.
 const INSERT_EVENTS: Sql = Sql::split(
     concat!(
         "INSERT INTO usage_events (",
@@ -236,11 +239,15 @@ async fn count_all(
 
 /// Writes calls down; returns which of them were new.
 async fn insert(tx: &mut Tx, events: &[&UsageEvent]) -> Result<HashSet<UsageId>, DbError> {
-    let rows: Vec<EventRow<'_>> = events.iter().map(|event| EventRow::of(event)).collect();
-    let rows =
-        serde_json::to_string(&rows).map_err(|error| DbError::inconsistent("usage_events", error.to_string()))?;
-    let new: Vec<Inserted> = tx.fetch_all(INSERT_EVENTS, values![rows]).await?;
-    Ok(new.into_iter().map(|Inserted(id)| id).collect())
+    let mut new = HashSet::with_capacity(events.len());
+    for events in events.chunks(EVENTS_PER_STATEMENT) {
+        let rows: Vec<EventRow<'_>> = events.iter().map(|event| EventRow::of(event)).collect();
+        let rows =
+            serde_json::to_string(&rows).map_err(|error| DbError::inconsistent("usage_events", error.to_string()))?;
+        let inserted: Vec<Inserted> = tx.fetch_all(INSERT_EVENTS, values![rows]).await?;
+        new.extend(inserted.into_iter().map(|Inserted(id)| id));
+    }
+    Ok(new)
 }
 
 struct Inserted(UsageId);

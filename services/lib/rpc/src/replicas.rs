@@ -1,13 +1,14 @@
-//! Connections to other replicas: one per address, made when it is needed.
+//! Connections to other replicas of the same service: one per address, made when it is needed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatmesh_rpc::client::Peer;
-use chatmesh_rpc::connect_lazy;
 use parking_lot::Mutex;
 use tokio::time::Instant;
+
+use crate::client::Peer;
+use crate::connect_lazy;
 
 /// The most connections to hold: more than there are replicas.
 const MAX_CONNECTIONS: usize = 64;
@@ -18,7 +19,7 @@ const KEPT_UNUSED: Duration = Duration::from_secs(60);
 type Dial = Box<dyn Fn(&str) -> Result<Peer, String> + Send + Sync>;
 
 /// The connections of this replica to others.
-pub(crate) struct Replicas {
+pub struct Replicas {
     dial: Dial,
     open: Mutex<HashMap<String, Connection>>,
 }
@@ -36,7 +37,8 @@ impl std::fmt::Debug for Replicas {
 
 impl Replicas {
     /// Replicas over the network, called under the identity with which `neighbour` is.
-    pub(crate) fn over_network(neighbour: Peer) -> Self {
+    #[must_use]
+    pub fn over_network(neighbour: Peer) -> Self {
         Self::new(move |address| {
             let transport = connect_lazy(address).map_err(|error| error.to_string())?;
             Ok(neighbour.redirected(transport))
@@ -44,12 +46,16 @@ impl Replicas {
     }
 
     /// Replicas that are reached through `dial`.
-    pub(crate) fn new(dial: impl Fn(&str) -> Result<Peer, String> + Send + Sync + 'static) -> Self {
+    #[must_use]
+    pub fn new(dial: impl Fn(&str) -> Result<Peer, String> + Send + Sync + 'static) -> Self {
         Self { dial: Box::new(dial), open: Mutex::default() }
     }
 
     /// The connection to an address. It is in use for as long as it is held.
-    pub(super) fn connect(&self, address: &str) -> Result<Arc<Peer>, String> {
+    ///
+    /// # Errors
+    /// The address is none; the text says why.
+    pub fn connect(&self, address: &str) -> Result<Arc<Peer>, String> {
         let now = Instant::now();
         let mut open = self.open.lock();
         if let Some(connection) = open.get_mut(address) {
@@ -68,7 +74,8 @@ impl Replicas {
         Ok(peer)
     }
 
-    pub(super) fn sweep(&self, now: Instant) {
+    /// Drops the connections that nobody has used for a minute.
+    pub fn sweep(&self, now: Instant) {
         self.open.lock().retain(|_, connection| {
             if Arc::strong_count(&connection.peer) > 1 {
                 connection.used_at = now;
@@ -78,14 +85,21 @@ impl Replicas {
     }
 
     /// How many connections are held.
-    pub(crate) fn len(&self) -> usize {
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.open.lock().len()
+    }
+
+    /// True where no connection is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use chatmesh_rpc::local;
+    use crate::local;
 
     use super::*;
 

@@ -1,0 +1,44 @@
+//! Configuration.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// Two reports may be lost before an agent counts as disconnected.
+const MAX_REPORT_INTERVAL: Duration = Duration::from_secs(15);
+
+/// The service's configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The URL at which other replicas of `relay` reach this one, like `http://10.1.2.3:7085`. By
+    /// default the address that it listens on, where that names one machine. Agents that are connected
+    /// here are reached through this replica only where there is none.
+    pub advertise_address: Option<String>,
+    /// How often it is recorded that an agent is connected, and looked whether its build is still the
+    /// latest; 15 s. `workspaces` takes an agent that was not reported for 30 s for disconnected.
+    #[serde(with = "humantime_serde")]
+    pub report_interval: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { advertise_address: None, report_interval: MAX_REPORT_INTERVAL }
+    }
+}
+
+impl Config {
+    /// Checks the configuration.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.advertise_address.as_deref().is_some_and(|address| !address.starts_with("http")) {
+            return Err("relay.advertise_address must be a URL, like http://10.1.2.3:7085".to_owned());
+        }
+        if self.report_interval.is_zero() || self.report_interval > MAX_REPORT_INTERVAL {
+            return Err("relay.report_interval must be more than 0s and 15s at most".to_owned());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! The one hop from a replica that does not hold an agent to the one that does.
+
+use std::error::Error;
+
+use axum::response::{IntoResponse as _, Response};
+use chatmesh_core::Uuid;
+use chatmesh_rpc::{Code, metadata, status_with_reason};
+use http::{HeaderMap, HeaderValue, Request};
+use tonic::Status;
+use tonic::body::Body;
+use tower::ServiceExt as _;
+use tracing::debug;
+
+use crate::forward::{DOMAIN, not_connected};
+use crate::location::Remote;
+use crate::state::State;
+
+/// True for a call that came from another replica: it goes no further.
+pub(crate) fn has_hopped(headers: &HeaderMap) -> bool {
+    headers.contains_key(metadata::FORWARDED)
+}
+
+/// Makes a call at the replica that holds the agent.
+///
+/// # Errors
+/// `AGENT_NOT_CONNECTED` where nothing of the call left this process; `AGENT_CONNECTION_LOST`
+/// where anything may have reached the agent. What the other replica says is passed on.
+pub(crate) async fn forward(
+    state: &State,
+    agent: Uuid,
+    remote: Remote,
+    mut request: Request<Body>,
+) -> Result<Response, Status> {
+    let peer = state.replicas.connect(&remote.address).map_err(|problem| {
+        debug!(%agent, address = %remote.address, problem, "a replica has an address that is none");
+        state.locations.suspect(remote.replica_id);
+        not_connected(agent)
+    })?;
+    request.headers_mut().remove(metadata::ASSERTION);
+    request.headers_mut().insert(metadata::FORWARDED, HeaderValue::from_static("1"));
+    state.metrics.hops.inc();
+    match (*peer).clone().oneshot(request).await {
+        Ok(response) => {
+            if is_not_connected(response.headers()) {
+                // It moved; whoever asks next reads the store.
+                state.locations.forget(agent);
+            }
+            Ok(response.into_response())
+        }
+        Err(error) => {
+            debug!(%agent, address = %remote.address, %error, "a replica could not be reached");
+            state.locations.suspect(remote.replica_id);
+            if is_unsent(&*error) {
+                return Err(not_connected(agent));
+            }
+            let message = format!("the connection to the replica that holds agent `{agent}` broke");
+            Err(status_with_reason(Code::Unavailable, "AGENT_CONNECTION_LOST", DOMAIN, message))
+        }
+    }
+}
+
+/// True where no connection was made, so that nothing was sent.
+fn is_unsent(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&error| error.source()).any(|cause| cause.is::<tonic::ConnectError>())
+}
+
+/// True where the other replica says at once that the agent is not there.
+fn is_not_connected(headers: &HeaderMap) -> bool {
+    Status::from_header_map(headers).is_some_and(|status| status.code() == Code::Unavailable)
+}

@@ -1,0 +1,70 @@
+//! Lists this replica where the others find it, and drops what others have taken over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatmesh_db::DbError;
+use tokio::time::{Instant, MissedTickBehavior};
+use tracing::{debug, info, warn};
+
+use crate::location::LOST_AFTER;
+use crate::state::State;
+
+/// How often the replica says that it is there: three times before it counts as lost.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// How long a statement may take: the next one comes soon.
+const TIMEOUT: Duration = Duration::from_secs(4);
+/// After how many times [`LOST_AFTER`] a replica is taken off the list.
+const FORGOTTEN_AFTER: u32 = 40;
+
+/// Announces the replica before it takes agents, then regularly until the process ends.
+pub(crate) async fn run(state: Arc<State>) {
+    let soft = state.tasks.shutdown().soft().clone();
+    let mut tick = tokio::time::interval(INTERVAL);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    attempt("replicas of the past are still listed", forget_others(&state)).await;
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = soft.cancelled() => break,
+        }
+        let (address, now) = (state.config.advertise_address.as_deref(), state.clock.now());
+        attempt("the replica is not announced", state.store.announce(state.replica_id, address, now)).await;
+        attempt("sessions are not compared", drop_superseded(&state)).await;
+        state.replicas.sweep(Instant::now());
+    }
+}
+
+/// Takes the replica off the list, when its last session has ended.
+pub(crate) async fn leave(state: &State) {
+    attempt("the replica is still listed", state.store.leave(state.replica_id)).await;
+}
+
+async fn forget_others(state: &State) -> Result<(), DbError> {
+    state.store.forget(state.clock.now() - LOST_AFTER * FORGOTTEN_AFTER).await.map(drop)
+}
+
+/// Ends the sessions in whose place there is a later one elsewhere, whose hint was lost.
+async fn drop_superseded(state: &State) -> Result<(), DbError> {
+    // First what is here: a session is in the store before it is here.
+    let here = state.sessions.all();
+    if here.is_empty() {
+        return Ok(());
+    }
+    let held: std::collections::HashSet<_> = state.store.held_by(state.replica_id).await?.into_iter().collect();
+    for (agent, session) in here {
+        if !held.contains(&(agent, session.session_id)) {
+            info!(%agent, epoch = session.epoch, "the agent has a later session elsewhere");
+            session.channel.close();
+        }
+    }
+    Ok(())
+}
+
+async fn attempt(otherwise: &str, work: impl Future<Output = Result<(), DbError>>) {
+    match tokio::time::timeout(TIMEOUT, work).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => warn!(%error, "{otherwise}"),
+        Err(_) => debug!("{otherwise}: the database takes too long"),
+    }
+}
