@@ -3,6 +3,7 @@
 mod dial;
 mod error;
 mod handshake;
+mod proxy;
 mod tls;
 
 use std::time::Duration;

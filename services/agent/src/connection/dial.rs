@@ -14,16 +14,18 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tracing::info;
 use url::Url;
 
 use super::error::{AttemptError, ConnectionError};
+use super::proxy::Proxy;
 use super::tls::Tls;
 use crate::config::Config;
 
 /// The name of what runs on the connection after the upgrade.
 const PROTOCOL: &str = "chatmesh-agent";
 /// How the agent names itself.
-const AGENT: &str = concat!("chatmesh-agent/", env!("CARGO_PKG_VERSION"));
+pub(super) const AGENT: &str = concat!("chatmesh-agent/", env!("CARGO_PKG_VERSION"));
 /// How long the connection may take, up to the relay's answer to the upgrade.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -32,6 +34,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 pub(super) struct Dialer {
     url: Url,
     tls: Option<Tls>,
+    proxy: Option<Proxy>,
     authorization: HeaderValue,
 }
 
@@ -44,7 +47,11 @@ impl Dialer {
         let mut authorization = authorization
             .map_err(|_| ConnectionError::Config("the token has characters that no token has".to_owned()))?;
         authorization.set_sensitive(true);
-        Ok(Self { url: config.url.clone(), tls, authorization })
+        let proxy = Proxy::of(config)?;
+        if let Some(proxy) = &proxy {
+            info!(proxy = proxy.address(), "connecting through a proxy");
+        }
+        Ok(Self { url: config.url.clone(), tls, proxy, authorization })
     }
 
     /// Connects and upgrades.
@@ -53,15 +60,25 @@ impl Dialer {
     }
 
     async fn connect(&self) -> Result<Upgraded, AttemptError> {
-        // All addresses of the name are tried in turn; brackets belong to URLs only.
-        let host = self.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let host = self.url.host_str().unwrap_or_default();
         let port = self.url.port_or_known_default().unwrap_or(443);
-        let tcp = TcpStream::connect((host, port)).await.map_err(AttemptError::Connect)?;
+        if let Some(proxy) = &self.proxy {
+            return self.secure(TokioIo::new(proxy.tunnel(host, port).await?)).await;
+        }
+        // All addresses of the name are tried in turn; brackets belong to URLs only.
+        let tcp = TcpStream::connect((host.trim_matches(['[', ']']), port)).await.map_err(AttemptError::Connect)?;
         tcp.set_nodelay(true).map_err(AttemptError::Connect)?;
+        self.secure(tcp).await
+    }
+
+    async fn secure<Io>(&self, io: Io) -> Result<Upgraded, AttemptError>
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         match &self.tls {
-            None => self.upgrade(tcp).await,
+            None => self.upgrade(io).await,
             Some(tls) => {
-                let stream = tls.connector.connect(tls.name.clone(), tcp).await.map_err(AttemptError::Connect)?;
+                let stream = tls.connector.connect(tls.name.clone(), io).await.map_err(AttemptError::Connect)?;
                 self.upgrade(stream).await
             }
         }

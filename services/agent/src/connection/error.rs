@@ -37,6 +37,12 @@ pub(super) enum AttemptError {
     /// The relay can not be reached.
     #[error("can not reach the relay")]
     Connect(#[source] io::Error),
+    /// The proxy can not be reached.
+    #[error("can not reach the proxy on the way to the relay")]
+    ProxyConnect(#[source] io::Error),
+    /// The proxy opens no tunnel.
+    #[error("the proxy on the way to the relay refused a tunnel: HTTP {0}")]
+    Proxy(StatusCode),
     /// What answered did not speak HTTP.
     #[error("the upgrade failed")]
     Upgrade(#[source] hyper::Error),

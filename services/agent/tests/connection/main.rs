@@ -1,6 +1,7 @@
 //! A real agent and the relay's carrier over loopback TCP, with generated clients.
 
 mod program;
+mod proxy;
 mod relay;
 mod trace;
 
@@ -18,7 +19,7 @@ use http::StatusCode;
 use relay::{LONG, Policy, Relay, Session, TOKEN};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -33,8 +34,12 @@ struct Running {
 
 impl Running {
     fn start(url: &str, further: &[&str]) -> Self {
+        Self::start_with(url, further, &[])
+    }
+
+    fn start_with(url: &str, further: &[&str], variables: &[(&str, String)]) -> Self {
         let dir = tempfile::tempdir().expect("dir");
-        let config = config(url, dir.path(), further);
+        let config = config(url, dir.path(), further, variables);
         let shutdown = CancellationToken::new();
         let agent = Agent::open(config).expect("agent");
         let ended = TaskTracker::new().spawn(agent.run(shutdown.clone()));
@@ -46,12 +51,16 @@ impl Running {
     }
 }
 
-fn config(url: &str, dir: &Path, further: &[&str]) -> Config {
+fn config(url: &str, dir: &Path, further: &[&str], variables: &[(&str, String)]) -> Config {
     let (directory, state) = (dir.join("work"), dir.join("state"));
     std::fs::create_dir_all(&directory).expect("directory");
     let arguments = ["agent", "--url", url, "--directory", path(&directory), "--state-dir", path(&state)];
     let args = Args::try_parse_from(arguments.iter().chain(further)).expect("arguments");
-    let environment = std::env::vars_os().chain([("CHATMESH_AGENT_TOKEN".into(), TOKEN.into())]);
+    // Whatever the machine's own proxy is, it is not meant.
+    let is_proxy = |name: &std::ffi::OsString| name.to_string_lossy().to_lowercase().ends_with("_proxy");
+    let environment = std::env::vars_os().filter(|(name, _)| !is_proxy(name));
+    let environment = environment.chain([("CHATMESH_AGENT_TOKEN".into(), TOKEN.into())]);
+    let environment = environment.chain(variables.iter().map(|(name, value)| (name.into(), value.into())));
     Config::load(args, environment.collect()).expect("config")
 }
 
@@ -221,13 +230,12 @@ async fn other_refusals_are_tried_again_until_the_shutdown() {
     }
 }
 
-#[tokio::test]
-async fn an_agent_connects_over_tls_to_a_relay_that_it_can_trust() {
-    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("certificate");
-    let dir = tempfile::tempdir().expect("dir");
-    let ca = dir.path().join("ca.pem");
-    std::fs::write(&ca, certified.cert.pem()).expect("file");
-    let certificate = CertificateDer::from_pem_file(&ca).expect("certificate");
+/// What a relay at `name` shows, and a file with the authority that agents trust then.
+fn self_signed(name: &str) -> (TlsAcceptor, NamedTempFile) {
+    let certified = rcgen::generate_simple_self_signed([name.to_owned()]).expect("certificate");
+    let ca = NamedTempFile::new().expect("file");
+    std::fs::write(ca.path(), certified.cert.pem()).expect("file");
+    let certificate = CertificateDer::from_pem_file(ca.path()).expect("certificate");
     let key = PrivateKeyDer::from_pem_slice(certified.signing_key.serialize_pem().as_bytes()).expect("key");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
@@ -236,7 +244,13 @@ async fn an_agent_connects_over_tls_to_a_relay_that_it_can_trust() {
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)
         .expect("config");
-    let mut relay = Relay::start_with(Policy::Welcome, Some(TlsAcceptor::from(Arc::new(config)))).await;
+    (TlsAcceptor::from(Arc::new(config)), ca)
+}
+
+#[tokio::test]
+async fn an_agent_connects_over_tls_to_a_relay_that_it_can_trust() {
+    let (acceptor, ca) = self_signed("localhost");
+    let mut relay = Relay::start_with(Policy::Welcome, Some(acceptor)).await;
     let url = format!("https://localhost:{}", relay.address.port());
 
     let distrustful = Running::start(&url, &[]);
@@ -244,7 +258,7 @@ async fn an_agent_connects_over_tls_to_a_relay_that_it_can_trust() {
     distrustful.shutdown.cancel();
     let _ = distrustful.end().await;
 
-    let agent = Running::start(&url, &["--ca-file", path(&ca)]);
+    let agent = Running::start(&url, &["--ca-file", path(ca.path())]);
     let session = relay.session().await;
     session.diagnostics().ping(pb::PingRequest {}).await.expect("ping");
     agent.shutdown.cancel();
