@@ -1,42 +1,39 @@
 //! The way to a workspace: which agent, is it there, and what to tell the model where it is not.
+//!
+//! The agent that a workspace had at the last call is tried first, without asking anybody: that is
+//! the common case, [`bindings`]. Where it is not connected, its return is waited for, and after a
+//! while it is asked whether it still is the workspace's agent, [`connect`]. Where nobody comes,
+//! [`unreachable`] says what the model can do about it.
 
-use std::collections::HashMap;
+mod bindings;
+mod connect;
+mod context;
+mod directory;
+mod unreachable;
+
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
-use chatmesh_core::Backoff;
-use chatmesh_proto::agent::v1::PingRequest;
-use chatmesh_proto::agent::v1::diagnostics_service_client::DiagnosticsServiceClient;
-use chatmesh_proto::relay::v1::AwaitAgentRequest;
-use chatmesh_proto::relay::v1::relay_service_client::RelayServiceClient;
-use chatmesh_proto::workspaces::v1::ResolveAgentRequest;
-use chatmesh_proto::workspaces::v1::agent_service_client::AgentServiceClient;
 use chatmesh_rpc::client::{Peer, request_for};
 use chatmesh_rpc::{Caller, Code, metadata};
-use parking_lot::Mutex;
-use tokio::time::Instant;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::{Request, Response, Status};
 
 use crate::state::Neighbours;
+pub(crate) use bindings::Bindings;
+pub(crate) use context::Directories;
+use directory::Mesh;
+pub(crate) use unreachable::explain;
 
 /// How long a tool waits for an agent that is not connected.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a turn waits to learn about its workspace before it begins.
-const CONTEXT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a call is made again after the connection broke. Effects have keys, so that is safe.
 const ATTEMPTS: u32 = 3;
-
-/// How many working directories are remembered before they are asked for anew.
-const MAX_DIRECTORIES: usize = 10_000;
-
-/// The working directories of agents that answered once; they do not change while an agent lives.
-pub(crate) type Directories = Arc<Mutex<HashMap<String, String>>>;
 
 /// A chat's workspace, as its tools see it.
 pub(crate) struct Workspace {
     pub(crate) neighbours: Neighbours,
+    pub(crate) bindings: Bindings,
     pub(crate) caller: Caller,
     pub(crate) chat_id: String,
     pub(crate) workspace_id: String,
@@ -69,87 +66,45 @@ impl Agent {
 impl Workspace {
     /// Makes a call to the agent, and makes it again where the connection breaks: each time with
     /// the agent that the workspace has by then.
+    ///
+    /// # Errors
+    /// What the agent says, or why it cannot be reached; [`explain`] makes a text of it for the model.
     pub(crate) async fn retry<T, F>(&self, call: impl Fn(Agent) -> F) -> Result<T, Status>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
+        let bound = self.bindings.get(&self.caller, &self.workspace_id);
+        if let Some(id) = &bound {
+            match call(self.agent(id)?).await {
+                Err(status) if status.code() == Code::Unavailable => {}
+                other => return other.map(Response::into_inner),
+            }
+        }
+        let mut bound = bound;
         let mut attempt = 1;
         loop {
-            let agent = self.agent(CONNECT_TIMEOUT).await?;
-            match call(agent).await {
+            let id = self.connect(bound).await?;
+            match call(self.agent(&id)?).await {
                 Ok(response) => return Ok(response.into_inner()),
                 Err(status) if status.code() == Code::Unavailable && attempt < ATTEMPTS => attempt += 1,
                 Err(status) => return Err(status),
             }
+            bound = Some(id);
         }
     }
 
-    /// What a model should know of the workspace. A workspace that does not answer soon does not
-    /// hold the turn up.
-    pub(crate) async fn context(&self, directories: &Directories) -> String {
-        let directory = tokio::time::timeout(CONTEXT_TIMEOUT, self.directory(directories)).await;
-        match directory {
-            Ok(Ok(directory)) => format!(
-                "You have a workspace, a machine of your own on which your tools act.\nWorking directory: {directory}"
-            ),
-            Ok(Err(status)) => format!("You have a workspace, but it is not usable now: {}", explain(&status)),
-            Err(_) => {
-                "You have a workspace, but it does not answer at the moment; a tool call may reach it.".to_owned()
-            }
-        }
+    /// Waits until the workspace's agent is connected.
+    async fn connect(&self, bound: Option<String>) -> Result<String, Status> {
+        let id = connect::connect(&self.mesh(), bound, CONNECT_TIMEOUT).await?;
+        self.bindings.put(&self.caller, &self.workspace_id, id.clone());
+        Ok(id)
     }
 
-    async fn directory(&self, directories: &Directories) -> Result<String, Status> {
-        let id = self.resolve().await?;
-        let known = directories.lock().get(&id).cloned();
-        if let Some(directory) = known {
-            return Ok(directory);
-        }
-        let agent = self.connected(&id, CONTEXT_TIMEOUT).await?;
-        let mut diagnostics = DiagnosticsServiceClient::new(agent.transport());
-        let pong = diagnostics.ping(agent.request(PingRequest {})).await?.into_inner();
-        let mut known = directories.lock();
-        if known.len() >= MAX_DIRECTORIES {
-            known.clear();
-        }
-        known.insert(id, pong.directory.clone());
-        drop(known);
-        Ok(pong.directory)
+    fn mesh(&self) -> Mesh<'_> {
+        Mesh { neighbours: &self.neighbours, caller: &self.caller, workspace_id: &self.workspace_id }
     }
 
-    /// Finds the agent, even where the services that know it are away for a moment.
-    async fn agent(&self, timeout: Duration) -> Result<Agent, Status> {
-        let deadline = Instant::now() + timeout;
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.find_agent(left).await {
-                Err(status) if status.code() == Code::Unavailable && !left.is_zero() => {
-                    tokio::time::sleep(backoff.next_pause().min(left)).await;
-                }
-                other => return other,
-            }
-        }
-    }
-
-    async fn find_agent(&self, timeout: Duration) -> Result<Agent, Status> {
-        let id = self.resolve().await?;
-        self.connected(&id, timeout).await
-    }
-
-    async fn resolve(&self) -> Result<String, Status> {
-        let message = ResolveAgentRequest { workspace_id: self.workspace_id.clone() };
-        let mut agents = AgentServiceClient::new(self.neighbours.workspaces.clone());
-        let response = agents.resolve_agent(request_for(&self.caller, message)).await?.into_inner();
-        response.agent.map(|agent| agent.id).ok_or_else(|| Status::internal("no agent in the answer"))
-    }
-
-    async fn connected(&self, id: &str, timeout: Duration) -> Result<Agent, Status> {
-        // None at all would mean the relay's longest.
-        let timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1);
-        let message = AwaitAgentRequest { agent_id: id.to_owned(), timeout_ms };
-        let mut relay = RelayServiceClient::new(self.neighbours.relay.clone());
-        relay.await_agent(request_for(&self.caller, message)).await?;
+    fn agent(&self, id: &str) -> Result<Agent, Status> {
         let ascii = |text: &str| text.parse().map_err(|_| Status::internal("an identifier is not ASCII"));
         Ok(Agent {
             relay: self.neighbours.relay.clone(),
@@ -157,19 +112,5 @@ impl Workspace {
             chat_id: ascii(&self.chat_id)?,
             caller: self.caller.clone(),
         })
-    }
-}
-
-/// Says to the model what is in the way and what to do about it.
-pub(crate) fn explain(status: &Status) -> String {
-    match status.code() {
-        Code::DeadlineExceeded => "the workspace's agent did not answer in time: try once more; if that fails too, \
-                                   tell the user that the workspace is not reachable"
-            .to_owned(),
-        Code::Unavailable => format!(
-            "the workspace is not reachable at the moment ({}): try once more; if that fails too, tell the user",
-            status.message()
-        ),
-        _ => status.message().to_owned(),
     }
 }

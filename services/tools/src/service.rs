@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chatmesh_proto::tools::v1::tool_service_server::{SERVICE_NAME, ToolServiceServer};
 
 use crate::ToolMetrics;
-use crate::agent::Directories;
+use crate::agent::{Bindings, Directories};
 use crate::api::Api;
 use crate::state::{Neighbours, State};
 
@@ -19,7 +19,8 @@ impl Service {
     /// Sets the service up.
     #[must_use]
     pub fn build(neighbours: Neighbours, metrics: ToolMetrics) -> Self {
-        Self { state: Arc::new(State { neighbours, directories: Directories::default(), metrics }) }
+        let state = State { neighbours, bindings: Bindings::default(), directories: Directories::default(), metrics };
+        Self { state: Arc::new(state) }
     }
 }
 

@@ -3,7 +3,7 @@
 use chatmesh_rpc::client::Peer;
 
 use crate::ToolMetrics;
-use crate::agent::Directories;
+use crate::agent::{Bindings, Directories};
 
 /// The services through which tools act.
 #[derive(Debug, Clone)]
@@ -18,6 +18,7 @@ pub struct Neighbours {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) neighbours: Neighbours,
+    pub(crate) bindings: Bindings,
     pub(crate) directories: Directories,
     pub(crate) metrics: ToolMetrics,
 }

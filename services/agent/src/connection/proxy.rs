@@ -155,10 +155,13 @@ mod tests {
         Some(intercept.uri().to_string())
     }
 
+    /// The relay, the variables, and the proxy.
+    type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<&'a str>);
+
     #[test]
     fn the_environment_says_which_proxy_if_any() {
         let (https, http) = ("https://mesh.example.com/relay/v1/connect", "http://relay:8080/");
-        let table: [(&str, &[(&str, &str)], Option<&str>); 12] = [
+        let table: [Row<'_>; 12] = [
             (https, &[], None),
             (https, &[("HTTPS_PROXY", "http://proxy:3128")], Some("http://proxy:3128/")),
             (https, &[("https_proxy", "proxy:3128")], Some("http://proxy:3128/")),

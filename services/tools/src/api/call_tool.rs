@@ -32,6 +32,7 @@ pub(super) async fn call_tool(
     }
     let workspace = Workspace {
         neighbours: state.neighbours.clone(),
+        bindings: state.bindings.clone(),
         caller,
         chat_id: request.chat_id,
         workspace_id: request.workspace_id,

@@ -17,6 +17,7 @@ pub(super) async fn list_tools(
     }
     let workspace = Workspace {
         neighbours: state.neighbours.clone(),
+        bindings: state.bindings.clone(),
         caller,
         chat_id: request.chat_id,
         workspace_id: request.workspace_id,

@@ -1,0 +1,69 @@
+//! Who knows agents: `workspaces` which one it is, `relay` whether it is there.
+
+use std::time::Duration;
+
+use chatmesh_core::{Clock as _, SystemClock, Timestamp};
+use chatmesh_proto::relay::v1::AwaitAgentRequest;
+use chatmesh_proto::relay::v1::relay_service_client::RelayServiceClient;
+use chatmesh_proto::workspaces::v1::agent_service_client::AgentServiceClient;
+use chatmesh_proto::workspaces::v1::{AgentStatus, ResolveAgentRequest};
+use chatmesh_rpc::Caller;
+use chatmesh_rpc::client::request_for;
+use tonic::Status;
+
+use crate::state::Neighbours;
+
+/// How long the workspaces have to answer.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How much later than asked for a relay may answer.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// What a workspace says of its agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) id: String,
+    pub(super) status: AgentStatus,
+    /// For how long it has not been connected, where it was before.
+    pub(super) gone_for: Option<Duration>,
+}
+
+/// Finds agents and waits for them.
+pub(super) trait Directory: Sync {
+    /// Returns the agent of the workspace's latest build.
+    fn resolve(&self) -> impl Future<Output = Result<Found, Status>> + Send;
+
+    /// Waits until an agent is connected: DEADLINE_EXCEEDED where it is not in time.
+    fn dial(&self, agent: &str, timeout: Duration) -> impl Future<Output = Result<(), Status>> + Send;
+}
+
+/// The services of the mesh, asked about one workspace.
+#[derive(Debug)]
+pub(super) struct Mesh<'a> {
+    pub(super) neighbours: &'a Neighbours,
+    pub(super) caller: &'a Caller,
+    pub(super) workspace_id: &'a str,
+}
+
+impl Directory for Mesh<'_> {
+    async fn resolve(&self) -> Result<Found, Status> {
+        let message = ResolveAgentRequest { workspace_id: self.workspace_id.to_owned() };
+        let mut agents = AgentServiceClient::new(self.neighbours.workspaces.clone());
+        let mut request = request_for(self.caller, message);
+        request.set_timeout(RESOLVE_TIMEOUT);
+        let response = agents.resolve_agent(request).await?.into_inner();
+        let agent = response.agent.ok_or_else(|| Status::internal("no agent in the answer"))?;
+        let gone_since = agent.disconnect_time.as_ref().and_then(|time| Timestamp::try_from(*time).ok());
+        let gone_for = gone_since.and_then(|since| (SystemClock.now() - since).to_std().ok());
+        Ok(Found { status: agent.status(), id: agent.id, gone_for })
+    }
+
+    async fn dial(&self, agent: &str, timeout: Duration) -> Result<(), Status> {
+        // None at all would mean the relay's longest.
+        let timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1);
+        let message = AwaitAgentRequest { agent_id: agent.to_owned(), timeout_ms };
+        let mut relay = RelayServiceClient::new(self.neighbours.relay.clone());
+        let mut request = request_for(self.caller, message);
+        request.set_timeout(timeout + SLACK);
+        relay.await_agent(request).await.map(drop)
+    }
+}

@@ -1,0 +1,118 @@
+//! Why an agent was not reached, and what the model can do about it.
+//!
+//! To stop and start a workspace ends what runs in it. A model is told to only where two signs
+//! agree: nobody answered for half a minute, and the workspace's latest agent has been gone for
+//! long. A single missed report, or a single wait that was too short, is no reason.
+
+use std::time::Duration;
+
+use chatmesh_proto::workspaces::v1::AgentStatus;
+use chatmesh_rpc::{Code, status_with_reason};
+use tonic::Status;
+
+use super::directory::{Directory, Found};
+
+/// An agent that has been gone for this long does not come back by itself.
+const GONE_FOR_GOOD: Duration = Duration::from_secs(90);
+/// How long the last look at the workspace may take.
+const CLASSIFY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The domain of the reasons.
+const DOMAIN: &str = "chatmesh.tools.v1";
+
+/// Why an agent was not reached.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum Unreachable {
+    /// The latest build has no agent, or the workspace is none of the caller's.
+    #[error("{}", .0.message())]
+    NoAgent(Status),
+    /// It did not answer, and that may change.
+    #[error(
+        "the workspace did not answer for 30 seconds, and may be reachable again in a moment: try once more; if that \
+         fails too, tell the user that the workspace is not reachable"
+    )]
+    Timeout,
+    /// It did not answer and has been gone for long.
+    #[error(
+        "the workspace's agent has been disconnected for more than a minute, most likely because it ran out of memory \
+         or its machine ended: stop the workspace, then start it, and repeat what you were about to do. What ran in it \
+         is lost; look at its effects before you run anything again"
+    )]
+    Gone,
+    /// It never came.
+    #[error(
+        "the workspace was started, but its agent never connected: stop the workspace, then start it; if that fails \
+         too, tell the user that its template does not work"
+    )]
+    NeverConnected,
+    /// Whom to ask could not be asked.
+    #[error("the workspace cannot be reached: {}", .0.message())]
+    Failed(Status),
+}
+
+impl Unreachable {
+    /// What the workspaces or the relay said.
+    pub(super) fn from_status(status: Status) -> Self {
+        match status.code() {
+            Code::FailedPrecondition | Code::NotFound | Code::PermissionDenied => Self::NoAgent(status),
+            _ => Self::Failed(status),
+        }
+    }
+
+    fn code(&self) -> (Code, &'static str) {
+        match self {
+            Self::NoAgent(_) => (Code::FailedPrecondition, "WORKSPACE_NOT_RUNNING"),
+            Self::Timeout => (Code::DeadlineExceeded, "WORKSPACE_NOT_ANSWERING"),
+            Self::Gone => (Code::DeadlineExceeded, "AGENT_DISCONNECTED"),
+            Self::NeverConnected => (Code::DeadlineExceeded, "AGENT_NEVER_CONNECTED"),
+            Self::Failed(status) => (status.code(), "WORKSPACE_NOT_REACHABLE"),
+        }
+    }
+}
+
+impl From<Unreachable> for Status {
+    fn from(unreachable: Unreachable) -> Self {
+        let (code, reason) = unreachable.code();
+        status_with_reason(code, reason, DOMAIN, unreachable.to_string())
+    }
+}
+
+/// Nobody came in time: looks at the agent that the workspace has now, whichever was waited for.
+pub(super) async fn classify(directory: &impl Directory) -> Unreachable {
+    match tokio::time::timeout(CLASSIFY_TIMEOUT, directory.resolve()).await {
+        Ok(Ok(found)) => of(&found),
+        Ok(Err(status)) if matches!(Unreachable::from_status(status.clone()), Unreachable::NoAgent(_)) => {
+            Unreachable::NoAgent(status)
+        }
+        // Nobody can say: no reason to end anything.
+        Ok(Err(_)) | Err(_) => Unreachable::Timeout,
+    }
+}
+
+fn of(found: &Found) -> Unreachable {
+    match (found.status, found.gone_for) {
+        (AgentStatus::Timeout, _) => Unreachable::NeverConnected,
+        (AgentStatus::Disconnected, Some(gone_for)) if gone_for >= GONE_FOR_GOOD => Unreachable::Gone,
+        _ => Unreachable::Timeout,
+    }
+}
+
+/// Says to the model what is in the way and what to do about it.
+pub(crate) fn explain(status: &Status) -> String {
+    match status.code() {
+        Code::DeadlineExceeded if is_ours(status) => status.message().to_owned(),
+        Code::DeadlineExceeded => "the workspace's agent did not answer in time: try once more; if that fails too, \
+                                   tell the user that the workspace is not reachable"
+            .to_owned(),
+        Code::Unavailable => format!(
+            "the workspace is not reachable at the moment ({}): try once more; if that fails too, tell the user",
+            status.message()
+        ),
+        _ => status.message().to_owned(),
+    }
+}
+
+fn is_ours(status: &Status) -> bool {
+    use tonic_types::StatusExt as _;
+    status.get_details_error_info().is_some_and(|info| info.domain == DOMAIN)
+}
