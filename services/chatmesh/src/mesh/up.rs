@@ -162,6 +162,7 @@ impl Up {
             health.serving(service.grpc_names(), &process.tasks).await;
             service.start();
         }
+        super::serve::dial_in_over_tls(&config.relay, &relay, &process.tasks).await?;
         let router = gateway.router().merge(relay.dial_in()).merge(health.into_health_router());
         process.tasks.spawn_loop("server", serve(listener, router, process.tasks.clone()));
         provisioner.start();
