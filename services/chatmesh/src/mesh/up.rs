@@ -142,8 +142,12 @@ impl Up {
             data_dir: data_dir.path().to_owned(),
             agent_program: agent.path,
             agent_args: agent.args,
-            agent_url: format!("http://{}", reachable(address)),
+            agent_url: match config.provisioner.agent_url {
+                url if url.is_empty() => format!("http://{}", reachable(address)),
+                url => url,
+            },
             otlp_endpoint: Some(config.telemetry.otlp_endpoint.clone()).filter(|endpoint| !endpoint.is_empty()),
+            ..config.provisioner
         };
         let provisioner = Provisioner::build(
             provisioner_config,
