@@ -15,6 +15,7 @@ mod config;
 mod connection;
 mod diagnostics;
 mod file;
+mod lifecycle;
 mod main_with;
 mod port;
 mod process;
@@ -28,5 +29,6 @@ pub use agent::{Agent, OpenError};
 pub use config::{Args, Config, ConfigError};
 pub use connection::ConnectionError;
 pub use main_with::{EXIT_REFUSED, main_with};
+pub use process::ProcessEnd;
 #[cfg(fuzzing)]
 pub use terminal::check::check as check_terminal;

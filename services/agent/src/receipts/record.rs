@@ -20,8 +20,26 @@ pub(crate) enum Outcome {
         /// Its size.
         size_bytes: u64,
     },
+    /// The scripts of a build that run on start were started.
+    Startup(Startup),
     /// Nothing: the effect failed without a trace and may be tried again.
     Forgotten,
+}
+
+/// How far the start of a build came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Startup {
+    /// Scripts run.
+    Running,
+    /// All ended well.
+    Ready,
+    /// One took too long.
+    Timeout,
+    /// One failed in another way.
+    Error,
+    /// The agent ended while they ran.
+    Lost,
 }
 
 /// What is known of a process.
@@ -70,5 +88,9 @@ impl Record {
     /// True for a process that runs: its receipt is not dropped.
     pub(super) fn is_running(&self) -> bool {
         matches!(&self.outcome, Outcome::Process(ProcessReceipt { fate: Fate::Running, .. }))
+    }
+
+    pub(super) fn is_startup(&self) -> bool {
+        matches!(&self.outcome, Outcome::Startup(_))
     }
 }

@@ -71,6 +71,10 @@ fn p01_requests_that_are_wrong_are_refused() {
         with_variable("CHATMESH_ANYTHING"),
         with_variable(""),
         with_variable("A=B"),
+        pb::StartProcessRequest {
+            limits: Some(pb::ProcessLimits { niceness: Some(20), ..Default::default() }),
+            ..request("true")
+        },
     ];
     for request in wrong {
         let error = Input::try_from(request).expect_err("refused");
@@ -139,6 +143,41 @@ async fn closing_asks_first_then_kills_and_refuses_new_processes() {
     assert_eq!(fixture.wait(stubborn).await.process.exit_code, Some(-1));
     let error = fixture.start_as(None, request("true")).await.expect_err("closed");
     assert_eq!(code(error), Code::Unavailable);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_runs_after_closing_however_starts_and_closing_meet() {
+    let fixture = Fixture::with(Limits { stop: Duration::from_millis(300), ..Limits::default() });
+    let starts = (0..40).map(|index| {
+        let (manager, key) = (fixture.manager.clone(), format!("k{index}"));
+        tokio_util::task::TaskTracker::new()
+            .spawn(async move { manager.start(None, Input::try_from(keyed("sleep 1000", &key)).expect("valid")).await })
+    });
+    let starts: Vec<_> = starts.collect();
+    tokio::task::yield_now().await;
+    fixture.manager.close().await;
+    for start in starts {
+        match start.await.expect("no panic") {
+            Ok(started) => assert!(!fixture.wait(id(&started)).await.process.running),
+            Err(error) => assert_eq!(code(error), Code::Unavailable),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p04_many_processes_at_once_each_have_their_own_end_and_output() {
+    let fixture = Fixture::new();
+    let runs = (0..200).map(|index| {
+        let fixture = &fixture;
+        async move {
+            let started =
+                fixture.start_as(None, keyed(&format!("echo {index}; exit {}", index % 100), &index.to_string()));
+            let snapshot = fixture.wait(id(&started.await.expect("started"))).await;
+            assert_eq!(snapshot.output.text, format!("{index}\n"));
+            assert_eq!(snapshot.process.exit_code, Some(index % 100));
+        }
+    });
+    futures::future::join_all(runs).await;
 }
 
 #[tokio::test]

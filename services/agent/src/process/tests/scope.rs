@@ -84,6 +84,39 @@ async fn p07_an_ended_process_is_kept_for_five_minutes_and_a_running_one_for_eve
     fixture.manager.close().await;
 }
 
+#[tokio::test]
+async fn p07_a_process_without_a_key_is_known_to_have_ended_after_it_was_reaped() {
+    let fixture = Fixture::with(Limits { retention: Duration::ZERO, ..Limits::default() });
+    let mine = id(&fixture.start_as(Some("mine"), request("exit 7")).await.expect("started"));
+    let reaped = async {
+        while !fixture.manager.list(None).is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LONG, reaped).await.expect("it is reaped");
+    let error = fixture.manager.wait(None, mine, Duration::ZERO).await.expect_err("reaped");
+    assert!(matches!(error, Error::Reaped { exit_code: 7, .. }), "{error}");
+    let error = fixture.manager.signal(None, mine, Signal::SIGTERM).expect_err("it has ended");
+    assert_eq!(code(error), Code::FailedPrecondition);
+    let other = ChatId::for_test("other");
+    let error = fixture.manager.wait(Some(&other), mine, Duration::ZERO).await.expect_err("hidden");
+    assert_eq!(code(error), Code::NotFound);
+}
+
+#[tokio::test]
+async fn the_end_of_a_process_is_told_with_its_chat_and_the_directory_that_was_asked_for() {
+    let fixture = Fixture::new();
+    let mut ends = fixture.manager.ends();
+    let workdir = fixture.dir.path().display().to_string();
+    let chosen = pb::StartProcessRequest { workdir, ..request("true") };
+    fixture.start_as(Some("c"), chosen).await.expect("started");
+    let end = tokio::time::timeout(LONG, ends.recv()).await.expect("in time").expect("an end");
+    assert_eq!((end.chat_id.as_deref(), end.workdir.as_deref()), (Some("c"), Some(fixture.dir.path())));
+    fixture.start("true").await;
+    let end = tokio::time::timeout(LONG, ends.recv()).await.expect("in time").expect("an end");
+    assert_eq!(end, ProcessEnd { chat_id: None, workdir: None });
+}
+
 /// Lets tasks whose time has come run.
 async fn settle() {
     for _ in 0..100 {
