@@ -7,6 +7,8 @@
 //! - An effect with an idempotency key happens once, also when the agent restarts in between;
 //!   where its outcome can not be known any more, the caller is told exactly that.
 //! - Memory does not grow with what a process prints.
+//! - Who watches a process slows down neither it nor others who watch.
+//! - Scripts that run on start run once for a build, also when the agent restarts.
 //! - The agent's token never reaches a child process.
 
 mod agent;

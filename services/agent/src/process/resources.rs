@@ -87,7 +87,7 @@ impl TryFrom<ProcessLimits> for ResourceLimits {
     }
 }
 
-fn check<N: PartialOrd + std::fmt::Display>(name: &str, value: Option<N>, min: N, max: N) -> Result<(), Error> {
+fn check<N: Copy + PartialOrd + std::fmt::Display>(name: &str, value: Option<N>, min: N, max: N) -> Result<(), Error> {
     match value {
         Some(value) if value < min || value > max => {
             Err(Error::Invalid(format!("`limits.{name}` must be from {min} to {max}")))

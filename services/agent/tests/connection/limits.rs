@@ -47,6 +47,22 @@ async fn a_command_runs_within_the_limits_of_its_request_and_the_defaults_of_the
 }
 
 #[tokio::test]
+async fn what_an_agent_may_not_set_is_left_out_of_its_defaults_and_fails_a_request() {
+    let (mut relay, dir) = (Relay::start(Policy::Welcome).await, tempfile::tempdir().expect("dir"));
+    // Root lays its privileges down first.
+    let before = "export CHATMESH_AGENT_PROCESS_NICENESS=-5; \
+                  [ $(id -u) != 0 ] || exec setpriv --bounding-set=-all --inh-caps=-all \"$0\" \"$@\";";
+    let _agent = Program::start(&relay, dir.path(), before);
+    let session = relay.session().await;
+    assert_eq!(run(&session, command("nice", "")).await, (Some(0), "0\n".to_owned()));
+    let limits = pb::ProcessLimits { niceness: Some(-5), ..Default::default() };
+    let (code, text) = run(&session, limited("touch begun", limits)).await;
+    assert_eq!(code, Some(125));
+    assert!(text.contains("the limit `niceness` can not be set"), "{text}");
+    assert!(!dir.path().join("work/begun").exists());
+}
+
+#[tokio::test]
 async fn a_limited_command_has_its_environment_its_group_and_the_usual_handling_of_signals() {
     let (mut relay, dir) = (Relay::start(Policy::Welcome).await, tempfile::tempdir().expect("dir"));
     let _agent = Program::start(&relay, dir.path(), "");

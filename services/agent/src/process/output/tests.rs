@@ -25,6 +25,7 @@ fn around_marker(text: &str, omitted: u64) -> (&str, &str) {
     text.split_once(&format!("[... {omitted} bytes omitted ...]\n")).expect("a marker with the exact count")
 }
 
+/// P03: the sizes of the table, up to 10 MiB.
 #[test]
 fn p03_output_is_whole_up_to_both_ends_and_has_head_and_tail_beyond() {
     for total in [0, 1, END - 1, END, END + 1, 2 * END] {
@@ -181,6 +182,7 @@ proptest! {
     // Each of them is megabytes.
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// P03: prefix, suffix and counts of any amount.
     #[test]
     fn p03_any_amount_up_to_10_mib_in_any_pieces_keeps_its_head_tail_and_counts(
         total in prop_oneof![2 * END + 1..4 * END, 0..10 * 1024 * 1024 + 1usize],

@@ -14,6 +14,7 @@ async fn until_gone(pid: &str) {
     tokio::time::timeout(LONG, gone).await.expect("the process ends");
 }
 
+/// P01: exit code and end by a signal.
 #[tokio::test]
 async fn p01_exit_codes_are_exact_and_a_signal_is_minus_one() {
     let fixture = Fixture::new();
@@ -22,6 +23,7 @@ async fn p01_exit_codes_are_exact_and_a_signal_is_minus_one() {
     }
 }
 
+/// P01: a signal after the end.
 #[tokio::test]
 async fn p01_an_ended_process_can_not_be_signalled() {
     let fixture = Fixture::new();
@@ -33,6 +35,7 @@ async fn p01_an_ended_process_can_not_be_signalled() {
     assert_eq!(code(error), Code::NotFound);
 }
 
+/// P01: a start that fails.
 #[tokio::test]
 async fn p01_a_command_that_can_not_start_says_why_and_frees_its_key() {
     let fixture = Fixture::new();
@@ -56,6 +59,7 @@ async fn p01_a_command_that_can_not_start_says_why_and_frees_its_key() {
     assert_eq!(Path::new(snapshot.output.text.trim()), fixture.dir.path().canonicalize().expect("path"));
 }
 
+/// P01, F.6 item 7: variables that say who a process runs for can not be set by a request.
 #[test]
 fn p01_requests_that_are_wrong_are_refused() {
     let with_variable = |name: &str| pb::StartProcessRequest {
@@ -82,6 +86,7 @@ fn p01_requests_that_are_wrong_are_refused() {
     }
 }
 
+/// P02, G21: nothing of a command goes on after it was ended.
 #[tokio::test]
 async fn p02_a_signal_ends_the_whole_group() {
     let fixture = Fixture::new();
@@ -96,6 +101,7 @@ async fn p02_a_signal_ends_the_whole_group() {
     until_gone(&child).await;
 }
 
+/// P02: five seconds at most.
 #[tokio::test]
 async fn p02_a_grandchild_with_the_pipe_open_does_not_keep_the_process_running() {
     assert_eq!(Limits::default().drain, Duration::from_secs(5));
@@ -164,6 +170,7 @@ async fn nothing_runs_after_closing_however_starts_and_closing_meet() {
     }
 }
 
+/// P04: concurrent writers, each with a process of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p04_many_processes_at_once_each_have_their_own_end_and_output() {
     let fixture = Fixture::new();

@@ -28,9 +28,12 @@ enum Step {
     Drop(usize),
 }
 
+/// Follows the process and returns what it wrote.
+type Following = Pin<Box<dyn Future<Output = Vec<u8>>>>;
+
 /// A task: its future, and whether it was woken.
 struct Task {
-    future: Option<Pin<Box<dyn Future<Output = Vec<u8>>>>>,
+    future: Option<Following>,
     woken: Arc<Woken>,
     result: Option<Vec<u8>>,
 }
@@ -141,7 +144,7 @@ fn every_order(actors: &mut [&[Step]], order: &mut Vec<Step>, visit: &mut impl F
     }
 }
 
-fn check_every_order(follow: fn(Arc<Entry>) -> Pin<Box<dyn Future<Output = Vec<u8>>>>) -> usize {
+fn check_every_order(follow: fn(Arc<Entry>) -> Following) -> usize {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("runtime");
     let _guard = runtime.enter();
@@ -159,12 +162,14 @@ fn check_every_order(follow: fn(Arc<Entry>) -> Pin<Box<dyn Future<Output = Vec<u
     count
 }
 
+/// P05: the model of lost wake-ups.
 #[test]
 fn p05_no_order_of_polls_writes_exit_and_cancel_loses_the_wake_up_of_a_wait() {
     // 9! / (4! 3! 2!)
     assert_eq!(check_every_order(|entry| Box::pin(waits(entry))), 1260);
 }
 
+/// P05: the same for those who look on.
 #[test]
 fn p05_no_order_of_polls_writes_exit_and_cancel_loses_a_byte_or_the_end_for_a_viewer() {
     assert_eq!(check_every_order(|entry| Box::pin(watches(entry))), 1260);
