@@ -63,7 +63,7 @@ impl Agent {
     pub fn routes(&self) -> Routes {
         Routes::new(DiagnosticsServiceServer::new(DiagnosticsApi::new(self.instance, self.config.directory.clone())))
             .add_service(ProcessServiceServer::new(ProcessApi::new(self.processes.clone())))
-            .add_service(FileServiceServer::new(FileApi::new(self.receipts.clone())))
+            .add_service(FileServiceServer::new(FileApi::new(self.receipts.clone(), &self.config.environment)))
             .prepare()
     }
 

@@ -25,4 +25,6 @@ mod telemetry;
 pub use agent::{Agent, OpenError};
 pub use config::{Args, Config, ConfigError};
 pub use connection::ConnectionError;
+#[doc(hidden)]
+pub use file::fuzz as file_fuzz;
 pub use main_with::{EXIT_REFUSED, main_with};

@@ -28,7 +28,7 @@ pub(crate) use key::{Digest, InputDigest, Key};
 use log::Log;
 pub(crate) use log::OpenError;
 use record::Record;
-pub(crate) use record::{Fate, Outcome, ProcessReceipt};
+pub(crate) use record::{EditReceipt, EditedFile, Fate, Outcome, ProcessReceipt};
 use slots::{Lookup, Slots};
 
 /// How many receipts are kept; the oldest finished ones go first.
@@ -111,6 +111,13 @@ impl Receipts {
     /// True where `key` has a receipt.
     pub(crate) fn has(&self, key: Key) -> bool {
         self.inner.slots.lock().has(key)
+    }
+
+    /// Keeps an outcome in the place of the receipt that `key` has.
+    pub(crate) async fn replace(&self, key: Key, digest: Digest, outcome: Outcome) {
+        let record = Record::new(key, digest, outcome);
+        self.inner.slots.lock().put(record.clone());
+        self.write(record, false).await;
     }
 
     /// Returns the receipt of a process that this chat may see.

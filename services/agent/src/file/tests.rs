@@ -12,6 +12,7 @@ use tonic::Status;
 
 use super::error::Error;
 use super::lines::Selection;
+use super::locks::Locks;
 use super::read::read_lines;
 use super::write::Writer;
 use crate::receipts::Receipts;
@@ -28,7 +29,7 @@ impl Fixture {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("dir");
         let receipts = Receipts::open(&dir.path().join("state"), Duration::ZERO).expect("receipts");
-        Self { dir, writer: Writer::new(receipts) }
+        Self { dir, writer: Writer::new(receipts, Locks::new()) }
     }
 
     fn path(&self, name: &str) -> PathBuf {
