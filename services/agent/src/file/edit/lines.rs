@@ -19,7 +19,8 @@ pub(super) struct Lines<'a> {
 impl<'a> Lines<'a> {
     pub(super) fn of(text: &'a [u8]) -> Self {
         let first = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-        let mut starts = vec![number(first)];
+        let mut starts = Vec::with_capacity(memchr::memchr_iter(b'\n', text).count() + 2);
+        starts.push(number(first));
         starts.extend(memchr::memchr_iter(b'\n', text).map(|at| number(at + 1)));
         if starts.last() != Some(&number(text.len())) {
             starts.push(number(text.len()));

@@ -18,7 +18,7 @@ use crate::receipts::{Digest, EditedFile, InputDigest};
 /// How many bytes of files, before and after, one request may hold in memory.
 const MAX_HELD: usize = 64 * 1024 * 1024;
 /// How many bytes one request may search through: the size of a file, for each of its edits.
-const MAX_SEARCHED: usize = 512 * 1024 * 1024;
+const MAX_SEARCHED: usize = 128 * 1024 * 1024;
 
 /// A file to edit, its links resolved.
 #[derive(Debug)]

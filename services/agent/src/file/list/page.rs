@@ -51,7 +51,7 @@ impl fmt::Display for Place {
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {
     // The longest name that a directory can have is far shorter.
-    if hex.len() > 2048 || !hex.len().is_multiple_of(2) {
+    if hex.len() > 2048 || !hex.len().is_multiple_of(2) || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;
     }
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()).collect()
