@@ -19,7 +19,7 @@ fn f03_line_ends_of_the_file_are_kept() {
         // A file of one line has none to keep.
         ("a", "a", "x\r\ny", "x\r\ny"),
         // A replacement with both means what it says.
-        ("a \r\nb\r\n", "a\n", "x\ny\r\nz\n", "x\ny\r\nz\r\nb\r\n"),
+        ("a \r\nb\r\n", "a\nb", "x\r\ny\nz", "x \r\ny\nz\r\n"),
     ];
     for (content, search, replace, expected) in table {
         assert_eq!(one(content, search, replace), expected, "{search:?} to {replace:?} in {content:?}");
@@ -55,7 +55,7 @@ fn f03_the_newline_at_the_end_of_the_file() {
         ("a \n b ", "a\nb", "x\ny\n", "x \n y \n"),
         // Text that follows is never glued on.
         (" a \nb\n", "a\n", "x", " x \nb\n"),
-        (" a\r\nb\r\n", "a\n", "x\ny", " x\r\ny\r\nb\r\n"),
+        (" a\r\nb\r\n", "a\n", "x\ny", " x\r\n y\r\nb\r\n"),
         // Lines that go take their ends with them only if the search has them.
         (" a\n b\n c\n", "a\nb\n", "", " c\n"),
         (" a\n b\n c\n", "a\nb", "", "\n c\n"),

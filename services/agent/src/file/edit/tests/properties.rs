@@ -6,8 +6,11 @@ use super::super::diff::unified;
 use super::super::each;
 use super::*;
 
+/// Where something was replaced, and by what.
+type Place = (Range<usize>, Vec<u8>);
+
 /// The places of an edit and what took their place.
-fn places(content: &[u8], edit: &Edit<'_>) -> Result<(Pass, Vec<(Range<usize>, Vec<u8>)>), Problem> {
+fn places(content: &[u8], edit: &Edit<'_>) -> Result<(Pass, Vec<Place>), Problem> {
     let mut places = Vec::new();
     let pass = each(content, edit, &mut |range, text| {
         places.push((range, text.to_vec()));
