@@ -112,7 +112,7 @@ impl Agent {
         )))
         .add_service(ProcessServiceServer::new(ProcessApi::new(self.processes.clone())))
         .add_service(LifecycleServiceServer::new(LifecycleApi::new(self.lifecycle.clone())))
-        .add_service(FileServiceServer::new(FileApi::new(self.receipts.clone())))
+        .add_service(FileServiceServer::new(FileApi::new(self.receipts.clone(), &self.config.environment)))
         .add_service(TerminalServiceServer::new(TerminalApi::new(self.terminals.clone())))
         .add_service(PortServiceServer::new(PortApi::new(self.forwards.clone())))
         .prepare()

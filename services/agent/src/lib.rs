@@ -30,6 +30,8 @@ mod terminal;
 pub use agent::{Agent, OpenError};
 pub use config::{Args, Config, ConfigError};
 pub use connection::ConnectionError;
+#[doc(hidden)]
+pub use file::fuzz as file_fuzz;
 pub use main_with::{EXIT_REFUSED, main_with};
 pub use process::ProcessEnd;
 #[cfg(fuzzing)]

@@ -30,7 +30,7 @@ use log::Log;
 pub(crate) use log::OpenError;
 use queue::Queue;
 use record::Record;
-pub(crate) use record::{Fate, Outcome, ProcessReceipt, Startup};
+pub(crate) use record::{EditReceipt, EditedFile, Fate, Outcome, ProcessReceipt, Startup};
 use slots::{Lookup, Slots};
 
 /// How many receipts are kept; the oldest finished ones go first.
@@ -116,6 +116,13 @@ impl Receipts {
     /// True where `key` has a receipt.
     pub(crate) fn has(&self, key: Key) -> bool {
         self.inner.slots.lock().has(key)
+    }
+
+    /// Keeps an outcome in the place of the receipt that `key` has.
+    pub(crate) async fn replace(&self, key: Key, digest: Digest, outcome: Outcome) {
+        let record = Record::new(key, digest, outcome);
+        self.inner.slots.lock().put(record.clone());
+        self.write(record, false).await;
     }
 
     /// Returns the receipt of a process that this chat may see.
