@@ -4,18 +4,23 @@ use std::io;
 use std::time::Duration;
 
 use chatmesh_core::{IdSource as _, SystemIds, Uuid};
+use chatmesh_proto::agent::v1::container_service_server::ContainerServiceServer;
 use chatmesh_proto::agent::v1::diagnostics_service_server::DiagnosticsServiceServer;
 use chatmesh_proto::agent::v1::file_service_server::FileServiceServer;
+use chatmesh_proto::agent::v1::git_service_server::GitServiceServer;
 use chatmesh_proto::agent::v1::process_service_server::ProcessServiceServer;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::config::Config;
 use crate::connection::{Connection, ConnectionError};
+use crate::container::ContainerApi;
 use crate::diagnostics::DiagnosticsApi;
 use crate::file::FileApi;
+use crate::git::GitApi;
 use crate::process::{Environment, Limits, Manager, ProcessApi};
 use crate::receipts::{self, Receipts};
+use crate::touched::Touched;
 
 /// How long a new agent waits for a former one that is still shutting down.
 const FORMER_AGENT: Duration = Duration::from_secs(25);
@@ -27,6 +32,8 @@ pub struct Agent {
     instance: Uuid,
     receipts: Receipts,
     processes: Manager,
+    touched: Touched,
+    git: GitApi,
 }
 
 /// The agent can not begin to work.
@@ -54,16 +61,21 @@ impl Agent {
     pub fn open(config: Config) -> Result<Self, OpenError> {
         let receipts = Receipts::open(&config.state_dir, FORMER_AGENT)?;
         let environment = Environment::new(config.environment.clone(), config.workspace_id.clone());
-        let processes = Manager::new(config.directory.clone(), environment, receipts.clone(), Limits::default());
-        Ok(Self { config, instance: SystemIds.next(), receipts, processes })
+        let touched = Touched::default();
+        let directory = config.directory.clone();
+        let processes = Manager::new(directory, environment, receipts.clone(), touched.clone(), Limits::default());
+        let git = GitApi::new(touched.clone());
+        Ok(Self { config, instance: SystemIds.next(), receipts, processes, touched, git })
     }
 
     /// The agent's services, as they are served on the connection.
     #[must_use]
     pub fn routes(&self) -> Routes {
         Routes::new(DiagnosticsServiceServer::new(DiagnosticsApi::new(self.instance, self.config.directory.clone())))
-            .add_service(ProcessServiceServer::new(ProcessApi::new(self.processes.clone())))
-            .add_service(FileServiceServer::new(FileApi::new(self.receipts.clone())))
+            .add_service(ProcessServiceServer::new(ProcessApi::new(self.processes.clone(), self.touched.clone())))
+            .add_service(FileServiceServer::new(FileApi::new(self.receipts.clone(), self.touched.clone())))
+            .add_service(GitServiceServer::new(self.git.clone()))
+            .add_service(ContainerServiceServer::new(ContainerApi::new(&self.config.environment)))
             .prepare()
     }
 
@@ -82,6 +94,7 @@ impl Agent {
         };
         let stopped = async {
             stop.cancelled().await;
+            self.git.close();
             self.processes.close().await;
         };
         let (result, ()) = tokio::join!(connected, stopped);

@@ -13,14 +13,17 @@ mod agent;
 mod chat;
 mod config;
 mod connection;
+mod container;
 mod diagnostics;
 mod file;
+mod git;
 mod main_with;
 mod process;
 mod receipts;
 mod serve;
 mod status;
 mod telemetry;
+mod touched;
 
 pub use agent::{Agent, OpenError};
 pub use config::{Args, Config, ConfigError};
