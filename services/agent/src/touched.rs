@@ -113,7 +113,7 @@ impl Subscription {
     pub(crate) async fn changed(&mut self) {
         if self.paths.changed().await.is_err() {
             // The chat was forgotten while nobody else knew it; there is nothing to come.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn scan(root: &Path, cancelled: &AtomicBool) -> Outcome {
 
 fn read(root: &Path, cancelled: &AtomicBool) -> Result<State, Error> {
     let repository = open(root)?;
-    if !repository.workdir().and_then(|dir| dir.canonicalize().ok()).is_some_and(|dir| dir == root) {
+    if repository.workdir().and_then(|dir| dir.canonicalize().ok()).is_none_or(|dir| dir != root) {
         return Err(Error::ElsewhereWorktree);
     }
     let head = repository.head()?;

@@ -68,7 +68,7 @@ impl Found<'_> {
         for entry in index.entries().iter().filter(|entry| entry.mode != index::entry::Mode::DIR) {
             let path = entry.path(index);
             let before = head.entry_by_path(path);
-            if !before.is_some_and(|before| (before.id, before.mode) == (entry.id, entry.mode)) {
+            if before.is_none_or(|before| (before.id, before.mode) != (entry.id, entry.mode)) {
                 self.add(path, true);
             }
             if self.is_too_many {

@@ -2,7 +2,7 @@
 
 use gix::bstr::BStr;
 
-use super::hunks::unified;
+use super::hunks::{TooMuch, unified};
 use super::name::quoted;
 use super::side::{Content, Kind, MAX_FILE, Side};
 
@@ -51,8 +51,10 @@ fn one(path: &BStr, old: Option<&Side>, new: Option<&Side>) -> Option<FileDiff> 
         return omitted(format!("Binary files {old_name} and {new_name} differ"));
     }
     let hunks = unified(before, after, MAX_DIFF).map(|hunks| String::from_utf8_lossy(&hunks).into_owned());
-    let Some(hunks) = hunks.filter(|hunks| hunks.len() <= MAX_DIFF) else {
-        return omitted(format!("Diff not shown: it has more than {MAX_DIFF} bytes"));
+    let hunks = match hunks {
+        Ok(hunks) if hunks.len() <= MAX_DIFF => hunks,
+        Ok(_) => return omitted(format!("Diff not shown: {}", TooMuch::Bytes(MAX_DIFF))),
+        Err(error) => return omitted(format!("Diff not shown: {error}")),
     };
     // A tab ends a name that could be taken for a name and a date.
     let end = |name: &str| if name.contains(' ') && !name.starts_with('"') { "\t\n" } else { "\n" };

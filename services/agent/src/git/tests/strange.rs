@@ -132,3 +132,38 @@ fn a_scan_that_nobody_waits_for_ends() {
     let outcome = scan(&repository.root, &AtomicBool::new(true));
     assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
 }
+
+#[test]
+fn whatever_form_the_index_has_the_diff_is_the_same() {
+    let repository = Repository::with(&[("a/f", "1\n"), ("b/f", "1\n"), ("c/f", "1\n"), ("top", "1\n")]);
+    repository.write("a/f", "2\n");
+    repository.write("a/new", "n\n");
+    let expected = repository.diff();
+    assert!(expected.contains("+2\n") && expected.contains("+n\n"));
+    for arguments in [
+        &["update-index", "--index-version", "4"][..],
+        &["update-index", "--untracked-cache"],
+        &["update-index", "--split-index"],
+        &["update-index", "--no-split-index"],
+        &["sparse-checkout", "set", "--cone", "--no-sparse-index", "a"],
+        &["sparse-checkout", "set", "--cone", "--sparse-index", "a"],
+        &["pack-refs", "--all"],
+        &["gc", "--quiet"],
+    ] {
+        repository.git(arguments);
+        assert_eq!(repository.diff(), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_format_that_is_not_known_is_a_problem_and_no_wrong_answer() {
+    for option in ["--object-format=sha256", "--ref-format=reftable"] {
+        let dir = tempfile::tempdir().expect("dir");
+        let root = dir.path().canonicalize().expect("dir");
+        git(&root, &["init", "--quiet", option]);
+        std::fs::write(root.join("f"), "1\n").expect("file");
+        git(&root, &["add", "f"]);
+        git(&root, &["commit", "--quiet", "--message=m"]);
+        assert!(matches!(read(&root), Outcome::Failed(_)), "{option}: {:?}", read(&root));
+    }
+}
