@@ -5,25 +5,30 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chatmesh_core::{IdSource as _, SystemIds, Uuid};
+use chatmesh_proto::agent::v1::container_service_server::ContainerServiceServer;
 use chatmesh_proto::agent::v1::diagnostics_service_server::DiagnosticsServiceServer;
 use chatmesh_proto::agent::v1::file_service_server::FileServiceServer;
+use chatmesh_proto::agent::v1::git_service_server::GitServiceServer;
 use chatmesh_proto::agent::v1::lifecycle_service_server::LifecycleServiceServer;
 use chatmesh_proto::agent::v1::port_service_server::PortServiceServer;
 use chatmesh_proto::agent::v1::process_service_server::ProcessServiceServer;
 use chatmesh_proto::agent::v1::terminal_service_server::TerminalServiceServer;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::config::Config;
 use crate::connection::{Connection, ConnectionError};
+use crate::container::ContainerApi;
 use crate::diagnostics::{DiagnosticsApi, Facts};
 use crate::file::FileApi;
+use crate::git::GitApi;
 use crate::lifecycle::{Lifecycle, LifecycleApi, Patience, Runner};
 use crate::port::{Forwards, PortApi};
-use crate::process::{Environment, Launcher, Limits, Manager, ProcessApi, ProcessEnd, ResourceLimits};
+use crate::process::{Environment, Launcher, Limits, Manager, ProcessApi, ResourceLimits};
 use crate::receipts::{self, Receipts};
 use crate::terminal::{self, TerminalApi, Terminals};
+use crate::touched::Touched;
 
 /// How long a new agent waits for a former one that is still shutting down.
 const FORMER_AGENT: Duration = Duration::from_secs(25);
@@ -39,6 +44,8 @@ pub struct Agent {
     terminals: Terminals,
     forwards: Forwards,
     facts: Facts,
+    touched: Touched,
+    git: GitApi,
 }
 
 /// The agent can not begin to work.
@@ -79,9 +86,12 @@ impl Agent {
         let lifecycle = Lifecycle::new(runner, receipts.clone());
         let (instance, forwards) = (SystemIds.next(), Forwards::new());
         let terminals = Terminals::new(directory.clone(), environment.clone(), terminal::Limits::default());
-        let processes = Manager::new(directory, environment, launcher, receipts.clone(), Limits::default());
+        let touched = Touched::default();
+        let git = GitApi::new(touched.clone());
+        let processes =
+            Manager::new(directory, environment, launcher, receipts.clone(), touched.clone(), Limits::default());
         let facts = Facts::new(instance, &config.environment, processes.clone(), terminals.clone(), forwards.clone());
-        Ok(Self { config, instance, receipts, processes, lifecycle, terminals, forwards, facts })
+        Ok(Self { config, instance, receipts, processes, lifecycle, terminals, forwards, facts, touched, git })
     }
 
     /// True once the scripts that run on start have ended, in whatever way. Stays false as long as
@@ -97,12 +107,6 @@ impl Agent {
         self.lifecycle.drains()
     }
 
-    /// Tells of each process that ends from here on. Who does not listen for long misses some.
-    #[must_use]
-    pub fn process_ends(&self) -> broadcast::Receiver<ProcessEnd> {
-        self.processes.ends()
-    }
-
     /// The agent's services, as they are served on the connection.
     #[must_use]
     pub fn routes(&self) -> Routes {
@@ -110,11 +114,17 @@ impl Agent {
             self.facts.clone(),
             self.config.directory.clone(),
         )))
-        .add_service(ProcessServiceServer::new(ProcessApi::new(self.processes.clone())))
+        .add_service(ProcessServiceServer::new(ProcessApi::new(self.processes.clone(), self.touched.clone())))
         .add_service(LifecycleServiceServer::new(LifecycleApi::new(self.lifecycle.clone())))
-        .add_service(FileServiceServer::new(FileApi::new(self.receipts.clone(), &self.config.environment)))
+        .add_service(FileServiceServer::new(FileApi::new(
+            self.receipts.clone(),
+            &self.config.environment,
+            self.touched.clone(),
+        )))
         .add_service(TerminalServiceServer::new(TerminalApi::new(self.terminals.clone())))
         .add_service(PortServiceServer::new(PortApi::new(self.forwards.clone())))
+        .add_service(GitServiceServer::new(self.git.clone()))
+        .add_service(ContainerServiceServer::new(ContainerApi::new(&self.config.environment)))
         .prepare()
     }
 
@@ -138,6 +148,7 @@ impl Agent {
                 () = stop.cancelled() => self.lifecycle.interrupt().await,
             }
             stop.cancel();
+            self.git.close();
             tokio::join!(self.processes.close(), self.terminals.close(), self.forwards.close());
         };
         let (result, ()) = tokio::join!(connected, stopped);

@@ -15,8 +15,10 @@ mod agent;
 mod chat;
 mod config;
 mod connection;
+mod container;
 mod diagnostics;
 mod file;
+mod git;
 mod lifecycle;
 mod main_with;
 mod port;
@@ -26,6 +28,7 @@ mod serve;
 mod status;
 mod telemetry;
 mod terminal;
+mod touched;
 
 pub use agent::{Agent, OpenError};
 pub use config::{Args, Config, ConfigError};
@@ -33,6 +36,5 @@ pub use connection::ConnectionError;
 #[doc(hidden)]
 pub use file::fuzz as file_fuzz;
 pub use main_with::{EXIT_REFUSED, main_with};
-pub use process::ProcessEnd;
 #[cfg(fuzzing)]
 pub use terminal::check::check as check_terminal;

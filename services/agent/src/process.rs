@@ -7,7 +7,6 @@
 //! is there when it is their turn, so they slow down neither the process nor each other.
 
 mod api;
-mod ended;
 mod entry;
 mod environment;
 mod error;
@@ -28,7 +27,6 @@ mod viewer;
 mod workdir;
 
 pub(crate) use api::ProcessApi;
-pub use ended::ProcessEnd;
 pub(crate) use environment::Environment;
 pub(crate) use error::Error as ProcessError;
 pub(crate) use input::check_variable;

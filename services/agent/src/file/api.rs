@@ -1,7 +1,7 @@
 //! `FileService`.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use chatmesh_proto::agent::v1 as pb;
@@ -15,6 +15,7 @@ use super::write::Writer;
 use super::{blocking, download, list, read, stat};
 use crate::chat::ChatId;
 use crate::receipts::Receipts;
+use crate::touched::Touched;
 
 /// Serves `FileService`.
 #[derive(Debug)]
@@ -22,14 +23,20 @@ pub(crate) struct FileApi {
     writer: Writer,
     editor: Editor,
     home: Option<PathBuf>,
+    touched: Touched,
 }
 
 impl FileApi {
     /// Files, with the home directory that the variables `environment` name.
-    pub(crate) fn new(receipts: Receipts, environment: &[(OsString, OsString)]) -> Self {
+    pub(crate) fn new(receipts: Receipts, environment: &[(OsString, OsString)], touched: Touched) -> Self {
         let locks = Locks::new();
         let home = environment.iter().find(|(name, _)| name == "HOME").map(|(_, home)| PathBuf::from(home));
-        Self { writer: Writer::new(receipts.clone(), locks.clone()), editor: Editor::new(receipts, locks), home }
+        Self {
+            writer: Writer::new(receipts.clone(), locks.clone()),
+            editor: Editor::new(receipts, locks),
+            home,
+            touched,
+        }
     }
 }
 
@@ -54,8 +61,13 @@ impl FileService for FileApi {
         &self,
         request: Request<pb::EditFilesRequest>,
     ) -> Result<Response<pb::EditFilesResponse>, Status> {
+        self.touched.learn(request.metadata())?;
         let chat = ChatId::from_metadata(request.metadata())?;
-        Ok(Response::new(self.editor.edit(chat, request.into_inner()).await?))
+        let edited = self.editor.edit(chat.clone(), request.into_inner()).await?;
+        for file in &edited.files {
+            self.touched.touch(chat.as_ref(), Path::new(&file.path));
+        }
+        Ok(Response::new(edited))
     }
 
     async fn list_directory(
@@ -86,7 +98,10 @@ impl FileService for FileApi {
         &self,
         request: Request<Streaming<pb::WriteFileRequest>>,
     ) -> Result<Response<pb::WriteFileResponse>, Status> {
+        self.touched.learn(request.metadata())?;
         let chat = ChatId::from_metadata(request.metadata())?;
-        Ok(Response::new(self.writer.write(chat, request.into_inner()).await?))
+        let written = self.writer.write(chat.clone(), request.into_inner()).await?;
+        self.touched.touch(chat.as_ref(), Path::new(&written.path));
+        Ok(Response::new(written))
     }
 }

@@ -24,8 +24,6 @@ pub(super) struct About {
     pub(super) id: Uuid,
     pub(super) command: String,
     pub(super) workdir: PathBuf,
-    /// The caller chose the directory.
-    pub(super) chose_workdir: bool,
     pub(super) background: bool,
     pub(super) chat: Option<ChatId>,
     pub(super) key: Option<Key>,

@@ -7,13 +7,12 @@ use std::time::Duration;
 use chatmesh_proto::agent::v1 as pb;
 use nix::sys::signal::Signal;
 use parking_lot::Mutex;
-use tokio::sync::{RwLock, broadcast};
+use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, warn};
 use uuid::Uuid;
 
-use super::ended::ProcessEnd;
 use super::entry::{Entry, Snapshot};
 use super::environment::Environment;
 use super::error::Error;
@@ -23,9 +22,7 @@ use super::table::Table;
 use super::viewer::Viewer;
 use crate::chat::ChatId;
 use crate::receipts::{Fate, Outcome, Receipts};
-
-/// How many ends of processes wait for who listens to them; older ones are skipped.
-const MAX_ENDS: usize = 256;
+use crate::touched::Touched;
 
 /// Bounds of time and number.
 #[derive(Debug, Clone)]
@@ -73,7 +70,7 @@ pub(super) struct Inner {
     pub(super) limits: Limits,
     pub(super) table: Mutex<Table>,
     pub(super) tasks: TaskTracker,
-    pub(super) ends: broadcast::Sender<ProcessEnd>,
+    pub(super) touched: Touched,
     /// Shared by starts that are in progress; had alone by the one who closes.
     pub(super) gate: RwLock<()>,
     /// No process starts any more.
@@ -97,6 +94,7 @@ impl Manager {
         environment: Environment,
         launcher: Launcher,
         receipts: Receipts,
+        touched: Touched,
         limits: Limits,
     ) -> Self {
         let inner = Inner {
@@ -107,17 +105,12 @@ impl Manager {
             table: Mutex::new(Table::new(limits.running, limits.known)),
             limits,
             tasks: TaskTracker::new(),
-            ends: broadcast::Sender::new(MAX_ENDS),
+            touched,
             gate: RwLock::new(()),
             closing: CancellationToken::new(),
             closed: CancellationToken::new(),
         };
         Self { inner: Arc::new(inner) }
-    }
-
-    /// Tells of each process that ends from here on.
-    pub(crate) fn ends(&self) -> broadcast::Receiver<ProcessEnd> {
-        self.inner.ends.subscribe()
     }
 
     /// Starts a process, or finds the one that was started under the same key.

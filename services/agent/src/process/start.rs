@@ -9,7 +9,6 @@ use chatmesh_proto::agent::v1 as pb;
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span, debug, field, info, info_span};
 
-use super::ended::ProcessEnd;
 use super::entry::{About, Entry};
 use super::error::Error;
 use super::input::Input;
@@ -82,7 +81,6 @@ impl Inner {
             id: SystemIds.next(),
             command: input.command,
             workdir,
-            chose_workdir: !input.workdir.is_empty(),
             background: input.background,
             chat,
             key,
@@ -126,6 +124,7 @@ impl Inner {
         let spawned = spawn(shell, &about.workdir, env).map_err(Error::Spawn)?;
         let entry = Arc::new(Entry::new(about, spawned.group));
         place.fill(Arc::clone(&entry));
+        self.touched.touch(entry.about.chat.as_ref(), &entry.about.workdir);
         span.in_scope(|| debug!(command = entry.about.command, "process started"));
         Ok((spawned, entry, span))
     }
@@ -152,9 +151,8 @@ impl Inner {
         let ended = Instant::now();
         let noted = entry.about.key.map(|key| self.receipts.process_ended(key, exit.code, exit.time));
         entry.exit.send_replace(Some(exit));
+        self.touched.touch(entry.about.chat.as_ref(), &entry.about.workdir);
         info!(exit_code = exit.code, "process ended");
-        // Nobody has to listen.
-        let _ = self.ends.send(ProcessEnd::of(&entry.about));
         if let Some(noted) = noted {
             noted.await;
         }

@@ -25,6 +25,7 @@ use super::manager::Started;
 use super::*;
 use crate::chat::ChatId;
 use crate::receipts::Receipts;
+use crate::touched::Touched;
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -96,7 +97,7 @@ fn open(dir: &Path, limits: Limits) -> Manager {
     let environment = Environment::new(os, Some("w1".to_owned()));
     let receipts = Receipts::open(&dir.join("state"), Duration::ZERO).expect("receipts");
     let launcher = Launcher::new("/no/such/agent".into(), ResourceLimits::default());
-    Manager::new(dir.to_owned(), environment, launcher, receipts, limits)
+    Manager::new(dir.to_owned(), environment, launcher, receipts, Touched::default(), limits)
 }
 
 fn request(command: &str) -> pb::StartProcessRequest {

@@ -107,20 +107,6 @@ async fn p07_a_process_without_a_key_is_known_to_have_ended_after_it_was_reaped(
     assert_eq!(code(error), Code::NotFound);
 }
 
-#[tokio::test]
-async fn the_end_of_a_process_is_told_with_its_chat_and_the_directory_that_was_asked_for() {
-    let fixture = Fixture::new();
-    let mut ends = fixture.manager.ends();
-    let workdir = fixture.dir.path().display().to_string();
-    let chosen = pb::StartProcessRequest { workdir, ..request("true") };
-    fixture.start_as(Some("c"), chosen).await.expect("started");
-    let end = tokio::time::timeout(LONG, ends.recv()).await.expect("in time").expect("an end");
-    assert_eq!((end.chat_id.as_deref(), end.workdir.as_deref()), (Some("c"), Some(fixture.dir.path())));
-    fixture.start("true").await;
-    let end = tokio::time::timeout(LONG, ends.recv()).await.expect("in time").expect("an end");
-    assert_eq!(end, ProcessEnd { chat_id: None, workdir: None });
-}
-
 /// Lets tasks whose time has come run.
 async fn settle() {
     for _ in 0..100 {

@@ -72,7 +72,6 @@ fn entry() -> Arc<Entry> {
         id: Uuid::nil(),
         command: "test".to_owned(),
         workdir: "/".into(),
-        chose_workdir: false,
         background: false,
         chat: None,
         key: None,
