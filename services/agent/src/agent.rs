@@ -4,16 +4,21 @@ use std::io;
 use std::time::Duration;
 
 use chatmesh_core::{IdSource as _, SystemIds, Uuid};
+use chatmesh_proto::agent::v1::context_service_server::ContextServiceServer;
 use chatmesh_proto::agent::v1::diagnostics_service_server::DiagnosticsServiceServer;
 use chatmesh_proto::agent::v1::file_service_server::FileServiceServer;
+use chatmesh_proto::agent::v1::mcp_service_server::McpServiceServer;
 use chatmesh_proto::agent::v1::process_service_server::ProcessServiceServer;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::config::Config;
 use crate::connection::{Connection, ConnectionError};
+use crate::context::{ContextApi, Settings};
 use crate::diagnostics::DiagnosticsApi;
 use crate::file::FileApi;
+use crate::mcp::{self, McpApi};
 use crate::process::{Environment, Limits, Manager, ProcessApi};
 use crate::receipts::{self, Receipts};
 
@@ -27,6 +32,8 @@ pub struct Agent {
     instance: Uuid,
     receipts: Receipts,
     processes: Manager,
+    settings: Settings,
+    mcp: mcp::Manager,
 }
 
 /// The agent can not begin to work.
@@ -54,8 +61,13 @@ impl Agent {
     pub fn open(config: Config) -> Result<Self, OpenError> {
         let receipts = Receipts::open(&config.state_dir, FORMER_AGENT)?;
         let environment = Environment::new(config.environment.clone(), config.workspace_id.clone());
+        let settings = Settings::new(&config.environment, config.directory.clone());
+        let connector = mcp::Connector::new(environment.clone(), config.directory.clone());
+        // Nothing runs at the start of a workspace that servers would have to wait for.
+        let settled = watch::channel(true).1;
+        let mcp = mcp::Manager::new(settings.clone(), connector, settled, mcp::Limits::default());
         let processes = Manager::new(config.directory.clone(), environment, receipts.clone(), Limits::default());
-        Ok(Self { config, instance: SystemIds.next(), receipts, processes })
+        Ok(Self { config, instance: SystemIds.next(), receipts, processes, settings, mcp })
     }
 
     /// The agent's services, as they are served on the connection.
@@ -64,6 +76,8 @@ impl Agent {
         Routes::new(DiagnosticsServiceServer::new(DiagnosticsApi::new(self.instance, self.config.directory.clone())))
             .add_service(ProcessServiceServer::new(ProcessApi::new(self.processes.clone())))
             .add_service(FileServiceServer::new(FileApi::new(self.receipts.clone())))
+            .add_service(ContextServiceServer::new(ContextApi::new(self.settings.clone())))
+            .add_service(McpServiceServer::new(McpApi::new(self.mcp.clone())))
             .prepare()
     }
 
@@ -84,7 +98,7 @@ impl Agent {
             stop.cancelled().await;
             self.processes.close().await;
         };
-        let (result, ()) = tokio::join!(connected, stopped);
+        let (result, (), ()) = tokio::join!(connected, stopped, self.mcp.run(&stop));
         result
     }
 }

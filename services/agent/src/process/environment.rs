@@ -38,7 +38,7 @@ impl Environment {
     }
 
     /// The variables of a process of `chat`.
-    pub(super) fn of(&self, request: &BTreeMap<String, String>, chat: Option<&ChatId>) -> BTreeMap<OsString, OsString> {
+    pub(crate) fn of(&self, request: &BTreeMap<String, String>, chat: Option<&ChatId>) -> BTreeMap<OsString, OsString> {
         let mut variables = self.base.clone();
         variables.extend(request.iter().map(|(name, value)| (name.into(), value.into())));
         if let Some(chat) = chat {
