@@ -152,7 +152,9 @@ impl State {
                 .insert(0, format!("{left_out} tools were left out: {MAX_TOOLS} are listed, and not too large ones"));
         }
         warnings.truncate(MAX_WARNINGS);
-        let is_complete = is_settled && !self.servers.values().any(|server| matches!(server.phase, Phase::Connecting));
+        let is_complete = is_settled
+            && self.applied.is_some()
+            && !self.servers.values().any(|server| matches!(server.phase, Phase::Connecting));
         let discovery = if is_complete { pb::McpDiscovery::Complete } else { pb::McpDiscovery::Unknown };
         tools.sort_by(|a, b| a.name.cmp(&b.name));
         pb::ListMcpToolsResponse { tools, servers, discovery: discovery.into(), warnings }

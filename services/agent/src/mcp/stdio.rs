@@ -1,7 +1,6 @@
 //! Servers that are programs in the workspace.
 
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,6 +15,7 @@ use rmcp::RoleClient;
 use rmcp::transport::async_rw::AsyncRwTransport;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
@@ -36,6 +36,8 @@ pub(super) struct Program {
     child: Child,
     group: Pid,
     said: Arc<Mutex<VecDeque<u8>>>,
+    /// Ends when nobody holds the program's standard error any more.
+    reading: JoinHandle<()>,
     stopped: bool,
 }
 
@@ -64,11 +66,11 @@ impl Program {
         let group = id.map(Pid::from_raw).ok_or_else(|| format!("`{command}` has no process id"))?;
         let said = Arc::new(Mutex::new(VecDeque::new()));
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let program = Self { child, group, said: Arc::clone(&said), stopped: false };
         let (Some(stdin), Some(stdout), Some(stderr)) = (stdin, stdout, stderr) else {
             return Err(format!("`{command}` has no pipes"));
         };
-        tasks.spawn(keep_last(stderr, said));
+        let reading = tasks.spawn(keep_last(stderr, Arc::clone(&said)));
+        let program = Self { child, group, said, reading, stopped: false };
         let streams = AsyncRwTransport::new_client(stdout, stdin).with_max_line_length(MAX_MESSAGE_BYTES);
         Ok((streams, program))
     }
@@ -76,7 +78,11 @@ impl Program {
     /// Says what became of a program that did not become a server; not redacted.
     pub(super) async fn explain(&mut self, error: &str) -> String {
         let mut text = match timeout(LAST_WORDS, self.child.wait()).await {
-            Ok(Ok(status)) => format!("the program ended before it answered ({status})"),
+            Ok(Ok(status)) => {
+                // What it said may still have to be read.
+                let _ = timeout(LAST_WORDS, &mut self.reading).await;
+                format!("the program ended before it answered ({status})")
+            }
             _ => format!("the program did not answer as an MCP server does: {error}"),
         };
         let said = String::from_utf8_lossy(&self.said.lock().iter().copied().collect::<Vec<_>>()).into_owned();

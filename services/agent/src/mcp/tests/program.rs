@@ -12,7 +12,9 @@ use crate::mcp::error::Error;
 fn server() -> String {
     let test = std::env::current_exe().expect("this test");
     let built = test.parent().and_then(|deps| deps.parent()).map(|dir| dir.join("examples/mcp-test-server"));
-    let built = built.filter(|built| built.exists()).expect("cargo builds examples with the tests");
+    let built = built
+        .filter(|built| built.exists())
+        .expect("the example mcp-test-server, which cargo builds unless it is told which targets to build");
     built.to_str().expect("path").to_owned()
 }
 

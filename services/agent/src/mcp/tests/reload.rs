@@ -92,6 +92,19 @@ async fn m01_one_reload_serves_all_callers_and_outlives_each() {
     running.end().await;
 }
 
+/// M01: what is written while a reload is at work is seen by the next listing, because the files
+/// were looked at before they were read.
+#[tokio::test(start_paused = true)]
+async fn m01_a_change_during_a_reload_is_not_missed() {
+    let fake = Fake::new();
+    let running = Running::start(fake.clone(), Some(&config(json!({"g": {"command": "gated", "args": ["g"]}}))));
+    fake.connected("g", 1).await;
+    running.write(&config(json!({"a": ok("a")})));
+    fake.open_gate();
+    assert_eq!(states(&running.list().await), [("a", pb::McpServerState::Connected, "")]);
+    running.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_server_that_ended_is_connected_again_by_the_next_listing() {
     let fake = Fake::new();
