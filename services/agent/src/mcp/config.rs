@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use http::{HeaderName, HeaderValue};
@@ -106,7 +107,7 @@ pub(super) fn load(files: &[PathBuf], lookup: &dyn Fn(&str) -> Option<String>) -
 fn read(path: &Path) -> Result<Map<String, Value>, String> {
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Map::new()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(Map::new()),
         Err(error) => return Err(error.to_string()),
     };
     if !metadata.is_file() {

@@ -96,8 +96,9 @@ impl State {
 
     /// Puts a new session to work; returns the one that it replaces.
     pub(super) fn connected(&mut self, session: Arc<Session>) -> Option<Arc<Session>> {
-        let server = Server { phase: Phase::Connected, session: Some(Arc::clone(&session)) };
-        self.servers.insert(session.server.clone(), server).and_then(|former| former.session)
+        let name = session.server.clone();
+        let server = Server { phase: Phase::Connected, session: Some(session) };
+        self.servers.insert(name, server).and_then(|former| former.session)
     }
 
     /// Notes why a server could not be connected; a session that it has goes on.

@@ -116,7 +116,7 @@ impl Drop for Running {
 }
 
 /// A configuration of servers.
-fn config(servers: Value) -> Value {
+fn config(servers: &Value) -> Value {
     serde_json::json!({ "mcpServers": servers })
 }
 

@@ -15,7 +15,7 @@ use crate::mcp::McpApi;
 use crate::mcp::error::Error;
 
 async fn connected() -> Running {
-    let running = Running::start(Fake::new(), Some(&config(json!({"one": {"command": "ok", "args": ["one"]}}))));
+    let running = Running::start(Fake::new(), Some(&config(&json!({"one": {"command": "ok", "args": ["one"]}}))));
     running.list().await;
     running
 }
@@ -81,7 +81,7 @@ async fn a_call_whose_server_is_replaced_has_no_known_outcome() {
     let running = connected().await;
     let replace = async {
         tokio::task::yield_now().await;
-        running.write(&config(json!({})));
+        running.write(&config(&json!({})));
         running.list().await;
     };
     let (hung, ()) = tokio::join!(running.call("one__hang", json!({})), replace);

@@ -36,7 +36,7 @@ async fn g16_a_listing_waits_until_scripts_have_settled() {
     let settle = async {
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert_eq!(fake.connects("one"), 0, "nothing is connected before");
-        running.write(&config(json!({"one": {"command": "ok", "args": ["one"]}})));
+        running.write(&config(&json!({"one": {"command": "ok", "args": ["one"]}})));
         running.settled.send_replace(true);
     };
     let (listing, ()) = tokio::join!(running.manager.list(false, None), settle);
@@ -67,7 +67,7 @@ async fn m01_a_failing_server_is_isolated_and_listed_with_its_error() {
         "works": {"command": "ok", "args": ["works"]},
     });
     let fake = Fake::new();
-    let running = Running::start(fake.clone(), Some(&config(servers)));
+    let running = Running::start(fake.clone(), Some(&config(&servers)));
     let early = running.manager.list(false, Some(Duration::from_secs(5))).await.expect("a listing");
     assert_eq!(early.discovery(), pb::McpDiscovery::Unknown);
     assert_eq!(tools(&early, "works").len(), 11);
@@ -96,7 +96,7 @@ async fn m01_a_failing_server_is_isolated_and_listed_with_its_error() {
 #[tokio::test(start_paused = true)]
 async fn m01_servers_connect_in_parallel() {
     let hang = |name: &str| json!({"command": "hang", "args": [name]});
-    let running = Running::start(Fake::new(), Some(&config(json!({"a": hang("a"), "b": hang("b"), "c": hang("c")}))));
+    let running = Running::start(Fake::new(), Some(&config(&json!({"a": hang("a"), "b": hang("b"), "c": hang("c")}))));
     let began = tokio::time::Instant::now();
     running.list().await;
     assert_eq!(began.elapsed().as_secs(), 30);
@@ -106,7 +106,7 @@ async fn m01_servers_connect_in_parallel() {
 /// M01: tools are listed with their schemas, an empty one with its empty `properties`.
 #[tokio::test(start_paused = true)]
 async fn m01_tools_are_listed_with_their_schemas() {
-    let running = Running::start(Fake::new(), Some(&config(json!({"one": {"command": "ok", "args": ["one"]}}))));
+    let running = Running::start(Fake::new(), Some(&config(&json!({"one": {"command": "ok", "args": ["one"]}}))));
     let listing = running.list().await;
     let find = |name: &str| listing.tools.iter().find(|tool| tool.name == name).expect(name);
     assert_eq!(find("one__hang").input_schema_json, r#"{"properties":{},"type":"object"}"#);
@@ -121,7 +121,7 @@ async fn m01_tools_are_listed_with_their_schemas() {
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_closes_all_sessions_and_turns_callers_away() {
     let fake = Fake::new();
-    let running = Running::start(fake.clone(), Some(&config(json!({"one": {"command": "ok", "args": ["one"]}}))));
+    let running = Running::start(fake.clone(), Some(&config(&json!({"one": {"command": "ok", "args": ["one"]}}))));
     running.list().await;
     fake.live("one", 1).await;
     let manager = running.manager.clone();

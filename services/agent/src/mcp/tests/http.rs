@@ -82,7 +82,7 @@ async fn m01_servers_are_reached_over_streamable_http() {
         "down": {"url": "http://127.0.0.1:1/some/secret/path?token=${KEY}"},
         "old": {"type": "sse", "url": format!("http://{address}/mcp")},
     });
-    let running = Running::real(&[("KEY", "key-of-the-service")], &config(servers));
+    let running = Running::real(&[("KEY", "key-of-the-service")], &config(&servers));
     let listing = running.list().await;
     for (server, state, error) in states(&listing) {
         let expected = match server {

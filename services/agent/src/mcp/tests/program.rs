@@ -18,8 +18,8 @@ fn server() -> String {
     built.to_str().expect("path").to_owned()
 }
 
-fn one(args: &[&str], env: Value) -> Value {
-    config(json!({"one": {"command": server(), "args": args, "env": env}}))
+fn one(args: &[&str], env: &Value) -> Value {
+    config(&json!({"one": {"command": server(), "args": args, "env": env}}))
 }
 
 /// F.4 and M01: a server has the environment of processes and what its definition sets, and nothing
@@ -34,7 +34,7 @@ async fn m01_f4_a_program_has_the_environment_of_processes_and_its_own() {
         ("KEY", "value"),
     ];
     let env = json!({"LANG": "de", "COPY": "${KEY}!", "FALLBACK": "${CHATMESH_AGENT_TOKEN:-none}"});
-    let running = Running::real(&secrets, &one(&[], env));
+    let running = Running::real(&secrets, &one(&[], &env));
     running.list().await;
     let environment = running.text("one__env").await;
     let mut lines: Vec<_> = environment.lines().filter(|line| !line.starts_with("PATH=")).collect();
@@ -51,7 +51,7 @@ async fn m01_f4_a_program_has_the_environment_of_processes_and_its_own() {
 #[tokio::test]
 async fn f4_a_configuration_can_not_name_the_agents_token() {
     let running =
-        Running::real(&[("CHATMESH_AGENT_TOKEN", "the-token")], &one(&["${CHATMESH_AGENT_TOKEN}"], json!({})));
+        Running::real(&[("CHATMESH_AGENT_TOKEN", "the-token")], &one(&["${CHATMESH_AGENT_TOKEN}"], &json!({})));
     let listing = running.list().await;
     let (_, state, error) = states(&listing)[0];
     assert_eq!(state, pb::McpServerState::Failed);
@@ -69,7 +69,7 @@ async fn m01_a_program_that_does_not_start_is_listed_with_its_last_words() {
         "talker": {"command": "echo", "args": ["this is no JSON"]},
         "works": {"command": server()},
     });
-    let running = Running::real(&[("KEY", "key-of-the-service")], &config(servers));
+    let running = Running::real(&[("KEY", "key-of-the-service")], &config(&servers));
     let listing = running.list().await;
     let states = states(&listing);
     let expected =
@@ -85,7 +85,7 @@ async fn m01_a_program_that_does_not_start_is_listed_with_its_last_words() {
 /// M01: what a server started ends with it, and so does a server that never answered.
 #[tokio::test]
 async fn m01_a_program_is_ended_with_its_group() {
-    let running = Running::real(&[], &one(&[], json!({})));
+    let running = Running::real(&[], &one(&[], &json!({})));
     running.list().await;
     let process = running.text("one__spawn").await;
     assert!(is_running(&process));
@@ -95,7 +95,7 @@ async fn m01_a_program_is_ended_with_its_group() {
 
 #[tokio::test]
 async fn a_program_that_ended_is_started_again_by_the_next_listing() {
-    let running = Running::real(&[], &one(&[], json!({})));
+    let running = Running::real(&[], &one(&[], &json!({})));
     running.list().await;
     assert_eq!(running.call("one__die", json!({})).await, Err(Error::Gone("one".to_owned())));
     let listing = running.list().await;
@@ -106,7 +106,7 @@ async fn a_program_that_ended_is_started_again_by_the_next_listing() {
 
 #[tokio::test]
 async fn a_shutdown_does_not_wait_for_a_program_that_never_answers() {
-    let running = Running::real(&[], &one(&["silent"], json!({})));
+    let running = Running::real(&[], &one(&["silent"], &json!({})));
     let listing = running.manager.list(false, Some(std::time::Duration::from_millis(300))).await.expect("a listing");
     assert_eq!(listing.discovery(), pb::McpDiscovery::Unknown);
     running.end().await;

@@ -19,10 +19,10 @@ fn ok(name: &str) -> Value {
 #[tokio::test(start_paused = true)]
 async fn m01_a_reload_touches_only_what_has_changed() {
     let fake = Fake::new();
-    let running = Running::start(fake.clone(), Some(&config(json!({"a": ok("a"), "b": ok("b"), "c": ok("c")}))));
+    let running = Running::start(fake.clone(), Some(&config(&json!({"a": ok("a"), "b": ok("b"), "c": ok("c")}))));
     running.list().await;
     let changed = json!({"command": "ok", "args": ["b"], "env": {"NEW": "1"}});
-    running.write(&config(json!({"a": ok("a"), "b": changed, "d": ok("d")})));
+    running.write(&config(&json!({"a": ok("a"), "b": changed, "d": ok("d")})));
     let listing = running.list().await;
     assert_eq!(states(&listing).iter().map(|state| state.0).collect::<Vec<_>>(), ["a", "b", "d"]);
     assert!(states(&listing).iter().all(|state| state.1 == pb::McpServerState::Connected));
@@ -39,12 +39,12 @@ async fn m01_a_reload_touches_only_what_has_changed() {
 async fn m01_nothing_is_connected_again_while_nothing_changes() {
     let fake = Fake::new();
     let servers = json!({"a": ok("a"), "f": {"command": "fail", "args": ["f"]}});
-    let running = Running::start(fake.clone(), Some(&config(servers.clone())));
+    let running = Running::start(fake.clone(), Some(&config(&servers)));
     for _ in 0..10 {
         running.list().await;
     }
     assert_eq!((fake.connects("a"), fake.connects("f")), (1, 1));
-    running.write(&config(servers));
+    running.write(&config(&servers));
     running.list().await;
     assert_eq!((fake.connects("a"), fake.connects("f")), (1, 2), "a new file: what failed is tried again");
     running.manager.list(true, None).await.expect("a listing");
@@ -56,10 +56,10 @@ async fn m01_nothing_is_connected_again_while_nothing_changes() {
 #[tokio::test(start_paused = true)]
 async fn m01_a_failed_reconnect_keeps_the_earlier_session() {
     let fake = Fake::new();
-    let running = Running::start(fake.clone(), Some(&config(json!({"a": ok("a")}))));
+    let running = Running::start(fake.clone(), Some(&config(&json!({"a": ok("a")}))));
     running.list().await;
     for broken in [json!({"command": "fail", "args": ["x"]}), json!({"command": 1})] {
-        running.write(&config(json!({"a": broken})));
+        running.write(&config(&json!({"a": broken})));
         let listing = running.list().await;
         let (_, state, error) = states(&listing)[0];
         assert_eq!(state, pb::McpServerState::Connected);
@@ -67,7 +67,7 @@ async fn m01_a_failed_reconnect_keeps_the_earlier_session() {
         assert_eq!(tools(&listing, "a").len(), 11);
         assert!(running.call("a__echo", json!({"text": "still here"})).await.is_ok());
     }
-    running.write(&config(json!({"a": ok("a")})));
+    running.write(&config(&json!({"a": ok("a")})));
     assert_eq!(states(&running.list().await), [("a", pb::McpServerState::Connected, "")]);
     assert_eq!(fake.connects("a"), 1, "the definition is that of the session again");
     running.end().await;
@@ -77,7 +77,7 @@ async fn m01_a_failed_reconnect_keeps_the_earlier_session() {
 #[tokio::test(start_paused = true)]
 async fn m01_one_reload_serves_all_callers_and_outlives_each() {
     let fake = Fake::new();
-    let running = Running::start(fake.clone(), Some(&config(json!({"g": {"command": "gated", "args": ["g"]}}))));
+    let running = Running::start(fake.clone(), Some(&config(&json!({"g": {"command": "gated", "args": ["g"]}}))));
     fake.connected("g", 1).await;
     let impatient = join_all((0..50).map(|_| running.manager.list(true, Some(Duration::from_millis(10))))).await;
     let unknown = |listing: Result<pb::ListMcpToolsResponse, _>| {
@@ -97,9 +97,9 @@ async fn m01_one_reload_serves_all_callers_and_outlives_each() {
 #[tokio::test(start_paused = true)]
 async fn m01_a_change_during_a_reload_is_not_missed() {
     let fake = Fake::new();
-    let running = Running::start(fake.clone(), Some(&config(json!({"g": {"command": "gated", "args": ["g"]}}))));
+    let running = Running::start(fake.clone(), Some(&config(&json!({"g": {"command": "gated", "args": ["g"]}}))));
     fake.connected("g", 1).await;
-    running.write(&config(json!({"a": ok("a")})));
+    running.write(&config(&json!({"a": ok("a")})));
     fake.open_gate();
     assert_eq!(states(&running.list().await), [("a", pb::McpServerState::Connected, "")]);
     running.end().await;
@@ -108,7 +108,7 @@ async fn m01_a_change_during_a_reload_is_not_missed() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_ended_is_connected_again_by_the_next_listing() {
     let fake = Fake::new();
-    let running = Running::start(fake.clone(), Some(&config(json!({"a": ok("a")}))));
+    let running = Running::start(fake.clone(), Some(&config(&json!({"a": ok("a")}))));
     running.list().await;
     fake.cut("a");
     fake.live("a", 0).await;
@@ -122,7 +122,7 @@ async fn a_server_that_ended_is_connected_again_by_the_next_listing() {
 #[tokio::test(start_paused = true)]
 async fn tools_that_a_server_gets_later_are_listed() {
     let fake = Fake::new();
-    let running = Running::start(fake.clone(), Some(&config(json!({"a": ok("a")}))));
+    let running = Running::start(fake.clone(), Some(&config(&json!({"a": ok("a")}))));
     assert_eq!(running.list().await.tools.len(), 11);
     running.text("a__grow").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -135,7 +135,7 @@ async fn tools_that_a_server_gets_later_are_listed() {
 #[tokio::test(start_paused = true)]
 async fn a_broken_file_is_a_warning_and_takes_its_servers_with_it() {
     let fake = Fake::new();
-    let running = Running::start(fake.clone(), Some(&config(json!({"a": ok("a")}))));
+    let running = Running::start(fake.clone(), Some(&config(&json!({"a": ok("a")}))));
     running.list().await;
     std::fs::write(running.path(), "{\"mcpServers\": ").expect("written");
     let listing = running.list().await;
@@ -151,9 +151,9 @@ async fn m01_a_change_is_noticed_without_anybody_asking() {
     let fake = Fake::new();
     let running = Running::start(fake.clone(), None);
     running.list().await;
-    running.write(&config(json!({"a": ok("a")})));
+    running.write(&config(&json!({"a": ok("a")})));
     fake.connected("a", 1).await;
-    running.write(&config(json!({"b": ok("b")})));
+    running.write(&config(&json!({"b": ok("b")})));
     fake.connected("b", 1).await;
     fake.live("a", 0).await;
     running.end().await;
