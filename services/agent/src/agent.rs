@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use chatmesh_core::{IdSource as _, SystemIds, Uuid};
 use chatmesh_proto::agent::v1::container_service_server::ContainerServiceServer;
+use chatmesh_proto::agent::v1::context_service_server::ContextServiceServer;
 use chatmesh_proto::agent::v1::diagnostics_service_server::DiagnosticsServiceServer;
 use chatmesh_proto::agent::v1::file_service_server::FileServiceServer;
 use chatmesh_proto::agent::v1::git_service_server::GitServiceServer;
 use chatmesh_proto::agent::v1::lifecycle_service_server::LifecycleServiceServer;
+use chatmesh_proto::agent::v1::mcp_service_server::McpServiceServer;
 use chatmesh_proto::agent::v1::port_service_server::PortServiceServer;
 use chatmesh_proto::agent::v1::process_service_server::ProcessServiceServer;
 use chatmesh_proto::agent::v1::terminal_service_server::TerminalServiceServer;
@@ -20,10 +22,12 @@ use tonic::service::Routes;
 use crate::config::Config;
 use crate::connection::{Connection, ConnectionError};
 use crate::container::ContainerApi;
+use crate::context::{ContextApi, Settings};
 use crate::diagnostics::{DiagnosticsApi, Facts};
 use crate::file::FileApi;
 use crate::git::GitApi;
 use crate::lifecycle::{Lifecycle, LifecycleApi, Patience, Runner};
+use crate::mcp::{self, McpApi};
 use crate::port::{Forwards, PortApi};
 use crate::process::{Environment, Launcher, Limits, Manager, ProcessApi, ResourceLimits};
 use crate::receipts::{self, Receipts};
@@ -46,6 +50,8 @@ pub struct Agent {
     facts: Facts,
     touched: Touched,
     git: GitApi,
+    settings: Settings,
+    mcp: mcp::Manager,
 }
 
 /// The agent can not begin to work.
@@ -86,12 +92,30 @@ impl Agent {
         let lifecycle = Lifecycle::new(runner, receipts.clone());
         let (instance, forwards) = (SystemIds.next(), Forwards::new());
         let terminals = Terminals::new(directory.clone(), environment.clone(), terminal::Limits::default());
+        let settings = Settings::new(&config.environment, config.directory.clone());
+        let connector = mcp::Connector::new(environment.clone(), config.directory.clone());
+        // Nothing runs at the start of a workspace that servers would have to wait for.
+        let settled = watch::channel(true).1;
+        let mcp = mcp::Manager::new(settings.clone(), connector, settled, mcp::Limits::default());
         let touched = Touched::default();
         let git = GitApi::new(touched.clone());
         let processes =
             Manager::new(directory, environment, launcher, receipts.clone(), touched.clone(), Limits::default());
         let facts = Facts::new(instance, &config.environment, processes.clone(), terminals.clone(), forwards.clone());
-        Ok(Self { config, instance, receipts, processes, lifecycle, terminals, forwards, facts, touched, git })
+        Ok(Self {
+            config,
+            instance,
+            receipts,
+            processes,
+            lifecycle,
+            terminals,
+            forwards,
+            facts,
+            touched,
+            git,
+            settings,
+            mcp,
+        })
     }
 
     /// True once the scripts that run on start have ended, in whatever way. Stays false as long as
@@ -125,6 +149,8 @@ impl Agent {
         .add_service(PortServiceServer::new(PortApi::new(self.forwards.clone())))
         .add_service(GitServiceServer::new(self.git.clone()))
         .add_service(ContainerServiceServer::new(ContainerApi::new(&self.config.environment)))
+        .add_service(ContextServiceServer::new(ContextApi::new(self.settings.clone())))
+        .add_service(McpServiceServer::new(McpApi::new(self.mcp.clone())))
         .prepare()
     }
 
@@ -151,7 +177,7 @@ impl Agent {
             self.git.close();
             tokio::join!(self.processes.close(), self.terminals.close(), self.forwards.close());
         };
-        let (result, ()) = tokio::join!(connected, stopped);
+        let (result, (), ()) = tokio::join!(connected, stopped, self.mcp.run(&stop));
         result
     }
 }

@@ -1,5 +1,6 @@
 //! A real agent and the relay's carrier over loopback TCP, with generated clients.
 
+mod context;
 mod lifecycle;
 mod limits;
 mod load;
