@@ -145,6 +145,14 @@ proptest! {
     }
 }
 
+/// F03: a carriage return alone ends no line.
+#[test]
+fn f03_a_last_line_that_ends_in_a_return_is_one_without_newline() {
+    let diff = unified("a\nb", b"x\r", b"y\r", 1000).text;
+    let end = "\\ No newline at end of file\n";
+    assert_eq!(diff, format!("--- a?b\n+++ a?b\n@@ -1 +1 @@\n-x\r\n{end}+y\r\n{end}"));
+}
+
 /// Applies a difference, which knows where it belongs.
 fn patched(old: &str, diff: &str) -> String {
     let old: Vec<&str> = old.split_inclusive('\n').collect();
