@@ -109,7 +109,8 @@ proptest! {
     fn f04_a_replacement_by_the_same_changes_nothing_but_empty_lines(content in lines(12), search in lines(4)) {
         let edit = Edit { search: search.as_bytes(), replace: search.as_bytes(), replace_all: true };
         if let Ok(applied) = apply(content.as_bytes(), &edit) {
-            prop_assert_eq!(cores(&applied.content), cores(content.as_bytes()));
+            let full = |text: &[u8]| cores(text).into_iter().filter(|core| !core.is_empty()).map(<[u8]>::to_vec).collect::<Vec<_>>();
+            prop_assert_eq!(full(&applied.content), full(content.as_bytes()));
             if cores(search.as_bytes()).iter().all(|core| !core.is_empty()) && applied.pass != Pass::Exact {
                 prop_assert_eq!(applied.content, content.into_bytes());
             }
