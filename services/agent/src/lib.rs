@@ -20,6 +20,7 @@ mod context;
 mod diagnostics;
 mod file;
 mod git;
+mod hunks;
 mod lifecycle;
 mod main_with;
 mod mcp;

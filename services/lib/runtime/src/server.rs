@@ -18,7 +18,10 @@ use tracing::{debug, warn};
 use crate::Tasks;
 
 const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// As much as 256 streams hold that nobody reads: the others on the connection go on.
+const CONNECTION_WINDOW: u32 = 256 * STREAM_WINDOW;
+/// A message of a bulk stream comes in one piece.
+const FRAME: u32 = 64 * 1024 + 64;
 /// A neighbour makes all of its calls on one connection, open streams included.
 const MAX_STREAMS: u32 = 100_000;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
@@ -130,6 +133,7 @@ pub async fn serve(listener: Listener, router: Router, tasks: Tasks) {
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
         .max_concurrent_streams(MAX_STREAMS)
         .keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
