@@ -30,12 +30,13 @@ async fn after_crash(a: &str, b: &str) -> (Fixture, pb::EditFilesRequest) {
     drop((writer, editor));
     let state = dir.path().join("state");
     {
-        let receipts = Receipts::open(&state, Duration::ZERO).expect("receipts");
+        let receipts = Receipts::open(&state, Duration::from_secs(10)).expect("receipts");
         let claim = receipts.claim(Key::new("EditFiles", None, "k"), digest.finish()).await.expect("claim");
         let Claim::New(ticket) = claim else { panic!("{claim:?}") };
         ticket.announce(Outcome::Edit(receipt)).await;
     }
-    let receipts = Receipts::open(&state, Duration::ZERO).expect("receipts");
+    // Whoever wrote last may need a moment to let go.
+    let receipts = Receipts::open(&state, Duration::from_secs(10)).expect("receipts");
     let locks = Locks::new();
     let fixture =
         Fixture { dir, writer: Writer::new(receipts.clone(), locks.clone()), editor: Editor::new(receipts, locks) };
