@@ -1,6 +1,8 @@
 //! Forwards calls to agents by their path, as bytes: to those that are connected here over their
 //! carriers, to others over the replica that holds them.
 
+mod whole;
+
 use std::sync::Arc;
 
 use axum::extract::{Request, State as Extract};
@@ -17,6 +19,7 @@ use tracing::{Instrument as _, info_span};
 
 use crate::state::State;
 use crate::{Error, hop};
+use whole::Whole;
 
 const AGENT_PACKAGE: &str = "chatmesh.agent.v1.";
 pub(crate) const DOMAIN: &str = "chatmesh.relay.v1";
@@ -60,8 +63,14 @@ async fn forward_call(state: &State, mut request: Request) -> Result<Response, S
     chatmesh_rpc::trace::inject(request.headers_mut());
     state.metrics.forwarded.inc();
     // The channel says itself whether anything of a failed call may have reached the agent.
-    let response = session.channel.oneshot(request.map(Body::new)).await;
-    Ok(response?.into_response())
+    let response = session.channel.oneshot(request.map(Body::new)).await?;
+    Ok(response.map(|body| Body::new(Whole::new(body, connection_lost))).into_response())
+}
+
+/// The connection to the agent broke in the middle of an answer.
+fn connection_lost() -> Status {
+    let message = "the connection to the agent broke in the middle of the answer";
+    status_with_reason(Code::Unavailable, "AGENT_CONNECTION_LOST", DOMAIN, message)
 }
 
 /// Nothing of a call has reached the agent.

@@ -4,6 +4,8 @@ use chatmesh_proto::agent::v1::ReadFileLinesRequest;
 use chatmesh_proto::agent::v1::file_service_client::FileServiceClient;
 use chatmesh_rpc::Code;
 use serde::{Deserialize, Serialize};
+use tonic::Status;
+use tonic_types::StatusExt as _;
 
 use super::{absolute, parse};
 use crate::agent::{Workspace, explain};
@@ -56,7 +58,7 @@ pub(super) async fn run(workspace: &Workspace, args: &str) -> Result<Outcome, St
             content: Some(lines.content),
             error: None,
         })),
-        Err(status) if is_about_the_file(status.code()) => {
+        Err(status) if is_about_the_file(&status) => {
             Ok(Outcome::of(&Report { error: Some(status.message().to_owned()), ..Report::default() }))
         }
         Err(status) => Err(explain(&status)),
@@ -64,14 +66,7 @@ pub(super) async fn run(workspace: &Workspace, args: &str) -> Result<Outcome, St
 }
 
 /// True where the agent looked at the file and says what is in the way.
-fn is_about_the_file(code: Code) -> bool {
-    matches!(
-        code,
-        Code::NotFound
-            | Code::InvalidArgument
-            | Code::PermissionDenied
-            | Code::OutOfRange
-            | Code::ResourceExhausted
-            | Code::AlreadyExists
-    )
+fn is_about_the_file(status: &Status) -> bool {
+    let is_of_agent = status.get_details_error_info().is_some_and(|info| info.domain == "chatmesh.agent.v1");
+    is_of_agent && status.code() != Code::Unavailable
 }

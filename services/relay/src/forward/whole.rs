@@ -1,0 +1,84 @@
+//! Answers that say how they ended, also where the connection to the agent broke in the middle:
+//! a caller is told so in the trailers, in place of a reset that means nothing to it.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use tonic::Status;
+
+/// A body whose end is never an error.
+#[derive(Debug)]
+pub(super) struct Whole<B> {
+    body: B,
+    broken: fn() -> Status,
+    is_over: bool,
+}
+
+impl<B> Whole<B> {
+    /// The body, with the status that callers get where it breaks off.
+    pub(super) fn new(body: B, broken: fn() -> Status) -> Self {
+        Self { body, broken, is_over: false }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Whole<B> {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        Pin::new(&mut self.body).poll_frame(cx).map(|frame| match frame? {
+            Ok(frame) => Some(Ok(frame)),
+            Err(_) => {
+                self.is_over = true;
+                let mut trailers = HeaderMap::new();
+                Some((self.broken)().add_header(&mut trailers).map(|()| Frame::trailers(trailers)))
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_over || self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt as _, StreamBody};
+
+    use super::*;
+
+    fn broken() -> Status {
+        Status::unavailable("broke")
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_ends_with_a_status() {
+        let frames = [Ok(Frame::data(Bytes::from("one"))), Err("cut"), Ok(Frame::data(Bytes::from("never")))];
+        let collected = Whole::new(StreamBody::new(futures::stream::iter(frames)), broken).collect().await;
+        let collected = collected.expect("no error");
+        let status = collected.trailers().and_then(Status::from_header_map).expect("a status");
+        assert_eq!((status.code(), status.message()), (tonic::Code::Unavailable, "broke"));
+        assert_eq!(collected.to_bytes(), "one");
+    }
+
+    #[tokio::test]
+    async fn a_whole_body_is_left_as_it_is() {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("grpc-status", "0".parse().expect("a value"));
+        let frames = [Ok::<_, &str>(Frame::data(Bytes::from("one"))), Ok(Frame::trailers(trailers.clone()))];
+        let collected = Whole::new(StreamBody::new(futures::stream::iter(frames)), broken).collect().await;
+        let collected = collected.expect("no error");
+        assert_eq!(collected.trailers(), Some(&trailers));
+        assert_eq!(collected.to_bytes(), "one");
+    }
+}
