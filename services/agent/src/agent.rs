@@ -6,16 +6,20 @@ use std::time::Duration;
 use chatmesh_core::{IdSource as _, SystemIds, Uuid};
 use chatmesh_proto::agent::v1::diagnostics_service_server::DiagnosticsServiceServer;
 use chatmesh_proto::agent::v1::file_service_server::FileServiceServer;
+use chatmesh_proto::agent::v1::port_service_server::PortServiceServer;
 use chatmesh_proto::agent::v1::process_service_server::ProcessServiceServer;
+use chatmesh_proto::agent::v1::terminal_service_server::TerminalServiceServer;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::config::Config;
 use crate::connection::{Connection, ConnectionError};
-use crate::diagnostics::DiagnosticsApi;
+use crate::diagnostics::{DiagnosticsApi, Facts};
 use crate::file::FileApi;
+use crate::port::{Forwards, PortApi};
 use crate::process::{Environment, Limits, Manager, ProcessApi};
 use crate::receipts::{self, Receipts};
+use crate::terminal::{self, TerminalApi, Terminals};
 
 /// How long a new agent waits for a former one that is still shutting down.
 const FORMER_AGENT: Duration = Duration::from_secs(25);
@@ -27,6 +31,9 @@ pub struct Agent {
     instance: Uuid,
     receipts: Receipts,
     processes: Manager,
+    terminals: Terminals,
+    forwards: Forwards,
+    facts: Facts,
 }
 
 /// The agent can not begin to work.
@@ -54,17 +61,26 @@ impl Agent {
     pub fn open(config: Config) -> Result<Self, OpenError> {
         let receipts = Receipts::open(&config.state_dir, FORMER_AGENT)?;
         let environment = Environment::new(config.environment.clone(), config.workspace_id.clone());
+        let instance = SystemIds.next();
+        let forwards = Forwards::new();
+        let terminals = Terminals::new(config.directory.clone(), environment.clone(), terminal::Limits::default());
         let processes = Manager::new(config.directory.clone(), environment, receipts.clone(), Limits::default());
-        Ok(Self { config, instance: SystemIds.next(), receipts, processes })
+        let facts = Facts::new(instance, &config.environment, processes.clone(), terminals.clone(), forwards.clone());
+        Ok(Self { config, instance, receipts, processes, terminals, forwards, facts })
     }
 
     /// The agent's services, as they are served on the connection.
     #[must_use]
     pub fn routes(&self) -> Routes {
-        Routes::new(DiagnosticsServiceServer::new(DiagnosticsApi::new(self.instance, self.config.directory.clone())))
-            .add_service(ProcessServiceServer::new(ProcessApi::new(self.processes.clone())))
-            .add_service(FileServiceServer::new(FileApi::new(self.receipts.clone())))
-            .prepare()
+        Routes::new(DiagnosticsServiceServer::new(DiagnosticsApi::new(
+            self.facts.clone(),
+            self.config.directory.clone(),
+        )))
+        .add_service(ProcessServiceServer::new(ProcessApi::new(self.processes.clone())))
+        .add_service(FileServiceServer::new(FileApi::new(self.receipts.clone())))
+        .add_service(TerminalServiceServer::new(TerminalApi::new(self.terminals.clone())))
+        .add_service(PortServiceServer::new(PortApi::new(self.forwards.clone())))
+        .prepare()
     }
 
     /// Stays connected to the relay until `shutdown` is cancelled; then calls that are in progress
@@ -82,7 +98,7 @@ impl Agent {
         };
         let stopped = async {
             stop.cancelled().await;
-            self.processes.close().await;
+            tokio::join!(self.processes.close(), self.terminals.close(), self.forwards.close());
         };
         let (result, ()) = tokio::join!(connected, stopped);
         result

@@ -1,35 +1,24 @@
-//! Facts about the agent.
+//! Facts about the agent and its connection.
 
-use std::path::PathBuf;
+mod api;
+mod facts;
+mod network;
+mod proxy;
+mod system;
+#[cfg(test)]
+mod tests;
+mod throughput;
 
-use chatmesh_proto::agent::v1 as pb;
-use chatmesh_proto::agent::v1::diagnostics_service_server::DiagnosticsService;
-use tonic::{Request, Response, Status};
-use uuid::Uuid;
+pub(crate) use api::DiagnosticsApi;
+pub(crate) use facts::Facts;
 
 /// The agent's build.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Serves `DiagnosticsService`.
-#[derive(Debug)]
-pub(crate) struct DiagnosticsApi {
-    instance: Uuid,
-    directory: PathBuf,
-}
+/// The longest text among the facts, in bytes.
+const MAX_TEXT: usize = 256;
 
-impl DiagnosticsApi {
-    pub(crate) fn new(instance: Uuid, directory: PathBuf) -> Self {
-        Self { instance, directory }
-    }
-}
-
-#[tonic::async_trait]
-impl DiagnosticsService for DiagnosticsApi {
-    async fn ping(&self, _: Request<pb::PingRequest>) -> Result<Response<pb::PingResponse>, Status> {
-        Ok(Response::new(pb::PingResponse {
-            agent_version: VERSION.to_owned(),
-            instance_id: self.instance.to_string(),
-            directory: self.directory.display().to_string(),
-        }))
-    }
+/// A text of the system's, cut where it is too long to be one.
+fn bounded(text: &str) -> String {
+    text[..text.floor_char_boundary(MAX_TEXT)].to_owned()
 }

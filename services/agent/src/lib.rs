@@ -16,13 +16,17 @@ mod connection;
 mod diagnostics;
 mod file;
 mod main_with;
+mod port;
 mod process;
 mod receipts;
 mod serve;
 mod status;
 mod telemetry;
+mod terminal;
 
 pub use agent::{Agent, OpenError};
 pub use config::{Args, Config, ConfigError};
 pub use connection::ConnectionError;
 pub use main_with::{EXIT_REFUSED, main_with};
+#[cfg(fuzzing)]
+pub use terminal::check::check as check_terminal;

@@ -21,4 +21,7 @@ mod workdir;
 
 pub(crate) use api::ProcessApi;
 pub(crate) use environment::Environment;
+pub(crate) use error::Error as ProcessError;
+pub(crate) use input::check_variable;
 pub(crate) use manager::{Limits, Manager};
+pub(crate) use workdir::resolve as resolve_workdir;

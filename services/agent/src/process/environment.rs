@@ -38,7 +38,7 @@ impl Environment {
     }
 
     /// The variables of a process of `chat`.
-    pub(super) fn of(&self, request: &BTreeMap<String, String>, chat: Option<&ChatId>) -> BTreeMap<OsString, OsString> {
+    pub(crate) fn of(&self, request: &BTreeMap<String, String>, chat: Option<&ChatId>) -> BTreeMap<OsString, OsString> {
         let mut variables = self.base.clone();
         variables.extend(request.iter().map(|(name, value)| (name.into(), value.into())));
         if let Some(chat) = chat {
@@ -51,7 +51,7 @@ impl Environment {
     }
 
     /// The home directory, where one is set.
-    pub(super) fn home(&self) -> Option<PathBuf> {
+    pub(crate) fn home(&self) -> Option<PathBuf> {
         self.base.get(OsStr::new("HOME")).filter(|home| !home.is_empty()).map(PathBuf::from)
     }
 }

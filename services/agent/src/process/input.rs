@@ -71,7 +71,11 @@ impl TryFrom<StartProcessRequest> for Input {
     }
 }
 
-fn check_variable(name: &str, value: &str) -> Result<(), Error> {
+/// Says whether a caller may set this variable.
+///
+/// # Errors
+/// It is no variable, or the mesh's own.
+pub(crate) fn check_variable(name: &str, value: &str) -> Result<(), Error> {
     if name.is_empty() || name.contains(['=', '\0']) {
         return Err(Error::Invalid(format!("`env`: {name:?} is not a name of a variable")));
     }

@@ -111,6 +111,11 @@ impl Manager {
         entries.iter().map(|entry| entry.to_proto()).collect()
     }
 
+    /// How many processes run.
+    pub(crate) fn running(&self) -> usize {
+        self.inner.table.lock().running()
+    }
+
     /// Sends a signal to the group of a process.
     pub(super) fn signal(&self, chat: Option<&ChatId>, id: Uuid, signal: Signal) -> Result<(), Error> {
         let entry = self.inner.find(chat, id).map_err(|error| match error {

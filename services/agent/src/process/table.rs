@@ -32,9 +32,14 @@ impl Table {
         self.entries.values().filter(|entry| entry.is_running()).cloned().collect()
     }
 
+    /// How many run.
+    pub(super) fn running(&self) -> usize {
+        self.entries.values().filter(|entry| entry.is_running()).count()
+    }
+
     /// Says whether one more may start.
     pub(super) fn admit(&self) -> Result<(), Error> {
-        let running = self.entries.values().filter(|entry| entry.is_running()).count();
+        let running = self.running();
         if self.is_closed {
             Err(Error::ShuttingDown)
         } else if running >= self.max_running {

@@ -10,7 +10,7 @@ use super::error::Error;
 ///
 /// # Errors
 /// There is no such directory; the error says what is there instead.
-pub(super) async fn resolve(requested: &str, directory: &Path, home: Option<PathBuf>) -> Result<PathBuf, Error> {
+pub(crate) async fn resolve(requested: &str, directory: &Path, home: Option<PathBuf>) -> Result<PathBuf, Error> {
     if requested.is_empty() {
         if check(directory).await.is_ok() {
             return Ok(directory.to_owned());
