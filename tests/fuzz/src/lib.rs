@@ -1,7 +1,7 @@
 //! What must hold for every stream of bytes, whoever made them up.
 //!
-//! A target is a line in [`DECODERS`], a file under `targets/`, an entry in `Cargo.toml` and a line
-//! in `run`, which names the unit tests that the seeds come from.
+//! A target is a line in [`DECODERS`] or a function of its own, a file under `targets/`, an entry in
+//! `Cargo.toml` and a line in `run`, which names the unit tests that the seeds come from.
 
 pub mod frames;
 

@@ -1,5 +1,6 @@
 //! One viewer's call, from its first message to its end.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,19 +55,24 @@ pub(super) async fn attach(
     .boxed())
 }
 
-/// Does what a viewer asks for, until it asks for no more.
+/// Does what a viewer asks for, until it asks for no more or the terminal has ended.
 async fn act(
     session: Arc<Session>,
     mut messages: impl Stream<Item = Result<pb::AttachTerminalRequest, Status>> + Unpin,
 ) -> Result<(), Error> {
-    while let Some(message) = messages.next().await {
+    let mut done = pin!(session.life.done());
+    loop {
+        let message = tokio::select! {
+            message = messages.next() => message,
+            () = &mut done => None,
+        };
+        let Some(message) = message else { return Ok(()) };
         match Action::read(message.map_err(Box::new)?)? {
             Action::Type(data) if data.is_empty() => {}
             Action::Type(data) => session.write(data).await,
             Action::Resize(size) => drop(session.size.send_replace(size)),
         }
     }
-    Ok(())
 }
 
 /// What a viewer has yet to receive.

@@ -109,10 +109,12 @@ async fn write(session: &Session, mut writer: OwnedWritePty, mut typed: mpsc::Re
 /// Ends the terminal where nobody looks at it for as long as `idle`.
 async fn end_when_unwatched(session: &Session, idle: Duration) -> Infallible {
     let mut viewers = session.watch_viewers();
-    // The sender lives in the session, so these waits do not fail.
     loop {
-        let _ = viewers.wait_for(|count| *count == 0).await;
-        if timeout(idle, viewers.wait_for(|count| *count > 0)).await.is_err() {
+        let is_watched = *viewers.borrow_and_update() > 0;
+        // Also somebody who came and went is a change. The sender lives in the session, so no wait fails.
+        if is_watched {
+            let _ = viewers.changed().await;
+        } else if timeout(idle, viewers.changed()).await.is_err() {
             session.close_if_unwatched();
             session.life.ending().await;
             return pending().await;

@@ -106,7 +106,8 @@ impl Caller {
     }
 
     async fn next(&mut self) -> Option<Body> {
-        let next = tokio::time::timeout(LONG, self.responses.next()).await.expect("something comes")?;
+        let next = tokio::time::timeout(LONG, self.responses.next()).await;
+        let next = next.unwrap_or_else(|_| panic!("nothing comes after {:?}", String::from_utf8_lossy(&self.seen)))?;
         Some(next.expect("no error").body.expect("a body"))
     }
 

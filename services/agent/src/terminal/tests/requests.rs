@@ -122,10 +122,14 @@ async fn a_real_shell_runs_as_a_login_shell_with_job_control() {
     let mut caller = fixture.attach(None, pb::TerminalHeader { env, ..header(ONE, "") }).await.expect("attached");
     caller.write("echo $0 is $((40 + 2))\n");
     caller.until("-sh is 42\r\n").await;
-    caller.write("sleep 1000\n");
-    caller.until("sleep 1000\r\n").await;
+    caller.write("PS1='next''> '\n");
+    caller.until("next> ").await;
+    caller.write("sh -c 'trap \"exit 1\" INT; echo wait\"\"ing; while :; do sleep 0.01; done'\n");
+    caller.until("\nwaiting\r\n").await;
+    caller.seen.clear();
     // Interrupts the command and not the shell.
     caller.write("\x03");
+    caller.until("next> ").await;
     caller.write("echo still $((1 + 1)) here\n");
     caller.until("still 2 here\r\n").await;
     caller.write("exit 6\n");

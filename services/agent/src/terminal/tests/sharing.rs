@@ -98,9 +98,13 @@ async fn t01_callers_at_the_same_time_get_one_terminal() {
 async fn a_slow_viewer_blocks_nobody_and_is_told_what_it_missed() {
     const WRITTEN: u64 = 4 * 1024 * 1024;
     let fixture = Fixture::new();
-    let command = format!("stty raw -echo; read line; head -c {WRITTEN} /dev/zero; exit 3");
+    let command = format!("stty raw -echo; echo -; read line; head -c {WRITTEN} /dev/zero; exit 3");
     let mut fast = fixture.open(&command).await;
     let mut slow = fixture.attach(None, header(ONE, "")).await.expect("attached");
+    for viewer in [&mut fast, &mut slow] {
+        viewer.until("-\n").await;
+        viewer.seen.clear();
+    }
     fast.write("\n");
     assert_eq!(fast.exit().await.exit_code, 3);
     assert_eq!((fast.seen.len() as u64, fast.missed), (WRITTEN, 0));
