@@ -4,8 +4,10 @@ use std::io;
 use std::time::Duration;
 
 use chatmesh_core::{IdSource as _, SystemIds, Uuid};
+use chatmesh_proto::agent::v1::container_service_server::ContainerServiceServer;
 use chatmesh_proto::agent::v1::diagnostics_service_server::DiagnosticsServiceServer;
 use chatmesh_proto::agent::v1::file_service_server::FileServiceServer;
+use chatmesh_proto::agent::v1::git_service_server::GitServiceServer;
 use chatmesh_proto::agent::v1::port_service_server::PortServiceServer;
 use chatmesh_proto::agent::v1::process_service_server::ProcessServiceServer;
 use chatmesh_proto::agent::v1::terminal_service_server::TerminalServiceServer;
@@ -14,12 +16,15 @@ use tonic::service::Routes;
 
 use crate::config::Config;
 use crate::connection::{Connection, ConnectionError};
+use crate::container::ContainerApi;
 use crate::diagnostics::{DiagnosticsApi, Facts};
 use crate::file::FileApi;
+use crate::git::GitApi;
 use crate::port::{Forwards, PortApi};
 use crate::process::{Environment, Limits, Manager, ProcessApi};
 use crate::receipts::{self, Receipts};
 use crate::terminal::{self, TerminalApi, Terminals};
+use crate::touched::Touched;
 
 /// How long a new agent waits for a former one that is still shutting down.
 const FORMER_AGENT: Duration = Duration::from_secs(25);
@@ -34,6 +39,8 @@ pub struct Agent {
     terminals: Terminals,
     forwards: Forwards,
     facts: Facts,
+    touched: Touched,
+    git: GitApi,
 }
 
 /// The agent can not begin to work.
@@ -64,9 +71,12 @@ impl Agent {
         let instance = SystemIds.next();
         let forwards = Forwards::new();
         let terminals = Terminals::new(config.directory.clone(), environment.clone(), terminal::Limits::default());
-        let processes = Manager::new(config.directory.clone(), environment, receipts.clone(), Limits::default());
+        let touched = Touched::default();
+        let directory = config.directory.clone();
+        let processes = Manager::new(directory, environment, receipts.clone(), touched.clone(), Limits::default());
         let facts = Facts::new(instance, &config.environment, processes.clone(), terminals.clone(), forwards.clone());
-        Ok(Self { config, instance, receipts, processes, terminals, forwards, facts })
+        let git = GitApi::new(touched.clone());
+        Ok(Self { config, instance, receipts, processes, terminals, forwards, facts, touched, git })
     }
 
     /// The agent's services, as they are served on the connection.
@@ -76,10 +86,12 @@ impl Agent {
             self.facts.clone(),
             self.config.directory.clone(),
         )))
-        .add_service(ProcessServiceServer::new(ProcessApi::new(self.processes.clone())))
-        .add_service(FileServiceServer::new(FileApi::new(self.receipts.clone())))
+        .add_service(ProcessServiceServer::new(ProcessApi::new(self.processes.clone(), self.touched.clone())))
+        .add_service(FileServiceServer::new(FileApi::new(self.receipts.clone(), self.touched.clone())))
         .add_service(TerminalServiceServer::new(TerminalApi::new(self.terminals.clone())))
         .add_service(PortServiceServer::new(PortApi::new(self.forwards.clone())))
+        .add_service(GitServiceServer::new(self.git.clone()))
+        .add_service(ContainerServiceServer::new(ContainerApi::new(&self.config.environment)))
         .prepare()
     }
 
@@ -98,6 +110,7 @@ impl Agent {
         };
         let stopped = async {
             stop.cancelled().await;
+            self.git.close();
             tokio::join!(self.processes.close(), self.terminals.close(), self.forwards.close());
         };
         let (result, ()) = tokio::join!(connected, stopped);

@@ -13,8 +13,10 @@ mod agent;
 mod chat;
 mod config;
 mod connection;
+mod container;
 mod diagnostics;
 mod file;
+mod git;
 mod main_with;
 mod port;
 mod process;
@@ -23,6 +25,7 @@ mod serve;
 mod status;
 mod telemetry;
 mod terminal;
+mod touched;
 
 pub use agent::{Agent, OpenError};
 pub use config::{Args, Config, ConfigError};

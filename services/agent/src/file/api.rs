@@ -1,5 +1,7 @@
 //! `FileService`.
 
+use std::path::Path;
+
 use chatmesh_proto::agent::v1 as pb;
 use chatmesh_proto::agent::v1::file_service_server::FileService;
 use tonic::{Request, Response, Status, Streaming};
@@ -8,16 +10,18 @@ use super::write::Writer;
 use super::{blocking, read};
 use crate::chat::ChatId;
 use crate::receipts::Receipts;
+use crate::touched::Touched;
 
 /// Serves `FileService`.
 #[derive(Debug)]
 pub(crate) struct FileApi {
     writer: Writer,
+    touched: Touched,
 }
 
 impl FileApi {
-    pub(crate) fn new(receipts: Receipts) -> Self {
-        Self { writer: Writer::new(receipts) }
+    pub(crate) fn new(receipts: Receipts, touched: Touched) -> Self {
+        Self { writer: Writer::new(receipts), touched }
     }
 }
 
@@ -35,7 +39,10 @@ impl FileService for FileApi {
         &self,
         request: Request<Streaming<pb::WriteFileRequest>>,
     ) -> Result<Response<pb::WriteFileResponse>, Status> {
+        self.touched.learn(request.metadata())?;
         let chat = ChatId::from_metadata(request.metadata())?;
-        Ok(Response::new(self.writer.write(chat, request.into_inner()).await?))
+        let written = self.writer.write(chat.clone(), request.into_inner()).await?;
+        self.touched.touch(chat.as_ref(), Path::new(&written.path));
+        Ok(Response::new(written))
     }
 }

@@ -12,16 +12,18 @@ use super::error::Error;
 use super::input::Input;
 use super::manager::Manager;
 use crate::chat::ChatId;
+use crate::touched::Touched;
 
 /// Serves `ProcessService`.
 #[derive(Debug)]
 pub(crate) struct ProcessApi {
     manager: Manager,
+    touched: Touched,
 }
 
 impl ProcessApi {
-    pub(crate) fn new(manager: Manager) -> Self {
-        Self { manager }
+    pub(crate) fn new(manager: Manager, touched: Touched) -> Self {
+        Self { manager, touched }
     }
 }
 
@@ -31,6 +33,7 @@ impl ProcessService for ProcessApi {
         &self,
         request: Request<pb::StartProcessRequest>,
     ) -> Result<Response<pb::StartProcessResponse>, Status> {
+        self.touched.learn(request.metadata())?;
         let (chat, request) = open(request)?;
         let started = self.manager.start(chat, Input::try_from(request)?).await?;
         let response = pb::StartProcessResponse { process: Some(started.process), attached: started.attached };

@@ -25,6 +25,7 @@ use super::table::Table;
 use super::{supervise, workdir};
 use crate::chat::ChatId;
 use crate::receipts::{Claim, ClaimError, Fate, Key, Outcome, ProcessReceipt, Receipts, Ticket};
+use crate::touched::Touched;
 
 /// Bounds of time and number.
 #[derive(Debug, Clone)]
@@ -67,6 +68,7 @@ struct Inner {
     directory: PathBuf,
     environment: Environment,
     receipts: Receipts,
+    touched: Touched,
     limits: Limits,
     table: Mutex<Table>,
     tasks: TaskTracker,
@@ -83,10 +85,16 @@ pub(super) struct Started {
 
 impl Manager {
     /// A manager without processes, which run in `directory` by default.
-    pub(crate) fn new(directory: PathBuf, environment: Environment, receipts: Receipts, limits: Limits) -> Self {
+    pub(crate) fn new(
+        directory: PathBuf,
+        environment: Environment,
+        receipts: Receipts,
+        touched: Touched,
+        limits: Limits,
+    ) -> Self {
         let table = Mutex::new(Table::new(limits.running, limits.known));
         let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
-        Self { inner: Arc::new(Inner { directory, environment, receipts, limits, table, tasks, closing }) }
+        Self { inner: Arc::new(Inner { directory, environment, receipts, touched, limits, table, tasks, closing }) }
     }
 
     /// Starts a process, or finds the one that was started under the same key.
@@ -236,6 +244,7 @@ impl Inner {
         let entry = Arc::new(Entry::new(about, spawned.group));
         table.insert(Arc::clone(&entry));
         drop(table);
+        self.touched.touch(entry.about.chat.as_ref(), &entry.about.workdir);
         span.in_scope(|| debug!(command = entry.about.command, "process started"));
         Ok((spawned, entry, span))
     }
@@ -262,6 +271,7 @@ impl Inner {
         let ended = Instant::now();
         let noted = entry.about.key.map(|key| self.receipts.process_ended(key, exit.code, exit.time));
         entry.exit.send_replace(Some(exit));
+        self.touched.touch(entry.about.chat.as_ref(), &entry.about.workdir);
         info!(exit_code = exit.code, "process ended");
         if let Some(noted) = noted {
             noted.await;

@@ -23,6 +23,7 @@ use super::manager::Started;
 use super::*;
 use crate::chat::ChatId;
 use crate::receipts::Receipts;
+use crate::touched::Touched;
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(60);
@@ -93,7 +94,7 @@ fn open(dir: &Path, limits: Limits) -> Manager {
     let os = std::env::vars_os().chain([("CHATMESH_AGENT_TOKEN".into(), "secret".into())]);
     let environment = Environment::new(os, Some("w1".to_owned()));
     let receipts = Receipts::open(&dir.join("state"), Duration::ZERO).expect("receipts");
-    Manager::new(dir.to_owned(), environment, receipts, limits)
+    Manager::new(dir.to_owned(), environment, receipts, Touched::default(), limits)
 }
 
 fn request(command: &str) -> pb::StartProcessRequest {
