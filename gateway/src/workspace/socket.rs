@@ -93,9 +93,11 @@ impl Sender {
         let mut next = std::pin::pin!(next);
         loop {
             tokio::select! {
+                // The end of the process takes the way to the agent with it, and is the cause.
+                biased;
+                () = self.shutdown.cancelled() => return Err(Ending::ShuttingDown),
                 value = &mut next => return Ok(value),
                 _ = self.pings.tick() => self.ping().await?,
-                () = self.shutdown.cancelled() => return Err(Ending::ShuttingDown),
             }
         }
     }

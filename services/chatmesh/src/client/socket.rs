@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use http::{HeaderValue, header};
-use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -44,10 +43,9 @@ impl Client {
         match timeout(OPEN_TIMEOUT, open).await.context("no answer in time")? {
             Ok((socket, _)) => Ok(socket),
             Err(Error::Http(response)) => {
-                let status = StatusCode::from_u16(response.status().as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
                 let body = response.body().as_deref().unwrap_or_default();
                 let body: Value = serde_json::from_slice(body).unwrap_or_default();
-                Err(Refused::new(status, &body).into())
+                Err(Refused::new(response.status(), &body).into())
             }
             Err(error) => Err(anyhow!(error).context(format!("cannot reach {}", self.base))),
         }

@@ -37,8 +37,11 @@ impl App {
             .route("/echo", post(async |body: Body| body))
             .route(
                 "/redirect",
-                get(async move || {
-                    (StatusCode::FOUND, [(header::LOCATION, format!("http://localhost:{port}/there?x=1"))])
+                get(move || {
+                    std::future::ready((
+                        StatusCode::FOUND,
+                        [(header::LOCATION, format!("http://localhost:{port}/there?x=1"))],
+                    ))
                 }),
             )
             .route("/cookie", get(async || ([(header::SET_COOKIE, "theme=dark; Path=/; Domain=localhost")], "")))
@@ -102,6 +105,14 @@ impl Peer {
         let count = tokio::io::copy(&mut reader, &mut writer).await.expect("echoed");
         writer.shutdown().await.expect("ended");
         count
+    }
+
+    /// Says something that may not be understood, and waits until nobody listens.
+    pub(crate) async fn speak(&self, said: &str) {
+        let mut stream = self.accept().await;
+        stream.write_all(said.as_bytes()).await.expect("written");
+        // A reset is an end, too.
+        let _ = stream.read_to_end(&mut Vec::new()).await;
     }
 
     /// Says something, ends its own direction, and returns what it is told after that.

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use chatmesh_mesh_tests::{Mesh, PATIENCE, built_program};
+use chatmesh_mesh_tests::{Mesh, PATIENCE, built_program, eventually};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -11,6 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::app::{App, Peer};
+use crate::door::Door;
 use crate::with_workspace;
 
 fn chatmesh(mesh: &Mesh, args: &[&str]) -> Command {
@@ -35,10 +36,10 @@ async fn run(mut command: Command) -> (String, String, Option<i32>) {
 }
 
 /// Starts to forward, and returns the addresses here.
-async fn forward(mesh: &Mesh, ports: &[String]) -> (Child, Vec<String>) {
+async fn forward(mesh: &Mesh, url: &str, ports: &[String]) -> (Child, Vec<String>) {
     let mut args = vec!["port-forward", "demo"];
     args.extend(ports.iter().map(String::as_str));
-    let mut child = chatmesh(mesh, &args).spawn().expect("it starts");
+    let mut child = chatmesh(mesh, &args).env("CHATMESH_URL", url).spawn().expect("it starts");
     let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
     let mut addresses = Vec::new();
     for port in ports {
@@ -57,7 +58,7 @@ async fn a_port_of_the_workspace_is_a_port_of_this_machine() {
         let (app, peer) = (App::start().await, Peer::start().await);
         let free = Peer::start().await.port;
         let ports = [app.port, peer.port, free].map(|port| format!("0:{port}"));
-        let (mut child, addresses) = forward(mesh, &ports).await;
+        let (mut child, addresses) = forward(mesh, mesh.url(), &ports).await;
 
         let url = format!("http://{}/chunks", addresses[0]);
         let pages =
@@ -93,9 +94,30 @@ async fn a_port_of_the_workspace_is_a_port_of_this_machine() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_waits_for_a_mesh_that_is_away() {
+    with_workspace(async |mesh, _| {
+        let (peer, door) = (Peer::start().await, Door::before(mesh.url()).await);
+        let (_child, addresses) = forward(mesh, &door.url, &[format!("0:{}", peer.port)]).await;
+        door.close(true);
+        let mut stream = TcpStream::connect(&addresses[0]).await.expect("connected");
+        eventually("the mesh is looked for again", async || door.refused(), |refused| *refused >= 2).await;
+        door.close(false);
+        let (heard, ()) = tokio::join!(peer.speak_and_listen("back"), async {
+            let mut said = String::new();
+            stream.read_to_string(&mut said).await.expect("read to its end");
+            assert_eq!(said, "back");
+            stream.shutdown().await.expect("ended");
+        });
+        assert_eq!(heard, "");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_forwarded_is_said_before_anything_is() {
     with_workspace(async |mesh, _| {
-        let taken = Peer::start().await.port.to_string();
+        let other = Peer::start().await;
+        let taken = other.port.to_string();
         for (args, said) in [
             (vec!["port-forward", "nowhere", "0:80"], "you have no workspace `nowhere`"),
             (vec!["port-forward", "demo", taken.as_str()], "cannot listen on 127.0.0.1"),

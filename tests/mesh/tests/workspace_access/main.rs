@@ -4,6 +4,7 @@
 mod app;
 mod commands;
 mod connect;
+mod door;
 mod git;
 mod permission;
 mod proxy;

@@ -11,17 +11,17 @@ const ROUTES: [(Method, &str); 14] = [
     (Method::GET, "/terminal"),
     (Method::GET, "/git"),
     (Method::GET, "/ports"),
-    (Method::GET, "/ports/8080/"),
-    (Method::GET, "/ports/8080/a/b?c=d"),
-    (Method::POST, "/ports/8080/a"),
-    (Method::PUT, "/ports/8080/a"),
-    (Method::DELETE, "/ports/8080/a"),
-    (Method::GET, "/ports/8080:connect"),
+    (Method::GET, "/ports/1/"),
+    (Method::GET, "/ports/1/a/b?c=d"),
+    (Method::POST, "/ports/1/a"),
+    (Method::PUT, "/ports/1/a"),
+    (Method::DELETE, "/ports/1/a"),
+    (Method::GET, "/ports/1:connect"),
     (Method::GET, "/agent"),
     (Method::POST, "/agent:ping"),
-    (Method::GET, "/agent:download"),
+    (Method::GET, "/agent:download?max_bytes=1000"),
     (Method::POST, "/agent:upload"),
-    (Method::OPTIONS, "/ports/8080/a"),
+    (Method::OPTIONS, "/ports/1/a"),
 ];
 
 async fn statuses(client: &Client, workspace: &str) -> Vec<(String, u16, String)> {
@@ -53,7 +53,7 @@ async fn a_workspace_of_somebody_else_is_one_that_does_not_exist() {
         }
         for (route, status, body) in statuses(mesh.admin(), workspace).await {
             assert!(!matches!(status, 401 | 404), "{route}: {status} {body}");
-            if ["GET /terminal", "GET /git", "GET /ports/8080:connect"].contains(&route.as_str()) {
+            if ["GET /terminal", "GET /git", "GET /ports/1:connect"].contains(&route.as_str()) {
                 assert_eq!(status, 426, "{route}: {body}");
             }
         }

@@ -117,7 +117,7 @@ async fn what_is_no_program_or_no_http_is_a_bad_gateway_that_says_so() {
 
         let peer = Peer::start().await;
         let path = format!("{workspace}/ports/{}/x", peer.port);
-        let (answer, _) = tokio::join!(mesh.admin().get(&path), peer.speak_and_listen("SSH-2.0-OpenSSH\r\n\r\n"));
+        let (answer, _) = tokio::join!(mesh.admin().get(&path), peer.speak("SSH-2.0-OpenSSH\r\n\r\n"));
         assert_eq!(answer.status, 502, "{}", answer.body);
         assert_eq!(answer.body["details"][0]["reason"], "PORT_BAD_ANSWER", "{}", answer.body);
 

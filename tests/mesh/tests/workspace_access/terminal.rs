@@ -74,6 +74,18 @@ async fn what_a_terminal_does_not_understand_is_told_and_ends_the_viewer_alone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_is_told_that_the_process_ends_and_does_not_keep_it() {
+    let kept = parking_lot::Mutex::new(None);
+    with_workspace(async |mesh, workspace| {
+        let mut viewer = Wire::open(mesh, &format!("{workspace}/terminal?command=cat")).await;
+        viewer.event().await;
+        *kept.lock() = Some(viewer);
+    })
+    .await;
+    assert_eq!(kept.into_inner().expect("a viewer").closed().await, 1001);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_browser_shows_its_token_as_a_protocol_and_is_answered_in_the_other_one() {
     with_workspace(async |mesh, workspace| {
         let path = format!("{workspace}/terminal?command=true");

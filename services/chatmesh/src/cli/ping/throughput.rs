@@ -1,5 +1,6 @@
 //! How many bytes per second come and go.
 
+use std::future::ready;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -37,9 +38,8 @@ async fn download(client: &Client, base: &str) -> anyhow::Result<()> {
 
 async fn upload(client: &Client, base: &str) -> anyhow::Result<()> {
     let end = Instant::now() + DURATION;
-    let pieces = stream::unfold((), async move |()| {
-        (Instant::now() < end).then(|| (Ok::<_, std::io::Error>(Bytes::from_static(PIECE)), ()))
-    });
+    let piece = || Ok::<_, std::io::Error>(Bytes::from_static(PIECE));
+    let pieces = stream::unfold((), move |()| ready((Instant::now() < end).then(|| (piece(), ()))));
     let answer = client.upload(&format!("{base}/agent:upload"), Body::wrap_stream(pieces)).await?;
     // 64-bit numbers are strings in protobuf's JSON.
     let number = |name: &str| answer[name].as_str().and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
@@ -47,7 +47,6 @@ async fn upload(client: &Client, base: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
 fn show(direction: &str, bytes: u64, time: Duration) {
     let mebibytes = bytes as f64 / (1024.0 * 1024.0);
     let per_second = mebibytes / time.as_secs_f64().max(0.001);
