@@ -137,7 +137,7 @@ mod tests {
     async fn received(end: impl FnOnce(Requests<Bytes>)) -> Result<Bytes, Status> {
         let neighbour = tower::service_fn(async |request: http::Request<Body>| {
             let seen = request.into_body().collect().await.map(http_body_util::Collected::to_bytes);
-            let body = Body::new(Full::new(seen.map_or_else(|_| Bytes::from_static(b"broken"), |bytes| bytes)));
+            let body = Body::new(Full::new(seen.unwrap_or_else(|_| Bytes::from_static(b"broken"))));
             Ok::<_, std::convert::Infallible>(http::Response::new(body))
         });
         let signer = chatmesh_rpc::assertion::ServiceSigner::new(

@@ -1,5 +1,7 @@
 //! Programs that listen at a port of the workspace: the agent of these tests is on this machine.
 
+use std::convert::Infallible;
+use std::future::ready;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -10,16 +12,19 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use axum::{Json, Router};
+use futures::{Stream, StreamExt as _};
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 /// A web server; it ends when it is dropped.
 pub(crate) struct App {
     pub(crate) port: u16,
     heads: Heads,
+    more: Arc<Notify>,
     _server: JoinSet<()>,
 }
 
@@ -31,17 +36,17 @@ impl App {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let heads = Heads::default();
+        let more = Arc::new(Notify::new());
+        let awaited = Arc::clone(&more);
         let router = Router::new()
+            .route("/drip", get(move || ready(Body::from_stream(drip(Arc::clone(&awaited))))))
             .route("/chunks", get(async || Body::from_stream(futures::stream::iter(chunks()))))
             .route("/headers", any(async |headers: HeaderMap| Json(to_json(&headers))))
             .route("/echo", post(async |body: Body| body))
             .route(
                 "/redirect",
                 get(move || {
-                    std::future::ready((
-                        StatusCode::FOUND,
-                        [(header::LOCATION, format!("http://localhost:{port}/there?x=1"))],
-                    ))
+                    ready((StatusCode::FOUND, [(header::LOCATION, format!("http://localhost:{port}/there?x=1"))]))
                 }),
             )
             .route("/cookie", get(async || ([(header::SET_COOKIE, "theme=dark; Path=/; Domain=localhost")], "")))
@@ -50,7 +55,12 @@ impl App {
             .layer(middleware::from_fn_with_state(Arc::clone(&heads), record));
         let mut server = JoinSet::new();
         server.spawn(async move { axum::serve(listener, router).await.expect("the program serves") });
-        Self { port, heads, _server: server }
+        Self { port, heads, more, _server: server }
+    }
+
+    /// Lets the page that drips go on.
+    pub(crate) fn go_on(&self) {
+        self.more.notify_one();
     }
 
     /// Everything that it was told before bodies.
@@ -59,12 +69,21 @@ impl App {
     }
 }
 
+/// A piece at once, and another one when the test asks for it.
+fn drip(more: Arc<Notify>) -> impl Stream<Item = Result<&'static str, Infallible>> {
+    let last = async move {
+        more.notified().await;
+        Ok("last")
+    };
+    futures::stream::iter([Ok("first")]).chain(futures::stream::once(last))
+}
+
 async fn record(State(heads): State<Heads>, request: Request, next: Next) -> Response {
     heads.lock().push(format!("{} {} {:?}", request.method(), request.uri(), to_json(request.headers())));
     next.run(request).await.into_response()
 }
 
-fn chunks() -> impl Iterator<Item = Result<&'static str, std::convert::Infallible>> {
+fn chunks() -> impl Iterator<Item = Result<&'static str, Infallible>> {
     ["one ", "two ", "three"].into_iter().map(Ok)
 }
 

@@ -42,6 +42,15 @@ async fn a_program_is_reached_with_bodies_errors_and_redirects_as_it_gives_them(
         let echoed = request(mesh, Method::POST, &format!("{prefix}/echo")).body(body.clone()).send().await;
         assert!(echoed.expect("an answer").bytes().await.expect("a body") == body, "8 MiB come back as they went");
 
+        let mut drip = get(&format!("{prefix}/drip")).await;
+        assert_eq!(
+            drip.chunk().await.expect("a piece").as_deref(),
+            Some(&b"first"[..]),
+            "it does not wait for the rest"
+        );
+        app.go_on();
+        assert_eq!(drip.text().await.expect("the rest"), "last");
+
         let redirect = get(&format!("{prefix}/redirect")).await;
         let location = format!("{prefix}/there?x=1");
         assert_eq!((redirect.status().as_u16(), text(redirect.headers(), "location")), (302, location.as_str()));

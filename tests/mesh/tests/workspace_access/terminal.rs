@@ -39,6 +39,24 @@ async fn two_viewers_see_the_same_terminal_to_its_end() {
     .await;
 }
 
+/// F.6 11: a viewer that does not read holds nobody up, and is told what it missed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_that_does_not_read_holds_nobody_up() {
+    with_workspace(async |mesh, workspace| {
+        let id = SystemIds.next();
+        let mut slow = Wire::open(mesh, &format!("{workspace}/terminal?terminal_id={id}&command=exec%20sh")).await;
+        slow.event().await;
+        let mut viewer = Wire::open(mesh, &format!("{workspace}/terminal?terminal_id={id}")).await;
+        viewer.event().await;
+        // More than all buffers on the way together.
+        viewer.send("yes 0123456789012345678901234567890 | head -c 60000000; echo the''end; exit\n").await;
+        viewer.reach("theend").await;
+        let skipped = slow.skip_to_event().await;
+        assert!(skipped["skipped"]["bytes"].as_str().is_some_and(|bytes| bytes.parse::<u64>().is_ok()), "{skipped}");
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_terminal_does_not_understand_is_told_and_ends_the_viewer_alone() {
     with_workspace(async |mesh, workspace| {

@@ -1,6 +1,7 @@
 //! A WebSocket as a client of the mesh sees it.
 
 use chatmesh_mesh_tests::{Mesh, PATIENCE};
+use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -8,9 +9,11 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
 /// An open WebSocket.
 pub(crate) struct Wire {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    socket: Socket,
     /// The protocol that the server chose.
     pub(crate) protocol: Option<String>,
 }
@@ -83,10 +86,24 @@ impl Wire {
         while !String::from_utf8_lossy(&seen).contains(wanted) {
             match self.next().await {
                 Message::Binary(bytes) => seen.extend_from_slice(&bytes),
-                other => panic!("{other:?} before {wanted:?}, after {:?}", String::from_utf8_lossy(&seen)),
+                other => panic!(
+                    "{other:?} before {wanted:?}, after {:?}",
+                    String::from_utf8_lossy(&seen[seen.len().saturating_sub(500)..])
+                ),
             }
         }
         String::from_utf8_lossy(&seen).into_owned()
+    }
+
+    /// Reads until `wanted` comes, over whatever else there is.
+    pub(crate) async fn reach(&mut self, wanted: &str) {
+        let mut tail = Vec::new();
+        while !String::from_utf8_lossy(&tail).contains(wanted) {
+            if let Message::Binary(bytes) = self.next().await {
+                tail.drain(..tail.len().saturating_sub(wanted.len()));
+                tail.extend_from_slice(&bytes);
+            }
+        }
     }
 
     /// Reads over bytes to the next text.
@@ -114,12 +131,7 @@ impl Wire {
     }
 
     /// Both directions on their own.
-    pub(crate) fn split(
-        self,
-    ) -> (
-        futures::stream::SplitSink<WebSocketStream<MaybeTlsStream<TcpStream>>, Message>,
-        futures::stream::SplitStream<WebSocketStream<MaybeTlsStream<TcpStream>>>,
-    ) {
+    pub(crate) fn split(self) -> (SplitSink<Socket, Message>, SplitStream<Socket>) {
         self.socket.split()
     }
 }

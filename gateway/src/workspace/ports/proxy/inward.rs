@@ -35,8 +35,10 @@ pub(super) fn cross(request: &mut Request, target: &Target) -> Border {
     headers.remove(header::FORWARDED);
     describe_front(headers, target, public_host);
     let upgrades = upgrade.is_some();
-    if let Some(protocol) = upgrade {
-        hop::set_upgrade(headers, protocol);
+    match upgrade {
+        Some(protocol) => hop::set_upgrade(headers, protocol),
+        // The connection is for this request alone.
+        None => drop(headers.insert(header::CONNECTION, HeaderValue::from_static("close"))),
     }
     Border { upgrades, offers_own_protocol }
 }
