@@ -197,7 +197,7 @@ async fn both_loopback_addresses_are_tried() {
     let port = listener.local_addr().expect("address").port();
     let forwards = Forwards::new();
     for host in ["", "localhost", "::1"] {
-        Caller::call(&forwards, header(port, host)).await.ok().expect("connected");
+        Caller::call(&forwards, header(port, host)).await.expect("connected");
     }
     assert_eq!(code(Caller::call(&forwards, header(port, "127.0.0.1")).await), Code::FailedPrecondition);
 }
@@ -299,7 +299,7 @@ async fn many_connections_are_carried_at_once_and_no_more_than_that() {
     let (forwards, port) = (Forwards::new(), echo().await);
     let connects = (0..MAX_OPEN).map(|_| Caller::connect(&forwards, port));
     let mut callers: Vec<_> =
-        futures::future::join_all(connects).await.into_iter().map(|caller| caller.ok().expect("connected")).collect();
+        futures::future::join_all(connects).await.into_iter().map(|caller| caller.expect("connected")).collect();
     assert_eq!(code(Caller::connect(&forwards, port).await), Code::ResourceExhausted);
     let exchanges = callers.iter_mut().enumerate().map(|(index, caller)| async move {
         caller.send(data(format!("number {index}"))).await;

@@ -104,7 +104,7 @@ async fn who_comes_while_a_terminal_ends_gets_a_new_one() {
         fixture.attach(None, header(ONE, "echo new; cat")).await
     });
     ended.expect("ended");
-    let mut new = new.ok().expect("attached");
+    let mut new = new.expect("attached");
     assert!(new.attached.created);
     new.until("new").await;
     assert_eq!(old.exit().await, exited(5, TerminalEnd::Closed));

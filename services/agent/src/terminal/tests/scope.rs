@@ -5,8 +5,8 @@ use super::*;
 #[tokio::test]
 async fn a_chat_reaches_its_own_terminals_and_those_of_no_chat() {
     let fixture = Fixture::new();
-    fixture.attach(Some("mine"), header(ONE, "cat")).await.ok().expect("attached");
-    fixture.attach(None, header(TWO, "cat")).await.ok().expect("attached");
+    fixture.attach(Some("mine"), header(ONE, "cat")).await.expect("attached");
+    fixture.attach(None, header(TWO, "cat")).await.expect("attached");
     let ids = |chat: Option<&str>| -> Vec<String> {
         let chat = chat.map(ChatId::for_test);
         fixture.terminals.list(chat.as_ref()).into_iter().map(|terminal| terminal.id).collect()
@@ -18,8 +18,8 @@ async fn a_chat_reaches_its_own_terminals_and_those_of_no_chat() {
     assert_eq!(code(fixture.attach(Some("other"), header(ONE, "cat")).await), Code::NotFound);
     let (id, other) = (ONE.parse().expect("id"), ChatId::for_test("other"));
     assert_eq!(code(fixture.terminals.end(Some(&other), id).await), Code::NotFound);
-    assert!(!fixture.attach(Some("other"), header(TWO, "")).await.ok().expect("visible").attached.created);
-    assert!(!fixture.attach(None, header(ONE, "")).await.ok().expect("visible").attached.created);
+    assert!(!fixture.attach(Some("other"), header(TWO, "")).await.expect("visible").attached.created);
+    assert!(!fixture.attach(None, header(ONE, "")).await.expect("visible").attached.created);
     fixture.terminals.end(Some(&ChatId::for_test("mine")), id).await.expect("ended");
     assert_eq!(ids(None), [TWO]);
 }
@@ -49,5 +49,5 @@ async fn terminals_and_viewers_have_bounds() {
     let error = fixture.attach(None, header(ONE, "")).await.err().expect("too many");
     assert!(matches!(error, Error::TooManyViewers(2)), "{error}");
     drop(two);
-    fixture.attach(None, header(ONE, "")).await.ok().expect("there is room again");
+    fixture.attach(None, header(ONE, "")).await.expect("there is room again");
 }

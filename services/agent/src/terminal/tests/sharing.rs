@@ -84,7 +84,7 @@ async fn t01_callers_at_the_same_time_get_one_terminal() {
     let fixture = Fixture::new();
     let attached = (0..20).map(|_| fixture.attach(None, header(ONE, "echo $$; cat")));
     let mut callers: Vec<Caller> =
-        futures::future::join_all(attached).await.into_iter().map(|caller| caller.ok().expect("attached")).collect();
+        futures::future::join_all(attached).await.into_iter().map(|caller| caller.expect("attached")).collect();
     assert_eq!(callers.iter().filter(|caller| caller.attached.created).count(), 1);
     for caller in &mut callers {
         caller.until("\r\n").await;
