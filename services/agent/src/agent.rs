@@ -1,27 +1,35 @@
 //! The agent as a whole.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chatmesh_core::{IdSource as _, SystemIds, Uuid};
 use chatmesh_proto::agent::v1::container_service_server::ContainerServiceServer;
+use chatmesh_proto::agent::v1::context_service_server::ContextServiceServer;
 use chatmesh_proto::agent::v1::diagnostics_service_server::DiagnosticsServiceServer;
 use chatmesh_proto::agent::v1::file_service_server::FileServiceServer;
 use chatmesh_proto::agent::v1::git_service_server::GitServiceServer;
+use chatmesh_proto::agent::v1::lifecycle_service_server::LifecycleServiceServer;
+use chatmesh_proto::agent::v1::mcp_service_server::McpServiceServer;
 use chatmesh_proto::agent::v1::port_service_server::PortServiceServer;
 use chatmesh_proto::agent::v1::process_service_server::ProcessServiceServer;
 use chatmesh_proto::agent::v1::terminal_service_server::TerminalServiceServer;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::config::Config;
 use crate::connection::{Connection, ConnectionError};
 use crate::container::ContainerApi;
+use crate::context::{ContextApi, Settings};
 use crate::diagnostics::{DiagnosticsApi, Facts};
 use crate::file::FileApi;
 use crate::git::GitApi;
+use crate::lifecycle::{Lifecycle, LifecycleApi, Patience, Runner};
+use crate::mcp::{self, McpApi};
 use crate::port::{Forwards, PortApi};
-use crate::process::{Environment, Limits, Manager, ProcessApi};
+use crate::process::{Environment, Launcher, Limits, Manager, ProcessApi, ResourceLimits};
 use crate::receipts::{self, Receipts};
 use crate::terminal::{self, TerminalApi, Terminals};
 use crate::touched::Touched;
@@ -36,11 +44,14 @@ pub struct Agent {
     instance: Uuid,
     receipts: Receipts,
     processes: Manager,
+    lifecycle: Lifecycle,
     terminals: Terminals,
     forwards: Forwards,
     facts: Facts,
     touched: Touched,
     git: GitApi,
+    settings: Settings,
+    mcp: mcp::Manager,
 }
 
 /// The agent can not begin to work.
@@ -67,16 +78,57 @@ impl Agent {
     /// The state directory can not be used, or another agent uses it.
     pub fn open(config: Config) -> Result<Self, OpenError> {
         let receipts = Receipts::open(&config.state_dir, FORMER_AGENT)?;
-        let environment = Environment::new(config.environment.clone(), config.workspace_id.clone());
-        let instance = SystemIds.next();
-        let forwards = Forwards::new();
-        let terminals = Terminals::new(config.directory.clone(), environment.clone(), terminal::Limits::default());
+        let (directory, state_dir) = (config.directory.clone(), absolute(&config.state_dir));
+        let environment = Environment::new(config.environment.clone(), config.workspace_id.clone())
+            .with_programs_in(&Runner::programs(&state_dir));
+        let defaults = ResourceLimits {
+            niceness: config.process_niceness,
+            oom_score_adj: config.process_oom_score_adj,
+            ..ResourceLimits::default()
+        };
+        let launcher = Launcher::new(config.executable.clone(), defaults);
+        let runner =
+            Runner::new(directory.clone(), state_dir, environment.clone(), launcher.clone(), Patience::default());
+        let lifecycle = Lifecycle::new(runner, receipts.clone());
+        let (instance, forwards) = (SystemIds.next(), Forwards::new());
+        let terminals = Terminals::new(directory.clone(), environment.clone(), terminal::Limits::default());
+        let settings = Settings::new(&config.environment, config.directory.clone());
+        let connector = mcp::Connector::new(environment.clone(), config.directory.clone());
+        // Nothing runs at the start of a workspace that servers would have to wait for.
+        let settled = watch::channel(true).1;
+        let mcp = mcp::Manager::new(settings.clone(), connector, settled, mcp::Limits::default());
         let touched = Touched::default();
-        let directory = config.directory.clone();
-        let processes = Manager::new(directory, environment, receipts.clone(), touched.clone(), Limits::default());
-        let facts = Facts::new(instance, &config.environment, processes.clone(), terminals.clone(), forwards.clone());
         let git = GitApi::new(touched.clone());
-        Ok(Self { config, instance, receipts, processes, terminals, forwards, facts, touched, git })
+        let processes =
+            Manager::new(directory, environment, launcher, receipts.clone(), touched.clone(), Limits::default());
+        let facts = Facts::new(instance, &config.environment, processes.clone(), terminals.clone(), forwards.clone());
+        Ok(Self {
+            config,
+            instance,
+            receipts,
+            processes,
+            lifecycle,
+            terminals,
+            forwards,
+            facts,
+            touched,
+            git,
+            settings,
+            mcp,
+        })
+    }
+
+    /// True once the scripts that run on start have ended, in whatever way. Stays false as long as
+    /// no relay has said what they are.
+    #[must_use]
+    pub fn startup_settled(&self) -> watch::Receiver<bool> {
+        self.lifecycle.settled()
+    }
+
+    /// Counts how often a relay said that it ends soon, so that the agent may look for another.
+    #[must_use]
+    pub fn drain_notices(&self) -> watch::Receiver<u64> {
+        self.lifecycle.drains()
     }
 
     /// The agent's services, as they are served on the connection.
@@ -87,33 +139,50 @@ impl Agent {
             self.config.directory.clone(),
         )))
         .add_service(ProcessServiceServer::new(ProcessApi::new(self.processes.clone(), self.touched.clone())))
-        .add_service(FileServiceServer::new(FileApi::new(self.receipts.clone(), self.touched.clone())))
+        .add_service(LifecycleServiceServer::new(LifecycleApi::new(self.lifecycle.clone())))
+        .add_service(FileServiceServer::new(FileApi::new(
+            self.receipts.clone(),
+            &self.config.environment,
+            self.touched.clone(),
+        )))
         .add_service(TerminalServiceServer::new(TerminalApi::new(self.terminals.clone())))
         .add_service(PortServiceServer::new(PortApi::new(self.forwards.clone())))
         .add_service(GitServiceServer::new(self.git.clone()))
         .add_service(ContainerServiceServer::new(ContainerApi::new(&self.config.environment)))
+        .add_service(ContextServiceServer::new(ContextApi::new(self.settings.clone())))
+        .add_service(McpServiceServer::new(McpApi::new(self.mcp.clone())))
         .prepare()
     }
 
-    /// Stays connected to the relay until `shutdown` is cancelled; then calls that are in progress
-    /// have ten seconds to end, and processes are stopped.
+    /// Stays connected to the relay until `shutdown` is cancelled; then scripts that run on stop are
+    /// run, calls that are in progress have ten seconds to end, and processes are stopped.
     ///
     /// # Errors
     /// The relay refused the agent for good, or the connection can not be set up at all.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ConnectionError> {
         let connection = Connection::new(&self.config, self.instance, self.routes())?;
-        let stop = shutdown.child_token();
+        let stop = CancellationToken::new();
         let connected = async {
             let result = connection.run(&stop).await;
             stop.cancel();
             result
         };
         let stopped = async {
-            stop.cancelled().await;
+            tokio::select! {
+                // The connection stays meanwhile: the relay hears how it goes.
+                () = shutdown.cancelled() => self.lifecycle.shut_down().await,
+                () = stop.cancelled() => self.lifecycle.interrupt().await,
+            }
+            stop.cancel();
             self.git.close();
             tokio::join!(self.processes.close(), self.terminals.close(), self.forwards.close());
         };
-        let (result, ()) = tokio::join!(connected, stopped);
+        let (result, (), ()) = tokio::join!(connected, stopped, self.mcp.run(&stop));
         result
     }
+}
+
+/// Scripts get this path, and do not run where the agent does.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -38,6 +38,15 @@ pub struct Args {
     /// directory in $XDG_STATE_HOME or ~/.local/state
     #[arg(long, env = "CHATMESH_AGENT_STATE_DIR", value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
+    /// The niceness of commands, from -20 to 19, as far as the system permits; the agent's own where it is not given
+    #[arg(long, env = "CHATMESH_AGENT_PROCESS_NICENESS", value_name = "NUMBER", allow_negative_numbers = true,
+        value_parser = clap::value_parser!(i32).range(-20..=19))]
+    pub process_niceness: Option<i32>,
+    /// How soon commands are ended when memory is short, from -1000 to 1000 (the last is first), as far as the system
+    /// permits; as the agent itself where it is not given
+    #[arg(long, env = "CHATMESH_AGENT_PROCESS_OOM_SCORE_ADJ", value_name = "NUMBER", allow_negative_numbers = true,
+        value_parser = clap::value_parser!(i32).range(-1000..=1000))]
+    pub process_oom_score_adj: Option<i32>,
     /// What to log: error, warn, info, debug or trace, also for single modules (hyper=warn,debug)
     #[arg(long, env = "CHATMESH_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
@@ -64,6 +73,13 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// The workspace, which commands find in `CHATMESH_WORKSPACE_ID`.
     pub workspace_id: Option<String>,
+    /// The niceness of commands.
+    pub process_niceness: Option<i32>,
+    /// How soon commands are ended when memory is short.
+    pub process_oom_score_adj: Option<i32>,
+    /// The agent's own program, or another one that is the agent under the name `chatmesh-agent`. It starts the
+    /// commands that have limits.
+    pub executable: PathBuf,
     /// The variables that commands inherit. Those of the mesh are left out.
     pub environment: Vec<(OsString, OsString)>,
 }
@@ -99,6 +115,9 @@ impl fmt::Debug for Config {
             .field("directory", &self.directory)
             .field("state_dir", &self.state_dir)
             .field("workspace_id", &self.workspace_id)
+            .field("process_niceness", &self.process_niceness)
+            .field("process_oom_score_adj", &self.process_oom_score_adj)
+            .field("executable", &self.executable)
             .finish_non_exhaustive()
     }
 }
@@ -135,7 +154,18 @@ impl Config {
                 state.join("chatmesh-agent").join(name)
             }
         };
-        Ok(Self { url, token, ca_file: args.ca_file, directory, state_dir, workspace_id, environment })
+        Ok(Self {
+            url,
+            token,
+            ca_file: args.ca_file,
+            directory,
+            state_dir,
+            workspace_id,
+            process_niceness: args.process_niceness,
+            process_oom_score_adj: args.process_oom_score_adj,
+            executable: own_executable(),
+            environment,
+        })
     }
 }
 
@@ -151,6 +181,14 @@ fn connect_url(mut url: Url) -> Result<Url, ConfigError> {
         url.set_path(&path);
     }
     Ok(url)
+}
+
+/// The running program, also where its file was replaced by a newer one.
+fn own_executable() -> PathBuf {
+    if cfg!(target_os = "linux") {
+        return PathBuf::from("/proc/self/exe");
+    }
+    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("chatmesh-agent"))
 }
 
 /// A name for the state of an agent that is known by its directory only.
@@ -208,5 +246,17 @@ mod tests {
         let config = load(&url, &[(TOKEN, "t"), ("HOME", "/h"), ("XDG_STATE_HOME", "/s")]).expect("config");
         assert!(config.state_dir.starts_with("/s/chatmesh-agent"));
         assert!(matches!(load(&url, &[(TOKEN, "t")]), Err(ConfigError::NoStateDir)));
+    }
+
+    #[test]
+    fn defaults_for_commands_may_be_negative_and_not_out_of_range() {
+        let load = |niceness, oom| {
+            let args =
+                ["agent", "--url", "http://relay", "--process-niceness", niceness, "--process-oom-score-adj", oom];
+            Args::try_parse_from(args)
+        };
+        let args = load("-5", "-500").expect("arguments");
+        assert_eq!((args.process_niceness, args.process_oom_score_adj), (Some(-5), Some(-500)));
+        assert!(load("20", "0").is_err() && load("0", "1001").is_err());
     }
 }

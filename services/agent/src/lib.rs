@@ -7,6 +7,8 @@
 //! - An effect with an idempotency key happens once, also when the agent restarts in between;
 //!   where its outcome can not be known any more, the caller is told exactly that.
 //! - Memory does not grow with what a process prints.
+//! - Who watches a process slows down neither it nor others who watch.
+//! - Scripts that run on start run once for a build, also when the agent restarts.
 //! - The agent's token never reaches a child process.
 
 mod agent;
@@ -14,10 +16,14 @@ mod chat;
 mod config;
 mod connection;
 mod container;
+mod context;
 mod diagnostics;
 mod file;
 mod git;
+mod hunks;
+mod lifecycle;
 mod main_with;
+mod mcp;
 mod port;
 mod process;
 mod receipts;
@@ -30,6 +36,8 @@ mod touched;
 pub use agent::{Agent, OpenError};
 pub use config::{Args, Config, ConfigError};
 pub use connection::ConnectionError;
+#[doc(hidden)]
+pub use file::fuzz as file_fuzz;
 pub use main_with::{EXIT_REFUSED, main_with};
 #[cfg(fuzzing)]
 pub use terminal::check::check as check_terminal;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -13,7 +14,7 @@ use tracing::{error, info, warn};
 use crate::agent::Agent;
 use crate::config::{Args, Config};
 use crate::connection::ConnectionError;
-use crate::telemetry;
+use crate::{process, telemetry};
 
 /// The exit code where the relay refused the agent for good: starting it again does not help.
 pub const EXIT_REFUSED: u8 = 78;
@@ -21,11 +22,18 @@ pub const EXIT_REFUSED: u8 = 78;
 /// How long work that can not be interrupted may hold up the end of the program.
 const RUNTIME_SHUTDOWN: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// How many files the agent may have open where the system permits it: each process takes two.
+const OPEN_FILES: u64 = 16 * 1024;
+
 /// Runs the agent as a program with these arguments, the program's name first. Reads the
 /// environment, sets up telemetry, handles signals; returns when the agent has ended: 0 after a
 /// signal, 1 where it could not run, 2 for wrong arguments, [`EXIT_REFUSED`] where the relay
 /// refused it for good.
 pub fn main_with(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.collect();
+    if args.get(1).is_some_and(|command| command == process::RUN_LIMITED) {
+        return process::run_limited(args.into_iter().skip(2));
+    }
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
         Err(error) => {
@@ -35,6 +43,7 @@ pub fn main_with(args: impl Iterator<Item = OsString>) -> ExitCode {
         }
     };
     hide_environment();
+    raise_open_files();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error.into()),
@@ -108,6 +117,17 @@ fn hide_environment() {
     {
         // Without this the agent works as well; the system then protects it less.
         let _ = nix::sys::prctl::set_dumpable(false);
+    }
+}
+
+/// Lifts the number of open files towards what the system permits: the usual one is too low for
+/// a thousand processes at once. What the agent runs inherits it.
+fn raise_open_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.unwrap_or(OPEN_FILES).min(OPEN_FILES);
+    if current.is_some_and(|current| current < wanted) {
+        // Without this the agent works as well, with fewer processes.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum });
     }
 }
 

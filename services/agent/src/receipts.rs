@@ -11,6 +11,7 @@
 
 mod key;
 mod log;
+mod queue;
 mod record;
 mod slots;
 
@@ -27,14 +28,17 @@ use crate::chat::ChatId;
 pub(crate) use key::{Digest, InputDigest, Key};
 use log::Log;
 pub(crate) use log::OpenError;
+use queue::Queue;
 use record::Record;
-pub(crate) use record::{Fate, Outcome, ProcessReceipt};
+pub(crate) use record::{EditReceipt, EditedFile, Fate, Outcome, ProcessReceipt, Startup};
 use slots::{Lookup, Slots};
 
 /// How many receipts are kept; the oldest finished ones go first.
 const MAX_RECEIPTS: usize = 4096;
 /// How long a repeat waits for the first call with its key.
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a disk is waited for.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why a key can not be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +69,7 @@ pub(crate) struct Receipts {
 #[derive(Debug)]
 struct Inner {
     slots: Mutex<Slots>,
+    queue: Queue,
     log: Log,
 }
 
@@ -83,7 +88,7 @@ impl Receipts {
         }
         slots.lose_running();
         log.rewrite(slots.records());
-        Ok(Self { inner: Arc::new(Inner { slots: Mutex::new(slots), log }) })
+        Ok(Self { inner: Arc::new(Inner { slots: Mutex::new(slots), queue: Queue::default(), log }) })
     }
 
     /// Returns the receipt for `key`, or the right to do its effect.
@@ -113,6 +118,13 @@ impl Receipts {
         self.inner.slots.lock().has(key)
     }
 
+    /// Keeps an outcome in the place of the receipt that `key` has.
+    pub(crate) async fn replace(&self, key: Key, digest: Digest, outcome: Outcome) {
+        let record = Record::new(key, digest, outcome);
+        self.inner.slots.lock().put(record.clone());
+        self.write(record, false).await;
+    }
+
     /// Returns the receipt of a process that this chat may see.
     pub(crate) fn find_process(&self, id: Uuid, chat: Option<&ChatId>) -> Option<Outcome> {
         self.inner.slots.lock().find_process(id, chat)
@@ -134,21 +146,39 @@ impl Receipts {
         }
     }
 
+    /// Replaces the outcome of a key, because more is known of it now, and writes it down.
+    pub(crate) async fn update(&self, key: Key, outcome: Outcome) {
+        let record = self.inner.slots.lock().update(key, outcome);
+        if let Some(record) = record {
+            self.write(record, true).await;
+        }
+    }
+
     async fn write(&self, record: Record, sync: bool) {
-        let inner = Arc::clone(&self.inner);
-        let written = tokio::task::spawn_blocking(move || {
-            inner.log.append(&record, sync)?;
-            if inner.log.is_long(MAX_RECEIPTS) {
+        let (written, has_writer) = self.inner.queue.push(record, sync);
+        if !has_writer {
+            let inner = Arc::clone(&self.inner);
+            tokio::task::spawn_blocking(move || inner.write_queued());
+        }
+        match tokio::time::timeout(WRITE_TIMEOUT, written).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => warn!(%error, "receipt kept in memory only"),
+            Ok(Err(_)) | Err(_) => warn!("receipt kept in memory only: the disk does not answer"),
+        }
+    }
+}
+
+impl Inner {
+    /// Writes what waits, and what comes meanwhile. Blocks.
+    fn write_queued(&self) {
+        while let Some(batch) = self.queue.take() {
+            let result = self.log.append(batch.records(), batch.sync());
+            if self.log.is_long(MAX_RECEIPTS) {
                 // Under the lock, so that no newer record is overwritten by this older state.
-                let slots = inner.slots.lock();
-                inner.log.rewrite(slots.records());
+                let slots = self.slots.lock();
+                self.log.rewrite(slots.records());
             }
-            Ok::<_, std::io::Error>(())
-        });
-        match written.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => warn!(%error, "receipt kept in memory only"),
-            Err(error) => warn!(%error, "receipt kept in memory only"),
+            batch.done(result);
         }
     }
 }

@@ -19,11 +19,14 @@ use tracing::{Instrument as _, Span, debug_span};
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// A connection on which nothing answers for this long is dead.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Flow control: a stream that nobody reads holds this much and slows down no other.
+/// Flow control: a stream that nobody reads holds this much.
 const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 /// Calls at once; most of them wait for a process.
-const MAX_STREAMS: u32 = 1024;
+const MAX_STREAMS: u32 = 2000;
+/// As much as all streams may hold: however many of them nobody reads, the others go on.
+const CONNECTION_WINDOW: u32 = STREAM_WINDOW * MAX_STREAMS;
+/// A message of a bulk stream goes in one piece.
+const FRAME: u32 = 64 * 1024 + 64;
 /// How long calls in progress may take once the agent shuts down.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -44,6 +47,7 @@ where
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
         .max_concurrent_streams(MAX_STREAMS)
         .serve_connection(io, service);
     let mut connection = pin!(connection);

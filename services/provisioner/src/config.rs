@@ -16,6 +16,10 @@ pub struct Config {
     pub agent_args: Vec<String>,
     /// Where agents find the relay, like `http://127.0.0.1:8080`.
     pub agent_url: String,
+    /// A file with further certificate authorities that agents trust, PEM; for a relay with a certificate of one's own.
+    pub agent_ca_file: Option<PathBuf>,
+    /// The HTTP proxy on the way from workspaces to the relay and everywhere else, like `http://proxy:3128`.
+    pub agent_proxy: Option<String>,
     /// Where agents send their traces.
     pub otlp_endpoint: Option<String>,
 }
@@ -27,6 +31,8 @@ impl Default for Config {
             agent_program: PathBuf::from("chatmesh-agent"),
             agent_args: Vec::new(),
             agent_url: String::new(),
+            agent_ca_file: None,
+            agent_proxy: None,
             otlp_endpoint: None,
         }
     }

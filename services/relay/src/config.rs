@@ -1,5 +1,7 @@
 //! Configuration.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -19,11 +21,25 @@ pub struct Config {
     /// latest; 15 s. `workspaces` takes an agent that was not reported for 30 s for disconnected.
     #[serde(with = "humantime_serde")]
     pub report_interval: Duration,
+    /// A port of its own for agents, over TLS, for meshes without an ingress that does that.
+    pub tls: Option<TlsConfig>,
+}
+
+/// A port for agents over TLS.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// A file with the certificate and its chain, PEM.
+    pub certificate: PathBuf,
+    /// A file with the certificate's key, PEM.
+    pub key: PathBuf,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { advertise_address: None, report_interval: MAX_REPORT_INTERVAL }
+        Self { advertise_address: None, report_interval: MAX_REPORT_INTERVAL, tls: None }
     }
 }
 

@@ -27,7 +27,7 @@ mod sessions;
 mod state;
 mod store;
 
-pub use config::Config;
+pub use config::{Config, TlsConfig};
 pub use error::Error;
 pub use metrics::RelayMetrics;
 pub use service::{MIGRATIONS, Service};

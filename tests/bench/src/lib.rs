@@ -7,11 +7,14 @@
 //! `CHATMESH_TEST_NATS`; `tests/bench/run` starts private ones first.
 
 pub mod chats;
+pub mod fleet;
 pub mod latency;
 pub mod llm;
+pub mod tunnel;
 pub mod turn;
 pub mod workers;
 
+mod agents;
 mod api;
 mod collector;
 mod deadline;

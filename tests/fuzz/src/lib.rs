@@ -3,6 +3,7 @@
 //! A target is a line in [`DECODERS`] or a function of its own, a file under `targets/`, an entry in
 //! `Cargo.toml` and a line in `run`, which names the unit tests that the seeds come from.
 
+pub mod files;
 pub mod frames;
 
 use std::panic::panic_any;

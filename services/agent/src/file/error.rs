@@ -7,8 +7,12 @@ use chatmesh_rpc::Code;
 use nix::errno::Errno;
 use tonic::Status;
 
+use super::editor::EditError;
 use crate::receipts::ClaimError;
 use crate::status::status;
+
+/// The longest message: statuses travel in headers, which have limits.
+const MAX_MESSAGE: usize = 3000;
 
 /// Why a file could not be read or written. The texts tell a model what to do.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +35,18 @@ pub(crate) enum Error {
     /// The first line is after the last.
     #[error("`offset` {offset} is beyond the end: the file has {total} lines")]
     PastEnd { offset: u64, total: u64 },
+    /// The first byte is after the last.
+    #[error("`offset` {offset} is beyond the end: `{}` has {size} bytes", path.display())]
+    PastSize { path: PathBuf, offset: u64, size: u64 },
+    /// Somebody else changed the file.
+    #[error("`{}` {problem}", path.display())]
+    Changed { path: PathBuf, problem: &'static str },
+    /// Other calls take too long.
+    #[error("other calls are still changing files; nothing was written; try again")]
+    Busy,
+    /// Edits can not be made.
+    #[error(transparent)]
+    Edit(#[from] EditError),
     /// The system refused.
     #[error("can not {action} `{}`: {}", path.display(), describe(source))]
     Io { action: &'static str, path: PathBuf, source: io::Error },
@@ -51,13 +67,17 @@ impl Error {
         move |source| Self::Io { action, path: path.to_owned(), source }
     }
 
-    fn code(&self) -> (Code, &'static str) {
+    pub(super) fn code(&self) -> (Code, &'static str) {
         match self {
             Self::Invalid(_) => (Code::InvalidArgument, "FILE_REQUEST_INVALID"),
             Self::Unsuitable { .. } => (Code::FailedPrecondition, "FILE_UNSUITABLE"),
             Self::TooLarge { .. } => (Code::FailedPrecondition, "FILE_TOO_LARGE"),
             Self::OverLimit(_) => (Code::InvalidArgument, "FILE_LINES_OVER_LIMIT"),
             Self::PastEnd { .. } => (Code::OutOfRange, "FILE_OFFSET_PAST_END"),
+            Self::PastSize { .. } => (Code::OutOfRange, "FILE_OFFSET_PAST_END"),
+            Self::Changed { .. } => (Code::Aborted, "FILE_CHANGED"),
+            Self::Busy => (Code::Aborted, "FILE_BUSY"),
+            Self::Edit(error) => error.code(),
             Self::Io { source, .. } => io_code(source),
             Self::Stream(_) => (Code::InvalidArgument, "FILE_DATA_INVALID"),
             Self::Claim(ClaimError::Conflict) => (Code::AlreadyExists, "IDEMPOTENCY_KEY_REUSED"),
@@ -72,9 +92,17 @@ impl From<Error> for Status {
         let (code, reason) = error.code();
         match error {
             Error::Call(status) => *status,
-            error => status(code, reason, error.to_string()),
+            error => status(code, reason, bounded(error.to_string())),
         }
     }
+}
+
+fn bounded(mut message: String) -> String {
+    if message.len() > MAX_MESSAGE {
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+        message.push_str("...");
+    }
+    message
 }
 
 fn io_code(error: &io::Error) -> (Code, &'static str) {

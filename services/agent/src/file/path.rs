@@ -12,10 +12,16 @@ use super::error::Error;
 /// How many symbolic links one path may go through.
 const MAX_LINKS: usize = 40;
 
-/// Takes an absolute path.
-pub(super) fn absolute(text: &str) -> Result<PathBuf, Error> {
+/// The longest path in bytes. The system takes no longer ones.
+const MAX_LENGTH: usize = 4096;
+
+/// Takes an absolute path. Nothing in it has a meaning beside slashes and the names `.` and `..`.
+pub(crate) fn absolute(text: &str) -> Result<PathBuf, Error> {
     if !text.starts_with('/') {
         return Err(Error::Invalid("`path` must be absolute".to_owned()));
+    }
+    if text.len() > MAX_LENGTH {
+        return Err(Error::Invalid(format!("`path` must have {MAX_LENGTH} bytes at most")));
     }
     if text.contains('\0') {
         return Err(Error::Invalid("`path` must not contain NUL".to_owned()));
@@ -23,12 +29,38 @@ pub(super) fn absolute(text: &str) -> Result<PathBuf, Error> {
     Ok(PathBuf::from(text))
 }
 
+/// Takes an absolute path, or one that begins with `~`, which stands for the home directory.
+pub(super) fn absolute_or_home(text: &str, home: Option<&Path>) -> Result<PathBuf, Error> {
+    let below = match text.strip_prefix('~') {
+        Some("") => "",
+        Some(rest) if rest.starts_with('/') => rest.trim_start_matches('/'),
+        Some(_) => {
+            return Err(Error::Invalid("`path` must begin with `/`, or with `~/` for the home directory".to_owned()));
+        }
+        None => return absolute(text),
+    };
+    let home = home.filter(|home| home.is_absolute());
+    let home =
+        home.ok_or_else(|| Error::Invalid("the agent has no home directory; name an absolute path".to_owned()))?;
+    // Its rules are checked as for any path.
+    absolute(&format!("/{below}"))?;
+    Ok(home.join(below))
+}
+
+/// Takes the absolute path of a file: one that ends in a slash names a directory.
+pub(super) fn absolute_file(text: &str) -> Result<PathBuf, Error> {
+    if text.ends_with('/') {
+        return Err(Error::Invalid("`path` must name a file, not a directory".to_owned()));
+    }
+    absolute(text)
+}
+
 /// Follows all symbolic links of an absolute path, also those whose target does not exist; what
 /// does not exist is kept as it is. Blocks.
 ///
 /// # Errors
 /// There are more than 40 links, or a directory on the way can not be searched.
-pub(super) fn follow_links(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn follow_links(path: &Path) -> io::Result<PathBuf> {
     let mut resolved = PathBuf::from("/");
     let mut rest: VecDeque<OsString> = parts(path).collect();
     let mut links = 0;

@@ -8,6 +8,7 @@ use chatmesh_proto::agent::v1 as pb;
 
 use super::error::Error;
 use super::lines::{Failure, Selection};
+use super::open::open_regular;
 use super::path::absolute;
 
 /// The longest line where the caller does not say.
@@ -20,12 +21,14 @@ const MAX_RESPONSE_BYTES: u32 = 32 * 1024;
 const RESPONSE_BYTES_BOUND: u32 = 3 * 1024 * 1024;
 /// The largest file where the caller does not say.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
+/// The largest file that a caller may ask for: all of it is read, whatever is selected.
+const FILE_BYTES_BOUND: u64 = 1024 * 1024 * 1024;
 
 /// Reads lines within the limits of the request. What is over a limit is an error, never a part
 /// of the data. Blocks; memory does not grow with the size of the file.
 pub(super) fn read_lines(request: &pb::ReadFileLinesRequest) -> Result<pb::ReadFileLinesResponse, Error> {
     let path = absolute(&request.path)?;
-    let limit = or_default(request.max_file_bytes, MAX_FILE_BYTES);
+    let limit = or_default(request.max_file_bytes, MAX_FILE_BYTES).min(FILE_BYTES_BOUND);
     // A file may be longer than it says: it can grow, and those in /proc have no size at all.
     let file = open(&path, limit)?.take(limit.saturating_add(1));
     let lines = selection(request).take(BufReader::with_capacity(64 * 1024, file));
@@ -46,18 +49,11 @@ pub(super) fn read_lines(request: &pb::ReadFileLinesRequest) -> Result<pb::ReadF
 }
 
 fn open(path: &Path, limit: u64) -> Result<File, Error> {
-    // Looked at before it is opened: to open a pipe would wait for its writer.
-    let metadata = std::fs::metadata(path).map_err(Error::io("read", path))?;
-    if metadata.is_dir() {
-        return Err(Error::Unsuitable { path: path.to_owned(), problem: "is a directory" });
-    }
-    if !metadata.is_file() {
-        return Err(Error::Unsuitable { path: path.to_owned(), problem: "is not a regular file" });
-    }
+    let (file, metadata) = open_regular(path)?;
     if metadata.len() > limit {
         return Err(Error::TooLarge { path: path.to_owned(), size: metadata.len(), limit });
     }
-    File::open(path).map_err(Error::io("read", path))
+    Ok(file)
 }
 
 fn selection(request: &pb::ReadFileLinesRequest) -> Selection {

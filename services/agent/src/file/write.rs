@@ -15,7 +15,8 @@ use tonic::Status;
 use super::blocking;
 use super::draft::Draft;
 use super::error::{Error, broke_off};
-use super::path::absolute;
+use super::locks::Locks;
+use super::path::absolute_file;
 use crate::chat::ChatId;
 use crate::receipts::{Claim, ClaimError, Digest, InputDigest, Key, Outcome, Receipts};
 
@@ -38,12 +39,13 @@ struct Header {
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     receipts: Receipts,
+    locks: Locks,
     tasks: TaskTracker,
 }
 
 impl Writer {
-    pub(super) fn new(receipts: Receipts) -> Self {
-        Self { receipts, tasks: TaskTracker::new() }
+    pub(super) fn new(receipts: Receipts, locks: Locks) -> Self {
+        Self { receipts, locks, tasks: TaskTracker::new() }
     }
 
     /// Writes the file, or returns the outcome of the first call with the same key.
@@ -81,32 +83,36 @@ impl Writer {
         }
 
         // On a task of its own: a caller that goes away must not part the file from its receipt.
-        let finished = self.tasks.spawn(finish(self.receipts.clone(), header, digest.finish(), draft)).await;
+        let finished = self.tasks.spawn(self.clone().finish(header, digest.finish(), draft)).await;
         finished.unwrap_or_else(|_| Err(broke_off()))
     }
-}
 
-async fn finish(
-    receipts: Receipts,
-    header: Header,
-    digest: Digest,
-    draft: Option<Draft>,
-) -> Result<pb::WriteFileResponse, Error> {
-    let mut ticket = None;
-    if let Some(key) = header.key {
-        ticket = match receipts.claim(key, digest).await? {
-            Claim::New(ticket) => Some(ticket),
-            Claim::Known(Outcome::File { path, size_bytes }) => return Ok(pb::WriteFileResponse { path, size_bytes }),
-            Claim::Known(_) => return Err(ClaimError::Conflict.into()),
-        };
+    async fn finish(
+        self,
+        header: Header,
+        digest: Digest,
+        draft: Option<Draft>,
+    ) -> Result<pb::WriteFileResponse, Error> {
+        let mut ticket = None;
+        if let Some(key) = header.key {
+            ticket = match self.receipts.claim(key, digest).await? {
+                Claim::New(ticket) => Some(ticket),
+                Claim::Known(Outcome::File { path, size_bytes }) => {
+                    return Ok(pb::WriteFileResponse { path, size_bytes });
+                }
+                Claim::Known(_) => return Err(ClaimError::Conflict.into()),
+            };
+        }
+        // Without a draft there was a receipt a moment ago; it was just dropped for its age.
+        let draft = draft.ok_or(ClaimError::Busy)?;
+        let held = self.locks.hold([draft.target()]).await?;
+        let path = blocking(|| draft.replace()).await?.display().to_string();
+        drop(held);
+        if let Some(ticket) = ticket {
+            ticket.keep(Outcome::File { path: path.clone(), size_bytes: header.size }).await;
+        }
+        Ok(pb::WriteFileResponse { path, size_bytes: header.size })
     }
-    // Without a draft there was a receipt a moment ago; it was just dropped for its age.
-    let draft = draft.ok_or(ClaimError::Busy)?;
-    let path = blocking(|| draft.replace()).await?.display().to_string();
-    if let Some(ticket) = ticket {
-        ticket.keep(Outcome::File { path: path.clone(), size_bytes: header.size }).await;
-    }
-    Ok(pb::WriteFileResponse { path, size_bytes: header.size })
 }
 
 impl Header {
@@ -114,10 +120,7 @@ impl Header {
         let Some(Body::Header(header)) = message.and_then(|message| message.body) else {
             return Err(Error::Invalid("the first message must have a header".to_owned()));
         };
-        let path = absolute(&header.path)?;
-        if header.path.ends_with('/') {
-            return Err(Error::Invalid("`path` must name a file, not a directory".to_owned()));
-        }
+        let path = absolute_file(&header.path)?;
         if header.size_bytes > MAX_FILE {
             return Err(Error::Invalid(format!("`size_bytes` must be {MAX_FILE} at most")));
         }

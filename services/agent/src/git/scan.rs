@@ -2,7 +2,6 @@
 
 mod changes;
 mod file;
-mod hunks;
 mod name;
 mod side;
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use chatmesh_proto::agent::v1 as pb;
 use chatmesh_proto::agent::v1::process_service_server::ProcessService;
+use futures::StreamExt as _;
+use futures::stream::{self, BoxStream};
 use nix::sys::signal::Signal;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -50,6 +52,23 @@ impl ProcessService for ProcessApi {
         let snapshot = self.manager.wait(chat.as_ref(), id, timeout).await?;
         let (process, output) = (Some(snapshot.process), Some(snapshot.output.into()));
         Ok(Response::new(pb::WaitProcessResponse { process, output }))
+    }
+
+    type WatchProcessStream = BoxStream<'static, Result<pb::WatchProcessResponse, Status>>;
+
+    async fn watch_process(
+        &self,
+        request: Request<pb::WatchProcessRequest>,
+    ) -> Result<Response<Self::WatchProcessStream>, Status> {
+        let (chat, request) = open(request)?;
+        let id = process_id(&request.process_id)?;
+        let output_from = request.include_output.then_some(request.from_offset);
+        let viewer = self.manager.watch(chat.as_ref(), id, output_from)?;
+        let events = stream::unfold(viewer, |mut viewer| async {
+            let event = viewer.next().await;
+            Some((Ok(pb::WatchProcessResponse { event: Some(event?) }), viewer))
+        });
+        Ok(Response::new(events.boxed()))
     }
 
     async fn list_processes(

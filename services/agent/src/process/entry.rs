@@ -1,6 +1,7 @@
 //! One process.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chatmesh_core::Timestamp;
@@ -8,12 +9,12 @@ use chatmesh_proto::agent::v1 as pb;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use parking_lot::Mutex;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::error::Error;
-use super::output::{Output, Rendered};
+use super::output::Rendered;
+use super::recording::Recording;
 use crate::chat::ChatId;
 use crate::receipts::{Fate, Key, ProcessReceipt};
 
@@ -40,7 +41,7 @@ impl About {
 pub(super) struct Entry {
     pub(super) about: About,
     pub(super) group: Pid,
-    pub(super) output: Mutex<Output>,
+    pub(super) output: Arc<Recording>,
     pub(super) exit: watch::Sender<Option<Exit>>,
 }
 
@@ -62,7 +63,7 @@ pub(super) struct Snapshot {
 impl Entry {
     /// A process that runs from here on.
     pub(super) fn new(about: About, group: Pid) -> Self {
-        Self { about, group, output: Mutex::new(Output::default()), exit: watch::Sender::new(None) }
+        Self { about, group, output: Arc::default(), exit: watch::Sender::new(None) }
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -79,8 +80,7 @@ impl Entry {
     pub(super) fn snapshot(&self) -> Snapshot {
         // State before output: output that is read after the exit was seen is complete.
         let process = self.to_proto();
-        let output = self.output.lock().clone();
-        Snapshot { process, output: output.render() }
+        Snapshot { process, output: self.output.output().render() }
     }
 
     /// Sends a signal to the whole group.

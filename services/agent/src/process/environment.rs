@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::chat::ChatId;
 
 /// Names of variables that only the mesh sets.
 pub(super) const RESERVED_PREFIX: &str = "CHATMESH_";
+/// Where programs are found if nothing else says so.
+const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// What every process gets; later ones win: the agent's own environment, the agent's additions,
 /// the request's variables, and who it runs for.
@@ -35,6 +37,22 @@ impl Environment {
         let mut base: BTreeMap<_, _> = os.into_iter().filter(|(name, _)| !is_reserved(name)).collect();
         base.insert("CHATMESH_AGENT".into(), "true".into());
         Self { base, workspace }
+    }
+
+    /// Lets programs in `dir` be found, after all others.
+    pub(crate) fn with_programs_in(mut self, dir: &Path) -> Self {
+        let path = self.base.entry("PATH".into()).or_insert_with(|| DEFAULT_PATH.into());
+        path.push(":");
+        path.push(dir);
+        self
+    }
+
+    /// The variables of a script, which has the two directories `data` and `programs`.
+    pub(crate) fn of_script(&self, data: &Path, programs: &Path) -> BTreeMap<OsString, OsString> {
+        let mut variables = self.of(&BTreeMap::new(), None);
+        variables.insert("CHATMESH_SCRIPT_DATA_DIR".into(), data.into());
+        variables.insert("CHATMESH_SCRIPT_BIN_DIR".into(), programs.into());
+        variables
     }
 
     /// The variables of a process of `chat`.
@@ -89,5 +107,18 @@ mod tests {
         assert_eq!(text("CHATMESH_WORKSPACE_ID"), Some("w1"));
         assert_eq!(variables.len(), 5);
         assert!(!environment.of(&request, None).contains_key(OsStr::new("CHATMESH_CHAT_ID")));
+    }
+
+    #[test]
+    fn a_script_has_its_directories_and_finds_programs_of_scripts_last() {
+        let environment = Environment::new(os(&[("PATH", "/bin")]), None).with_programs_in(Path::new("/s/bin"));
+        let variables = environment.of_script(Path::new("/s/a"), Path::new("/s/bin"));
+        let text = |name: &str| variables.get(OsStr::new(name)).and_then(|value| value.to_str());
+        assert_eq!(text("PATH"), Some("/bin:/s/bin"));
+        assert_eq!(text("CHATMESH_SCRIPT_DATA_DIR"), Some("/s/a"));
+        assert_eq!(text("CHATMESH_SCRIPT_BIN_DIR"), Some("/s/bin"));
+        let none = Environment::new([], None).with_programs_in(Path::new("/s/bin"));
+        let variables = none.of(&BTreeMap::new(), None);
+        assert_eq!(variables[OsStr::new("PATH")], OsStr::new("/usr/local/bin:/usr/bin:/bin:/s/bin"));
     }
 }

@@ -6,6 +6,7 @@ use chatmesh_proto::agent::v1::StartProcessRequest;
 
 use super::environment::RESERVED_PREFIX;
 use super::error::Error;
+use super::resources::ResourceLimits;
 use crate::chat::ChatId;
 use crate::receipts::{Digest, InputDigest, Key};
 
@@ -17,6 +18,7 @@ pub(super) struct Input {
     pub(super) workdir: String,
     pub(super) env: BTreeMap<String, String>,
     pub(super) background: bool,
+    pub(super) limits: ResourceLimits,
     /// Empty for none.
     key: String,
 }
@@ -34,7 +36,8 @@ impl Input {
             .field(self.workdir.as_bytes())
             .field(&[u8::from(self.background)]);
         let fields = self.env.iter().flat_map(|(name, value)| [name, value]);
-        fields.fold(digest, |digest, field| digest.field(field.as_bytes())).finish()
+        let digest = fields.fold(digest, |digest, field| digest.field(field.as_bytes()));
+        self.limits.add_to(digest).finish()
     }
 }
 
@@ -66,6 +69,7 @@ impl TryFrom<StartProcessRequest> for Input {
             workdir: request.workdir,
             env: request.env.into_iter().collect(),
             background: request.background,
+            limits: request.limits.map(ResourceLimits::try_from).transpose()?.unwrap_or_default(),
             key: request.idempotency_key,
         })
     }

@@ -1,30 +1,27 @@
 //! Starts, finds and ends processes.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds};
 use chatmesh_proto::agent::v1 as pb;
 use nix::sys::signal::Signal;
 use parking_lot::Mutex;
-use tokio::time::Instant;
+use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument as _, Span, debug, field, info, info_span, warn};
+use tracing::{Instrument as _, warn};
 use uuid::Uuid;
 
-use super::entry::{About, Entry, Snapshot};
+use super::entry::{Entry, Snapshot};
 use super::environment::Environment;
 use super::error::Error;
 use super::input::Input;
-use super::spawn::{Spawned, spawn};
+use super::launch::Launcher;
 use super::table::Table;
-use super::{supervise, workdir};
+use super::viewer::Viewer;
 use crate::chat::ChatId;
-use crate::receipts::{Claim, ClaimError, Fate, Key, Outcome, ProcessReceipt, Receipts, Ticket};
+use crate::receipts::{Fate, Outcome, Receipts};
 use crate::touched::Touched;
 
 /// Bounds of time and number.
@@ -40,7 +37,8 @@ pub(crate) struct Limits {
     pub(crate) stop: Duration,
     /// How many may run at once.
     pub(crate) running: usize,
-    /// How many are known at once; each takes 32 KiB at most.
+    /// How many are known at once; each takes 32 KiB at most, and 256 KiB more while somebody
+    /// watches what it writes.
     pub(crate) known: usize,
 }
 
@@ -51,8 +49,8 @@ impl Default for Limits {
             retention: Duration::from_secs(300),
             drain: Duration::from_secs(5),
             stop: Duration::from_secs(5),
-            running: 512,
-            known: 1024,
+            running: 2048,
+            known: 3072,
         }
     }
 }
@@ -64,15 +62,21 @@ pub(crate) struct Manager {
 }
 
 #[derive(Debug)]
-struct Inner {
-    directory: PathBuf,
-    environment: Environment,
-    receipts: Receipts,
-    touched: Touched,
-    limits: Limits,
-    table: Mutex<Table>,
-    tasks: TaskTracker,
-    closing: CancellationToken,
+pub(super) struct Inner {
+    pub(super) directory: PathBuf,
+    pub(super) environment: Environment,
+    pub(super) launcher: Launcher,
+    pub(super) receipts: Receipts,
+    pub(super) limits: Limits,
+    pub(super) table: Mutex<Table>,
+    pub(super) tasks: TaskTracker,
+    pub(super) touched: Touched,
+    /// Shared by starts that are in progress; had alone by the one who closes.
+    pub(super) gate: RwLock<()>,
+    /// No process starts any more.
+    pub(super) closing: CancellationToken,
+    /// No process runs any more.
+    pub(super) closed: CancellationToken,
 }
 
 /// A process that a caller asked for.
@@ -88,13 +92,25 @@ impl Manager {
     pub(crate) fn new(
         directory: PathBuf,
         environment: Environment,
+        launcher: Launcher,
         receipts: Receipts,
         touched: Touched,
         limits: Limits,
     ) -> Self {
-        let table = Mutex::new(Table::new(limits.running, limits.known));
-        let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
-        Self { inner: Arc::new(Inner { directory, environment, receipts, touched, limits, table, tasks, closing }) }
+        let inner = Inner {
+            directory,
+            environment,
+            launcher,
+            receipts,
+            table: Mutex::new(Table::new(limits.running, limits.known)),
+            limits,
+            tasks: TaskTracker::new(),
+            touched,
+            gate: RwLock::new(()),
+            closing: CancellationToken::new(),
+            closed: CancellationToken::new(),
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Starts a process, or finds the one that was started under the same key.
@@ -113,6 +129,11 @@ impl Manager {
         Ok(entry.snapshot())
     }
 
+    /// Follows a process; what it writes from the byte `output_from` on, too, where that is given.
+    pub(super) fn watch(&self, chat: Option<&ChatId>, id: Uuid, output_from: Option<u64>) -> Result<Viewer, Error> {
+        Ok(Viewer::new(self.inner.find(chat, id)?, output_from))
+    }
+
     /// Lists the processes that `chat` may see, ten at most.
     pub(super) fn list(&self, chat: Option<&ChatId>) -> Vec<pb::Process> {
         let entries = self.inner.table.lock().list(chat);
@@ -121,7 +142,7 @@ impl Manager {
 
     /// How many processes run.
     pub(crate) fn running(&self) -> usize {
-        self.inner.table.lock().running()
+        self.inner.table.lock().count_running()
     }
 
     /// Sends a signal to the group of a process.
@@ -136,7 +157,11 @@ impl Manager {
     /// Refuses new processes and ends those that run: first asks, then, after `Limits::stop`, kills.
     /// Takes twice `Limits::stop` and `Limits::drain` together at most, as a rule much less.
     pub(crate) async fn close(&self) {
-        let running = self.inner.table.lock().close();
+        self.inner.table.lock().close();
+        self.inner.closing.cancel();
+        // A start takes milliseconds.
+        drop(self.inner.gate.write().await);
+        let running = self.inner.table.lock().running();
         signal_all(&running, Signal::SIGTERM);
         if tokio::time::timeout(self.inner.limits.stop, all_ended(&running)).await.is_err() {
             signal_all(&running, Signal::SIGKILL);
@@ -146,142 +171,22 @@ impl Manager {
                 warn!("processes do not end");
             }
         }
-        self.inner.closing.cancel();
+        self.inner.closed.cancel();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
     }
 }
 
 impl Inner {
-    async fn start(self: Arc<Self>, chat: Option<ChatId>, input: Input) -> Result<Started, Error> {
-        let Some(key) = input.key(chat.as_ref()) else {
-            return self.launch(chat, input, None).await.map(|entry| started(&entry, false));
-        };
-        match self.receipts.claim(key, input.digest()).await? {
-            Claim::Known(outcome) => self.attach(&input, outcome),
-            Claim::New(ticket) => {
-                let entry = self.launch(chat, input, Some((key, ticket))).await?;
-                Ok(started(&entry, false))
-            }
-        }
-    }
-
-    /// The process that an earlier call started, also where only its receipt is left.
-    fn attach(&self, input: &Input, outcome: Outcome) -> Result<Started, Error> {
-        let Outcome::Process(receipt) = outcome else {
-            return Err(Error::Claim(ClaimError::Conflict));
-        };
-        if let Some(entry) = self.table.lock().get(receipt.id, None) {
-            return Ok(started(&entry, true));
-        }
-        Ok(Started { process: self.reconstruct(&receipt, input), attached: true })
-    }
-
-    /// What is known of a process that is not in the table any more.
-    fn reconstruct(&self, receipt: &ProcessReceipt, input: &Input) -> pb::Process {
-        let default = || self.directory.display().to_string();
-        let (exit_code, exit_time) = match receipt.fate {
-            Fate::Exited { exit_code, exit_time } => (Some(exit_code), Some(exit_time)),
-            Fate::Lost | Fate::Running => (None, None),
-        };
-        pb::Process {
-            id: receipt.id.to_string(),
-            command: input.command.clone(),
-            workdir: if input.workdir.is_empty() { default() } else { input.workdir.clone() },
-            background: input.background,
-            running: false,
-            exit_code,
-            start_time: Some(receipt.start_time.into()),
-            exit_time: exit_time.map(Into::into),
-            lost: exit_code.is_none(),
-        }
-    }
-
-    async fn launch(
-        self: &Arc<Self>,
-        chat: Option<ChatId>,
-        input: Input,
-        claim: Option<(Key, Ticket)>,
-    ) -> Result<Arc<Entry>, Error> {
-        let workdir = workdir::resolve(&input.workdir, &self.directory, self.environment.home()).await?;
-        self.table.lock().admit()?;
-        let (key, ticket) = claim.unzip();
-        let env = self.environment.of(&input.env, chat.as_ref());
-        let about = About {
-            id: SystemIds.next(),
-            command: input.command,
-            workdir,
-            background: input.background,
-            chat,
-            key,
-            start_time: SystemClock.now(),
-        };
-        let Some(ticket) = ticket else {
-            let (spawned, entry, span) = self.spawn(about, env)?;
-            return Ok(self.accompany(spawned, entry, span));
-        };
-        let receipt = Outcome::Process(about.receipt());
-        ticket.announce(receipt.clone()).await;
-        match self.spawn(about, env) {
-            Ok((spawned, entry, span)) => {
-                // Repeats find the process in the table, and its end finds the receipt.
-                ticket.publish(receipt);
-                Ok(self.accompany(spawned, entry, span))
-            }
-            Err(error) => {
-                ticket.forget().await;
-                Err(error)
-            }
-        }
-    }
-
-    fn spawn(&self, about: About, env: BTreeMap<OsString, OsString>) -> Result<(Spawned, Arc<Entry>, Span), Error> {
-        let span = info_span!("process.run", process.id = %about.id, process.exit.code = field::Empty);
-        // The lock is held over the start, so that nothing starts unseen while the agent closes.
-        let mut table = self.table.lock();
-        table.admit()?;
-        let spawned = spawn(&about.command, &about.workdir, env).map_err(Error::Spawn)?;
-        let entry = Arc::new(Entry::new(about, spawned.group));
-        table.insert(Arc::clone(&entry));
-        drop(table);
-        self.touched.touch(entry.about.chat.as_ref(), &entry.about.workdir);
-        span.in_scope(|| debug!(command = entry.about.command, "process started"));
-        Ok((spawned, entry, span))
-    }
-
-    /// Accompanies a process on a task, from its start until it is forgotten.
-    fn accompany(self: &Arc<Self>, mut spawned: Spawned, entry: Arc<Entry>, span: Span) -> Arc<Entry> {
-        let (inner, process) = (Arc::clone(self), Arc::clone(&entry));
-        self.tasks.spawn(async move {
-            let ended = inner.until_exit(&mut spawned, &process).instrument(span).await;
-            let forget = async {
-                tokio::time::sleep_until(ended + inner.limits.retention).await;
-                inner.table.lock().remove(process.about.id);
-            };
-            tokio::select! {
-                _ = async { tokio::join!(forget, supervise::discard(spawned.output)) } => {}
-                () = inner.closing.cancelled() => {}
-            }
-        });
-        entry
-    }
-
-    async fn until_exit(&self, spawned: &mut Spawned, entry: &Entry) -> Instant {
-        let exit = supervise::until_exit(spawned, entry, &self.limits).await;
-        let ended = Instant::now();
-        let noted = entry.about.key.map(|key| self.receipts.process_ended(key, exit.code, exit.time));
-        entry.exit.send_replace(Some(exit));
-        self.touched.touch(entry.about.chat.as_ref(), &entry.about.workdir);
-        info!(exit_code = exit.code, "process ended");
-        if let Some(noted) = noted {
-            noted.await;
-        }
-        ended
-    }
-
     fn find(&self, chat: Option<&ChatId>, id: Uuid) -> Result<Arc<Entry>, Error> {
-        if let Some(entry) = self.table.lock().get(id, chat) {
-            return Ok(entry);
+        {
+            let table = self.table.lock();
+            if let Some(entry) = table.get(id, chat) {
+                return Ok(entry);
+            }
+            if let Some(exit_code) = table.reaped(id, chat) {
+                return Err(Error::Reaped { id, exit_code });
+            }
         }
         let Some(Outcome::Process(receipt)) = self.receipts.find_process(id, chat) else {
             return Err(Error::NotFound(id));
@@ -292,10 +197,6 @@ impl Inner {
             Fate::Running => Error::NotFound(id),
         })
     }
-}
-
-fn started(entry: &Entry, attached: bool) -> Started {
-    Started { process: entry.to_proto(), attached }
 }
 
 fn signal_all(entries: &[Arc<Entry>], signal: Signal) {

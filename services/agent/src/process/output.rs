@@ -6,12 +6,16 @@
 //! need no correction: what was written is what is kept plus what is missing.
 
 mod head_tail;
+mod live;
 mod long_lines;
 mod render;
 #[cfg(test)]
 mod tests;
 
 use head_tail::HeadTail;
+#[cfg(test)]
+pub(super) use live::LIVE_BYTES;
+pub(super) use live::Live;
 use long_lines::LongLines;
 pub(super) use render::Rendered;
 
@@ -35,6 +39,31 @@ impl Output {
     pub(super) fn write(&mut self, bytes: &[u8]) {
         self.written += bytes.len() as u64;
         self.lines.write(bytes, &mut self.kept);
+    }
+
+    /// How many bytes were written.
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// The first bytes, as far as they are kept as they were written.
+    pub(super) fn first(&self) -> Vec<u8> {
+        let (head, cuts) = self.kept.head();
+        head[..cuts.first().copied().unwrap_or(head.len())].to_vec()
+    }
+
+    /// The last bytes up to now, as far as they are kept as they were written, and how many were
+    /// written before them.
+    pub(super) fn last(&self) -> (u64, Vec<u8>) {
+        let (head, head_cuts) = self.kept.head();
+        let (tail, tail_cuts) = self.kept.tail();
+        let bytes = match tail_cuts.last() {
+            Some(&cut) => tail[cut..].to_vec(),
+            None if self.kept.missing() > 0 => tail,
+            None => [&head[head_cuts.last().copied().unwrap_or(0)..], &tail].concat(),
+        };
+        let bytes = [&bytes[..], self.lines.held()].concat();
+        (self.written - bytes.len() as u64, bytes)
     }
 
     /// Makes text of what is kept.

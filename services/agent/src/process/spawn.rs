@@ -22,18 +22,22 @@ pub(super) struct Spawned {
     pub(super) group: Pid,
 }
 
-/// Starts `command` in a process group of its own, with nothing to read.
+/// Starts `shell` in a process group of its own, with nothing to read.
 ///
 /// # Errors
 /// The shell can not be run, for example because the command is too long for the system.
-pub(super) fn spawn(command: &str, workdir: &Path, env: BTreeMap<OsString, OsString>) -> io::Result<Spawned> {
+pub(super) fn spawn(mut shell: Command, workdir: &Path, env: BTreeMap<OsString, OsString>) -> io::Result<Spawned> {
     let (reader, writer) = io::pipe()?;
-    let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg(command).current_dir(workdir).env_clear().envs(env);
+    shell.current_dir(workdir).env_clear().envs(env);
     shell.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).process_group(0);
     let output = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
     let child = shell.spawn()?;
-    let id = child.id().and_then(|id| i32::try_from(id).ok());
-    let group = id.map(Pid::from_raw).ok_or_else(|| io::Error::other("the process has no id"))?;
+    let group = group_of(&child)?;
     Ok(Spawned { child, output, group })
+}
+
+/// The process group of a child that leads one.
+pub(crate) fn group_of(child: &Child) -> io::Result<Pid> {
+    let id = child.id().and_then(|id| i32::try_from(id).ok());
+    id.map(Pid::from_raw).ok_or_else(|| io::Error::other("the process has no id"))
 }

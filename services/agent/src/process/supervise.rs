@@ -1,12 +1,13 @@
 //! Accompanies a process from its start until it is forgotten.
 
-use std::io;
+use std::io::{self, ErrorKind};
+use std::ops::ControlFlow;
 use std::pin::pin;
 use std::process::ExitStatus;
 
 use chatmesh_core::{Clock as _, SystemClock};
-use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
+use tokio::task::coop::consume_budget;
 use tokio::time::timeout;
 use tracing::{Span, debug};
 
@@ -39,15 +40,37 @@ pub(super) async fn until_exit(spawned: &mut Spawned, entry: &Entry, limits: &Li
 
 /// Reads until no process holds the pipe any more, so that children which outlive the shell do
 /// not die of a broken pipe.
-pub(super) async fn discard(mut output: pipe::Receiver) {
-    let mut buffer = vec![0; READ_BYTES];
-    while matches!(output.read(&mut buffer).await, Ok(1..)) {}
+pub(super) async fn discard(output: pipe::Receiver) {
+    read_all(&output, |_| {}).await;
 }
 
-async fn store(output: &mut pipe::Receiver, entry: &Entry) {
-    let mut buffer = vec![0; READ_BYTES];
-    while let Ok(count @ 1..) = output.read(&mut buffer).await {
-        entry.output.lock().write(&buffer[..count]);
+async fn store(output: &pipe::Receiver, entry: &Entry) {
+    read_all(output, |bytes| entry.output.write(bytes)).await;
+}
+
+async fn read_all(output: &pipe::Receiver, mut take: impl FnMut(&[u8])) {
+    while output.readable().await.is_ok() {
+        if read(output, &mut take).is_break() {
+            break;
+        }
+        // What never stops writing must not keep others from their turn.
+        consume_budget().await;
+    }
+}
+
+/// Reads once. The buffer lives as long as that: most processes write nothing most of the time.
+fn read(output: &pipe::Receiver, take: &mut impl FnMut(&[u8])) -> ControlFlow<()> {
+    let mut buffer = [0; READ_BYTES];
+    match output.try_read(&mut buffer) {
+        Ok(0) => ControlFlow::Break(()),
+        Ok(count) => {
+            take(&buffer[..count]);
+            ControlFlow::Continue(())
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+            ControlFlow::Continue(())
+        }
+        Err(_) => ControlFlow::Break(()),
     }
 }
 

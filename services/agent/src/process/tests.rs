@@ -4,6 +4,8 @@ mod idempotency;
 mod lifecycle;
 mod output;
 mod scope;
+mod wakeups;
+mod watching;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -94,7 +96,8 @@ fn open(dir: &Path, limits: Limits) -> Manager {
     let os = std::env::vars_os().chain([("CHATMESH_AGENT_TOKEN".into(), "secret".into())]);
     let environment = Environment::new(os, Some("w1".to_owned()));
     let receipts = Receipts::open(&dir.join("state"), Duration::ZERO).expect("receipts");
-    Manager::new(dir.to_owned(), environment, receipts, Touched::default(), limits)
+    let launcher = Launcher::new("/no/such/agent".into(), ResourceLimits::default());
+    Manager::new(dir.to_owned(), environment, launcher, receipts, Touched::default(), limits)
 }
 
 fn request(command: &str) -> pb::StartProcessRequest {

@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{AccessFlags, access};
+
 use super::error::Error;
 
 /// Returns the directory that the request names; where it names none, the agent's directory if
@@ -23,12 +25,21 @@ pub(crate) async fn resolve(requested: &str, directory: &Path, home: Option<Path
 }
 
 async fn check(path: &Path) -> Result<(), Error> {
-    let problem = match tokio::fs::metadata(path).await {
-        Ok(metadata) if metadata.is_dir() => return Ok(()),
-        Ok(_) => "is not a directory".to_owned(),
-        Err(error) if error.kind() == ErrorKind::NotFound => "does not exist".to_owned(),
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => "may not be entered by the agent".to_owned(),
-        Err(error) => format!("can not be used: {error}"),
-    };
-    Err(Error::Workdir { path: path.to_owned(), problem })
+    let checked = path.to_owned();
+    let problem = tokio::task::spawn_blocking(move || problem(&checked)).await;
+    match problem.unwrap_or_else(|error| Some(format!("can not be looked at: {error}"))) {
+        None => Ok(()),
+        Some(problem) => Err(Error::Workdir { path: path.to_owned(), problem }),
+    }
+}
+
+/// What keeps a process from running in `path`. Blocks.
+fn problem(path: &Path) -> Option<String> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if !metadata.is_dir() => Some("is not a directory".to_owned()),
+        Ok(_) => access(path, AccessFlags::X_OK).err().map(|_| "may not be entered by the agent".to_owned()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Some("does not exist".to_owned()),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Some("may not be entered by the agent".to_owned()),
+        Err(error) => Some(format!("can not be used: {error}")),
+    }
 }

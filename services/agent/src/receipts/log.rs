@@ -43,6 +43,8 @@ pub(super) struct Log {
 struct Open {
     file: File,
     lines: usize,
+    /// The last line may have no end.
+    is_torn: bool,
 }
 
 impl Log {
@@ -59,16 +61,26 @@ impl Log {
         let file = private().append(true).open(&path).map_err(failed)?;
         let records = read(&path).map_err(failed)?;
         let lines = records.len();
-        Ok((Self { path, file: Mutex::new(Open { file, lines }), _lock: lock }, records))
+        Ok((Self { path, file: Mutex::new(Open { file, lines, is_torn: true }), _lock: lock }, records))
     }
 
-    /// Adds a record; it is on the disk when this returns, where `sync` is true. Blocks.
-    pub(super) fn append(&self, record: &Record, sync: bool) -> io::Result<()> {
-        let mut line = serde_json::to_vec(record)?;
-        line.push(b'\n');
+    /// Adds records; they are on the disk when this returns, where `sync` is true. Blocks.
+    pub(super) fn append<'a>(&self, records: impl Iterator<Item = &'a Record>, sync: bool) -> io::Result<()> {
+        let mut lines = Vec::new();
+        let mut count = 0;
+        for record in records {
+            serde_json::to_writer(&mut lines, record)?;
+            lines.push(b'\n');
+            count += 1;
+        }
         let mut open = self.file.lock();
-        open.lines += 1;
-        open.file.write_all(&line)?;
+        if open.is_torn {
+            lines.insert(0, b'\n');
+        }
+        open.lines += count;
+        open.is_torn = true;
+        open.file.write_all(&lines)?;
+        open.is_torn = false;
         if sync { open.file.sync_data() } else { Ok(()) }
     }
 
@@ -99,14 +111,18 @@ fn write_new<'a>(path: &Path, records: impl Iterator<Item = &'a Record>) -> io::
     }
     writer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_data()?;
     fs::rename(&new, path)?;
-    Ok(Open { file: private().append(true).open(path)?, lines })
+    Ok(Open { file: private().append(true).open(path)?, lines, is_torn: false })
 }
 
 /// Reads all records; a line that an agent did not finish to write is none.
 fn read(path: &Path) -> io::Result<Vec<Record>> {
     let mut records = Vec::new();
     for line in BufReader::new(File::open(path)?).split(b'\n') {
-        match serde_json::from_slice(&line?) {
+        let line = line?;
+        if line.is_empty() {
+            continue;
+        }
+        match serde_json::from_slice(&line) {
             Ok(record) => records.push(record),
             Err(error) => warn!(%error, "receipt not readable"),
         }

@@ -20,8 +20,56 @@ pub(crate) enum Outcome {
         /// Its size.
         size_bytes: u64,
     },
+    /// The scripts of a build that run on start were started.
+    Startup(Startup),
+    /// Files were edited, or are about to be.
+    Edit(EditReceipt),
     /// Nothing: the effect failed without a trace and may be tried again.
     Forgotten,
+}
+
+/// How far the start of a build came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Startup {
+    /// Scripts run.
+    Running,
+    /// All ended well.
+    Ready,
+    /// One took too long.
+    Timeout,
+    /// One failed in another way.
+    Error,
+    /// The agent ended while they ran.
+    Lost,
+}
+
+/// What is known of edited files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EditReceipt {
+    /// The files in the order of the request.
+    pub(crate) files: Vec<EditedFile>,
+    /// Whether all of them were replaced; otherwise the digests tell which were.
+    pub(crate) done: bool,
+}
+
+/// What is known of an edited file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EditedFile {
+    /// The path as the request names it.
+    pub(crate) label: String,
+    /// The file, links resolved.
+    pub(crate) path: String,
+    /// Its new size.
+    pub(crate) size_bytes: u64,
+    /// How many places were replaced.
+    pub(crate) replacements: u32,
+    /// How many of them were found only without regard to white space.
+    pub(crate) inexact_replacements: u32,
+    /// The content that was edited.
+    pub(crate) before: Digest,
+    /// The content after it.
+    pub(crate) after: Digest,
 }
 
 /// What is known of a process.
@@ -70,5 +118,9 @@ impl Record {
     /// True for a process that runs: its receipt is not dropped.
     pub(super) fn is_running(&self) -> bool {
         matches!(&self.outcome, Outcome::Process(ProcessReceipt { fate: Fate::Running, .. }))
+    }
+
+    pub(super) fn is_startup(&self) -> bool {
+        matches!(&self.outcome, Outcome::Startup(_))
     }
 }

@@ -6,7 +6,7 @@ use chatmesh_core::Timestamp;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::record::{Fate, Outcome, Record};
+use super::record::{Fate, Outcome, Record, Startup};
 use super::{Digest, Key};
 use crate::chat::{ChatId, is_visible};
 
@@ -37,12 +37,14 @@ pub(super) enum Lookup {
 pub(super) struct Slots {
     slots: HashMap<Key, Slot>,
     order: VecDeque<Key>,
+    /// The newest start of a build, which is not dropped: the agent may come back to it much later.
+    startup: Option<Key>,
     max: usize,
 }
 
 impl Slots {
     pub(super) fn new(max: usize) -> Self {
-        Self { slots: HashMap::new(), order: VecDeque::new(), max }
+        Self { slots: HashMap::new(), order: VecDeque::new(), startup: None, max }
     }
 
     pub(super) fn claim(&mut self, key: Key, digest: Digest) -> Lookup {
@@ -78,6 +80,9 @@ impl Slots {
         if record.outcome == Outcome::Forgotten {
             return self.remove(key);
         }
+        if record.is_startup() {
+            self.startup = Some(key);
+        }
         match self.slots.insert(key, Slot::Kept(record)) {
             Some(Slot::Kept(_)) => return,
             Some(Slot::AtWork { done, .. }) => done.cancel(),
@@ -89,6 +94,13 @@ impl Slots {
 
     pub(super) fn has(&self, key: Key) -> bool {
         matches!(self.slots.get(&key), Some(Slot::Kept(_)))
+    }
+
+    /// Replaces the outcome of a key that has one.
+    pub(super) fn update(&mut self, key: Key, outcome: Outcome) -> Option<Record> {
+        let Some(Slot::Kept(record)) = self.slots.get_mut(&key) else { return None };
+        record.outcome = outcome;
+        Some(record.clone())
     }
 
     pub(super) fn end_process(&mut self, key: Key, exit_code: i32, exit_time: Timestamp) -> Option<Record> {
@@ -107,13 +119,14 @@ impl Slots {
         processes.next().cloned()
     }
 
-    /// Marks processes that ran under a former agent.
+    /// Marks what ran under a former agent.
     pub(super) fn lose_running(&mut self) {
         for slot in self.slots.values_mut() {
-            if let Slot::Kept(Record { outcome: Outcome::Process(process), .. }) = slot
-                && process.fate == Fate::Running
-            {
-                process.fate = Fate::Lost;
+            let Slot::Kept(record) = slot else { continue };
+            match &mut record.outcome {
+                Outcome::Process(process) if process.fate == Fate::Running => process.fate = Fate::Lost,
+                Outcome::Startup(startup @ Startup::Running) => *startup = Startup::Lost,
+                _ => {}
             }
         }
     }
@@ -146,7 +159,9 @@ impl Slots {
             }
             let Some(key) = self.order.pop_front() else { return };
             match self.slots.get(&key) {
-                Some(Slot::Kept(record)) if record.is_running() => self.order.push_back(key),
+                Some(Slot::Kept(record)) if record.is_running() || self.startup == Some(key) => {
+                    self.order.push_back(key);
+                }
                 _ => drop(self.slots.remove(&key)),
             }
         }

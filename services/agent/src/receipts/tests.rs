@@ -3,7 +3,8 @@ use chatmesh_core::{Clock as _, SystemClock};
 use super::*;
 
 fn open(dir: &Path) -> Receipts {
-    Receipts::open(dir, Duration::ZERO).expect("receipts")
+    // The last writer may still be on its way out.
+    Receipts::open(dir, Duration::from_secs(5)).expect("receipts")
 }
 
 fn key(name: &str) -> Key {
@@ -95,6 +96,56 @@ async fn a_torn_line_hides_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_record_after_a_torn_line_is_read() {
+    let dir = tempfile::tempdir().expect("dir");
+    drop(open(dir.path()));
+    let path = dir.path().join("receipts.jsonl");
+    std::fs::write(&path, b"{\"key\":\"00").expect("write");
+    let (log, records) = Log::open(dir.path(), Duration::from_secs(5)).expect("log");
+    assert!(records.is_empty());
+    let record = Record::new(key("k"), digest("a"), process(1));
+    log.append([&record].into_iter(), true).expect("written");
+    drop(log);
+    assert_eq!(fate(&known(&open(dir.path()), "k", "a").await), Fate::Lost);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_that_come_together_are_all_on_the_disk() {
+    let dir = tempfile::tempdir().expect("dir");
+    let receipts = open(dir.path());
+    let announce = |index: u128| {
+        let receipts = receipts.clone();
+        async move {
+            let ticket = ticket(&receipts, &format!("k{index}"), "a").await;
+            ticket.announce(process(index)).await;
+            ticket.publish(process(index));
+        }
+    };
+    futures::future::join_all((0..200).map(announce)).await;
+    drop(receipts);
+    let receipts = open(dir.path());
+    for index in 0..200 {
+        assert_eq!(fate(&known(&receipts, &format!("k{index}"), "a").await), Fate::Lost);
+    }
+}
+
+#[tokio::test]
+async fn a_start_that_a_former_agent_began_is_lost_and_one_that_ended_is_known() {
+    let dir = tempfile::tempdir().expect("dir");
+    let receipts = open(dir.path());
+    for name in ["ended", "begun"] {
+        let ticket = ticket(&receipts, name, "").await;
+        ticket.announce(Outcome::Startup(Startup::Running)).await;
+        ticket.publish(Outcome::Startup(Startup::Running));
+    }
+    receipts.update(key("ended"), Outcome::Startup(Startup::Ready)).await;
+    drop(receipts);
+    let receipts = open(dir.path());
+    assert_eq!(known(&receipts, "ended", "").await, Outcome::Startup(Startup::Ready));
+    assert_eq!(known(&receipts, "begun", "").await, Outcome::Startup(Startup::Lost));
+}
+
+#[tokio::test]
 async fn a_state_directory_belongs_to_one_agent() {
     let dir = tempfile::tempdir().expect("dir");
     let first = open(dir.path());
@@ -112,4 +163,17 @@ fn the_oldest_receipts_go_first_and_running_processes_stay() {
     }
     assert!(slots.has(key("running")) && slots.has(key("c")));
     assert!(!slots.has(key("a")) && !slots.has(key("b")));
+}
+
+#[test]
+fn the_newest_start_of_a_build_stays_and_older_ones_go() {
+    let mut slots = Slots::new(2);
+    for name in ["old", "new"] {
+        slots.put(Record::new(key(name), digest(""), Outcome::Startup(Startup::Ready)));
+    }
+    for name in ["a", "b", "c"] {
+        slots.put(Record::new(key(name), digest(""), Outcome::File { path: String::new(), size_bytes: 0 }));
+    }
+    assert!(slots.has(key("new")) && slots.has(key("c")));
+    assert!(!slots.has(key("old")) && !slots.has(key("b")));
 }

@@ -1,9 +1,14 @@
 //! A real agent and the relay's carrier over loopback TCP, with generated clients.
 
+mod context;
+mod lifecycle;
+mod limits;
+mod load;
 mod program;
 mod proxy;
 mod relay;
 mod trace;
+mod watch;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -13,13 +13,13 @@ use tonic::Code;
 use super::relay::{LONG, Policy, Relay, TOKEN};
 use super::{command, path, process, start, until_output, wait, write};
 
-struct Program {
+pub(super) struct Program {
     child: Child,
 }
 
 impl Program {
     /// Runs the agent, after the shell commands `before`.
-    fn start(relay: &Relay, dir: &Path, before: &str) -> Self {
+    pub(super) fn start(relay: &Relay, dir: &Path, before: &str) -> Self {
         let work = dir.join("work");
         std::fs::create_dir_all(&work).expect("directory");
         let child = Command::new("/bin/sh")
@@ -36,12 +36,15 @@ impl Program {
         Self { child }
     }
 
-    fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.child.id().expect("it runs")).expect("id");
-        kill(Pid::from_raw(id), signal).expect("signalled");
+    pub(super) fn id(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id().expect("it runs")).expect("id"))
     }
 
-    async fn end(mut self) -> ExitStatus {
+    pub(super) fn signal(&self, signal: Signal) {
+        kill(self.id(), signal).expect("signalled");
+    }
+
+    pub(super) async fn end(mut self) -> ExitStatus {
         tokio::time::timeout(LONG, self.child.wait()).await.expect("it ends").expect("status")
     }
 }

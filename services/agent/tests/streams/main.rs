@@ -271,7 +271,7 @@ async fn bulk_does_not_hold_up_control() {
 /// D5: forwards that nobody reads hold up themselves only.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn forwards_that_are_stuck_do_not_hold_up_control() {
-    const STUCK: usize = 12;
+    const STUCK: usize = 250;
     let mesh = Mesh::start().await;
     let port = server(never_reads).await;
     let tasks = TaskTracker::new();

@@ -16,7 +16,7 @@ use chatmesh_provisioner::Provisioner;
 use chatmesh_relay::RelayMetrics;
 use chatmesh_rpc::client::Peer;
 use chatmesh_rpc::{Transport, connect_lazy};
-use chatmesh_runtime::{GrpcRoutes, Lifecycle, Listener, serve as serve_port};
+use chatmesh_runtime::{GrpcRoutes, Lifecycle, Listener, Tasks, serve as serve_port};
 use chatmesh_tools::ToolMetrics;
 use tower::Layer as _;
 use tracing::info;
@@ -128,6 +128,7 @@ impl One<'_> {
                 config.validate().map_err(anyhow::Error::msg)?;
                 config.advertise_address = config.advertise_address.or_else(|| url_of(self.address));
                 let relay = chatmesh_relay::Service::build(config, self.deps(db).await?, workspaces, metrics);
+                dial_in_over_tls(&self.config.relay, &relay, &self.process.tasks).await?;
                 self.routes(&relay, self.peer(Service::Identity)?, relay.dial_in()).await
             }
             Service::Llm => {
@@ -206,6 +207,20 @@ impl One<'_> {
         provisioner.start();
         Ok(Router::new())
     }
+}
+
+/// Opens the port for agents over TLS, where one is configured.
+pub(super) async fn dial_in_over_tls(
+    config: &chatmesh_relay::Config,
+    relay: &chatmesh_relay::Service,
+    tasks: &Tasks,
+) -> anyhow::Result<()> {
+    let Some(tls) = &config.tls else { return Ok(()) };
+    let acceptor = chatmesh_runtime::tls::acceptor(&tls.certificate, &tls.key).context("relay.tls")?;
+    let listener = Listener::bind(tls.listen).await.with_context(|| format!("cannot listen on {}", tls.listen))?;
+    info!(address = %listener.address(), "agents connect here over TLS");
+    tasks.spawn_loop("server.agents", serve_port(listener.with_tls(acceptor), relay.dial_in(), tasks.clone()));
+    Ok(())
 }
 
 /// The URL at which others reach a port, where its address says so: one that listens everywhere does not.

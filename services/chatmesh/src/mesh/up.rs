@@ -143,8 +143,12 @@ impl Up {
             data_dir: data_dir.path().to_owned(),
             agent_program: agent.path,
             agent_args: agent.args,
-            agent_url: format!("http://{}", reachable(address)),
+            agent_url: match config.provisioner.agent_url {
+                url if url.is_empty() => format!("http://{}", reachable(address)),
+                url => url,
+            },
             otlp_endpoint: Some(config.telemetry.otlp_endpoint.clone()).filter(|endpoint| !endpoint.is_empty()),
+            ..config.provisioner
         };
         let provisioner = Provisioner::build(
             provisioner_config,
@@ -163,6 +167,7 @@ impl Up {
             health.serving(service.grpc_names(), &process.tasks).await;
             service.start();
         }
+        super::serve::dial_in_over_tls(&config.relay, &relay, &process.tasks).await?;
         let router = gateway.router().merge(relay.dial_in()).merge(health.into_health_router());
         process.tasks.spawn_loop("server", serve(listener, router, process.tasks.clone()));
         provisioner.start();

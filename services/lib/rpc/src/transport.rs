@@ -18,7 +18,10 @@ pub type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Bod
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Flow-control windows that do not slow a bulk stream down on a fast network.
 const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// As much as a thousand streams hold that nobody reads: the others on the connection go on.
+const CONNECTION_WINDOW: u32 = 1024 * STREAM_WINDOW;
+/// A message of a bulk stream comes in one piece.
+const FRAME: u32 = 64 * 1024 + 64;
 
 /// A transport to the server at `url` (`http://host:port`). It connects when it is first used,
 /// and again after the connection broke; calls that were open then fail with UNAVAILABLE.
@@ -33,6 +36,7 @@ pub fn connect_lazy(url: &str) -> Result<Transport, tonic::transport::Error> {
         .keep_alive_timeout(Duration::from_secs(30))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
         .connect_lazy();
     let whole_or_lost = |response: http::Response<Body>| response.map(|body| Body::new(body.map_err(lost)));
     Ok(Transport::new(channel.map_err(|error| BoxError::from(lost(error))).map_response(whole_or_lost)))

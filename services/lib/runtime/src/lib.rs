@@ -6,6 +6,7 @@ mod lifecycle;
 mod readiness;
 mod server;
 mod tasks;
+pub mod tls;
 
 pub use lifecycle::{Lifecycle, LifecycleConfig};
 pub use readiness::{Readiness, ReadinessGuard};

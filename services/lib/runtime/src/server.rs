@@ -6,9 +6,11 @@ use std::time::Duration;
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tracing::{debug, warn};
@@ -16,19 +18,24 @@ use tracing::{debug, warn};
 use crate::Tasks;
 
 const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// As much as 256 streams hold that nobody reads: the others on the connection go on.
+const CONNECTION_WINDOW: u32 = 256 * STREAM_WINDOW;
+/// A message of a bulk stream comes in one piece.
+const FRAME: u32 = 64 * 1024 + 64;
 /// A neighbour makes all of its calls on one connection, open streams included.
 const MAX_STREAMS: u32 = 100_000;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a client may take for its TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client may take to send the head of a request (HTTP/1.1).
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A bound port that nobody serves yet.
-#[derive(Debug)]
 pub struct Listener {
     inner: TcpListener,
     address: SocketAddr,
+    tls: Option<TlsAcceptor>,
 }
 
 impl Listener {
@@ -39,13 +46,25 @@ impl Listener {
     pub async fn bind(address: SocketAddr) -> std::io::Result<Self> {
         let inner = TcpListener::bind(address).await?;
         let address = inner.local_addr()?;
-        Ok(Self { inner, address })
+        Ok(Self { inner, address, tls: None })
+    }
+
+    /// The same port, for connections over TLS.
+    #[must_use]
+    pub fn with_tls(self, tls: TlsAcceptor) -> Self {
+        Self { tls: Some(tls), ..self }
     }
 
     /// The bound address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listener").field("address", &self.address).field("tls", &self.tls.is_some()).finish()
     }
 }
 
@@ -114,6 +133,7 @@ pub async fn serve(listener: Listener, router: Router, tasks: Tasks) {
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
         .max_concurrent_streams(MAX_STREAMS)
         .keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
@@ -132,7 +152,15 @@ pub async fn serve(listener: Listener, router: Router, tasks: Tasks) {
             },
             () = soft.cancelled() => break,
         };
-        serve_connection(stream, &builder, router.clone(), &graceful, &tasks);
+        // Without it, small messages wait for the acknowledgement of the ones before.
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%error, "nodelay not set");
+        }
+        let connections = Connections { builder: builder.clone(), router: router.clone(), tasks: tasks.clone() };
+        match &listener.tls {
+            None => connections.serve(stream, graceful.watcher()),
+            Some(tls) => connections.greet(tls.accept(stream), graceful.watcher()),
+        }
     }
     drop(listener);
     tokio::select! {
@@ -141,29 +169,43 @@ pub async fn serve(listener: Listener, router: Router, tasks: Tasks) {
     }
 }
 
-fn serve_connection(
-    stream: TcpStream,
-    builder: &Builder<TokioExecutor>,
+/// What every connection of a port is served with.
+struct Connections {
+    builder: Builder<TokioExecutor>,
     router: Router,
-    graceful: &GracefulShutdown,
-    tasks: &Tasks,
-) {
-    // Without it, small messages wait for the acknowledgement of the ones before.
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%error, "nodelay not set");
-    }
-    let connection =
-        builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(router)).into_owned();
-    let connection = graceful.watch(connection);
-    let hard = tasks.shutdown().hard().clone();
-    tasks.spawn("connection", async move {
-        tokio::select! {
-            ended = connection => {
-                if let Err(error) = ended {
-                    debug!(%error, "connection ended");
-                }
+    tasks: Tasks,
+}
+
+impl Connections {
+    /// Serves a connection whose TLS handshake is to come.
+    fn greet(self, handshake: tokio_rustls::Accept<TcpStream>, graceful: Watcher) {
+        let tasks = self.tasks.clone();
+        tasks.spawn("handshake", async move {
+            match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
+                Ok(Ok(stream)) => self.serve(stream, graceful),
+                Ok(Err(error)) => debug!(%error, "a TLS handshake failed"),
+                Err(_) => debug!("a TLS handshake took too long"),
             }
-            () = hard.cancelled() => {}
-        }
-    });
+        });
+    }
+
+    fn serve<Io>(self, stream: Io, graceful: Watcher)
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = TowerToHyperService::new(self.router);
+        let connection = self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let connection = graceful.watch(connection);
+        let hard = self.tasks.shutdown().hard().clone();
+        self.tasks.spawn("connection", async move {
+            tokio::select! {
+                ended = connection => {
+                    if let Err(error) = ended {
+                        debug!(%error, "connection ended");
+                    }
+                }
+                () = hard.cancelled() => {}
+            }
+        });
+    }
 }

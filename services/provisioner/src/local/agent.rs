@@ -66,6 +66,12 @@ impl Agent {
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
+        if let Some(file) = &config.agent_ca_file {
+            command.env("CHATMESH_AGENT_CA_FILE", file);
+        }
+        if let Some(proxy) = &config.agent_proxy {
+            command.env("HTTPS_PROXY", proxy).env("HTTP_PROXY", proxy);
+        }
         if let Some(endpoint) = &config.otlp_endpoint {
             command.env("CHATMESH_AGENT_OTLP_ENDPOINT", endpoint);
         }

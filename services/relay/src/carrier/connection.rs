@@ -21,9 +21,14 @@ use super::severable::Severable;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// An agent that does not answer for this long is gone.
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Flow control: a stream that nobody reads holds this much and slows down no other.
+/// Flow control: a stream that nobody reads holds this much.
 const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+/// As many as an agent takes.
+const MAX_STREAMS: u32 = 2000;
+/// As much as all streams may hold: however many of them nobody reads, the others go on.
+const CONNECTION_WINDOW: u32 = STREAM_WINDOW * MAX_STREAMS;
+/// A message of a bulk stream comes in one piece.
+const FRAME: u32 = 64 * 1024 + 64;
 
 /// Carries the calls of a channel. Resolves once, when the connection has ended; dropping it
 /// ends the connection and all calls on it.
@@ -66,6 +71,7 @@ where
         .keep_alive_while_idle(true)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
         .handshake::<_, Body>(TokioIo::new(io))
         .await
         .map_err(AcceptError::Http)?;

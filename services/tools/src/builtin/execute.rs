@@ -90,6 +90,7 @@ pub(super) async fn run(workspace: &Workspace, args: &str, key: &str) -> Result<
             .collect::<HashMap<_, _>>(),
         background,
         idempotency_key: key.to_owned(),
+        ..StartProcessRequest::default()
     };
     let process = start(workspace, request).await?;
     if background {

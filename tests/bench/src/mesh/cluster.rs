@@ -174,6 +174,13 @@ impl Cluster {
         self.members.values_mut().for_each(|member| member.process.kill());
     }
 
+    /// Kills one process.
+    pub(crate) fn kill_one(&mut self, name: &str) -> anyhow::Result<()> {
+        let member = self.members.get_mut(name).with_context(|| format!("{name} does not run"))?;
+        member.process.kill();
+        Ok(())
+    }
+
     /// The address of a process.
     pub(crate) fn url(&self, name: &str) -> anyhow::Result<&str> {
         Ok(&self.member(name)?.url)

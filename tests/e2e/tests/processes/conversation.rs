@@ -52,7 +52,7 @@ async fn conversations(mesh: &Mesh, provider_type: &str) {
 }
 
 /// Two turns with tools, followed from the start and once more from the middle.
-async fn tools_act_in_the_workspace(mesh: &Mesh) -> String {
+pub(crate) async fn tools_act_in_the_workspace(mesh: &Mesh) -> String {
     let workspace = mesh.api.create_workspace("tools").await;
     let chat = mesh.api.create_chat(Model::Tools.name(), Some(&workspace), "Write a file.").await;
     let mut follower = Follower::new(&mesh.api, &chat);

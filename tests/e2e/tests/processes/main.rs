@@ -11,6 +11,7 @@ mod command_line;
 mod conversation;
 mod crashes;
 mod harness;
+mod ingress;
 mod leases;
 mod rolling;
 mod shutdown;

@@ -2,9 +2,9 @@
 
 use gix::bstr::BStr;
 
-use super::hunks::{TooMuch, unified};
 use super::name::quoted;
 use super::side::{Content, Kind, MAX_FILE, Side};
+use crate::hunks::{TooMuch, unified};
 
 /// The most bytes of diff of one file.
 const MAX_DIFF: usize = 256 * 1024;

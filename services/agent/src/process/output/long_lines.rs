@@ -42,6 +42,11 @@ impl LongLines {
         self.held.clear();
     }
 
+    /// What is held back: the last bytes that were written, unless the line was cut.
+    pub(super) fn held(&self) -> &[u8] {
+        &self.held
+    }
+
     fn text(&mut self, text: &[u8], kept: &mut HeadTail) {
         if self.cut {
             return;

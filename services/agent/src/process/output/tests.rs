@@ -12,8 +12,12 @@ fn rendered(input: &[u8]) -> Rendered {
 
 /// `total` bytes in lines of 64, the last one without a line end.
 fn lines(total: usize) -> Vec<u8> {
-    let numbered = (0..).flat_map(|line: usize| format!("{line:063}\n").into_bytes());
-    numbered.take(total).collect()
+    let mut text = String::with_capacity(total + 64);
+    for line in 0..total.div_ceil(64) {
+        text.push_str(&format!("{line:063}\n"));
+    }
+    text.truncate(total);
+    text.into_bytes()
 }
 
 /// The text before and after the line that says what is missing.
@@ -21,6 +25,7 @@ fn around_marker(text: &str, omitted: u64) -> (&str, &str) {
     text.split_once(&format!("[... {omitted} bytes omitted ...]\n")).expect("a marker with the exact count")
 }
 
+/// P03: the sizes of the table, up to 10 MiB.
 #[test]
 fn p03_output_is_whole_up_to_both_ends_and_has_head_and_tail_beyond() {
     for total in [0, 1, END - 1, END, END + 1, 2 * END] {
@@ -136,6 +141,26 @@ proptest! {
     }
 
     #[test]
+    fn bytes_for_viewers_are_those_that_were_written_and_their_offset_is_exact(
+        input in prop_oneof![text().prop_map(String::into_bytes), proptest::collection::vec(any::<u8>(), 0..40_000)],
+        piece in 1usize..5000,
+    ) {
+        let mut output = Output::default();
+        let mut written = 0;
+        for piece in input.chunks(piece) {
+            output.write(piece);
+            written += piece.len();
+            let input = &input[..written];
+            prop_assert!(input.starts_with(&output.first()));
+            let (offset, bytes) = output.last();
+            prop_assert_eq!(&bytes[..], &input[offset as usize..]);
+            if written <= 2 * END && input.split(|&byte| byte == b'\n').all(|line| line.len() <= MAX_LINE) {
+                prop_assert_eq!(offset, 0);
+            }
+        }
+    }
+
+    #[test]
     fn p03_counts_add_up_for_any_bytes_in_any_pieces(
         input in proptest::collection::vec(any::<u8>(), 0..4000),
         repeat in 1usize..20,
@@ -150,5 +175,34 @@ proptest! {
         prop_assert!(pieced.text.len() <= MAX_TEXT);
         prop_assert_eq!(pieced.retained_bytes + pieced.omitted_bytes, input.len() as u64);
         prop_assert_eq!(pieced, rendered(&input));
+    }
+}
+
+proptest! {
+    // Each of them is megabytes.
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// P03: prefix, suffix and counts of any amount.
+    #[test]
+    fn p03_any_amount_up_to_10_mib_in_any_pieces_keeps_its_head_tail_and_counts(
+        total in prop_oneof![2 * END + 1..4 * END, 0..10 * 1024 * 1024 + 1usize],
+        piece in 1usize..100_000,
+    ) {
+        let input = lines(total);
+        let mut output = Output::default();
+        for piece in input.chunks(piece) {
+            output.write(piece);
+        }
+        let rendered = output.render();
+        prop_assert_eq!(rendered.original_bytes, total as u64);
+        prop_assert_eq!(rendered.retained_bytes + rendered.omitted_bytes, total as u64);
+        if total <= 2 * END {
+            prop_assert_eq!(rendered.text.as_bytes(), input);
+        } else {
+            let (head, tail) = around_marker(&rendered.text, rendered.omitted_bytes);
+            prop_assert!(input.starts_with(head.as_bytes()) && input.ends_with(tail.as_bytes()));
+            prop_assert_eq!(head.len(), END);
+            prop_assert!(tail.len() > END - 128);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// P08, G20: one effect for each key.
 #[tokio::test]
 async fn p08_the_same_key_attaches_and_another_input_conflicts() {
     let fixture = Fixture::new();
@@ -20,6 +21,7 @@ async fn p08_the_same_key_attaches_and_another_input_conflicts() {
     assert_eq!(text, "once\n");
 }
 
+/// P08, G20: also for calls at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p08_calls_at_the_same_time_start_one_process() {
     let fixture = Fixture::new();
@@ -32,6 +34,7 @@ async fn p08_calls_at_the_same_time_start_one_process() {
     assert_eq!(std::fs::read_to_string(fixture.dir.path().join("file")).expect("file"), "x\n");
 }
 
+/// P08: the receipt after reaping.
 #[tokio::test]
 async fn p08_after_reaping_and_after_a_restart_the_receipt_still_answers() {
     let fixture = Fixture::with(Limits { retention: Duration::ZERO, ..Limits::default() });
@@ -46,6 +49,7 @@ async fn p08_after_reaping_and_after_a_restart_the_receipt_still_answers() {
     assert!(matches!(error, Error::Reaped { exit_code: 7, .. }), "{error}");
 }
 
+/// P08, G20: the agent dies between the start and the end.
 #[tokio::test]
 async fn p08_a_process_that_ran_when_the_agent_died_is_lost_and_not_run_again() {
     let fixture = Fixture::new();

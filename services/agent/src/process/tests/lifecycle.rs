@@ -14,6 +14,7 @@ async fn until_gone(pid: &str) {
     tokio::time::timeout(LONG, gone).await.expect("the process ends");
 }
 
+/// P01: exit code and end by a signal.
 #[tokio::test]
 async fn p01_exit_codes_are_exact_and_a_signal_is_minus_one() {
     let fixture = Fixture::new();
@@ -22,6 +23,7 @@ async fn p01_exit_codes_are_exact_and_a_signal_is_minus_one() {
     }
 }
 
+/// P01: a signal after the end.
 #[tokio::test]
 async fn p01_an_ended_process_can_not_be_signalled() {
     let fixture = Fixture::new();
@@ -33,6 +35,7 @@ async fn p01_an_ended_process_can_not_be_signalled() {
     assert_eq!(code(error), Code::NotFound);
 }
 
+/// P01: a start that fails.
 #[tokio::test]
 async fn p01_a_command_that_can_not_start_says_why_and_frees_its_key() {
     let fixture = Fixture::new();
@@ -56,6 +59,7 @@ async fn p01_a_command_that_can_not_start_says_why_and_frees_its_key() {
     assert_eq!(Path::new(snapshot.output.text.trim()), fixture.dir.path().canonicalize().expect("path"));
 }
 
+/// P01, F.6 item 7: variables that say who a process runs for can not be set by a request.
 #[test]
 fn p01_requests_that_are_wrong_are_refused() {
     let with_variable = |name: &str| pb::StartProcessRequest {
@@ -71,6 +75,10 @@ fn p01_requests_that_are_wrong_are_refused() {
         with_variable("CHATMESH_ANYTHING"),
         with_variable(""),
         with_variable("A=B"),
+        pb::StartProcessRequest {
+            limits: Some(pb::ProcessLimits { niceness: Some(20), ..Default::default() }),
+            ..request("true")
+        },
     ];
     for request in wrong {
         let error = Input::try_from(request).expect_err("refused");
@@ -78,6 +86,7 @@ fn p01_requests_that_are_wrong_are_refused() {
     }
 }
 
+/// P02, G21: nothing of a command goes on after it was ended.
 #[tokio::test]
 async fn p02_a_signal_ends_the_whole_group() {
     let fixture = Fixture::new();
@@ -92,6 +101,7 @@ async fn p02_a_signal_ends_the_whole_group() {
     until_gone(&child).await;
 }
 
+/// P02: five seconds at most.
 #[tokio::test]
 async fn p02_a_grandchild_with_the_pipe_open_does_not_keep_the_process_running() {
     assert_eq!(Limits::default().drain, Duration::from_secs(5));
@@ -139,6 +149,42 @@ async fn closing_asks_first_then_kills_and_refuses_new_processes() {
     assert_eq!(fixture.wait(stubborn).await.process.exit_code, Some(-1));
     let error = fixture.start_as(None, request("true")).await.expect_err("closed");
     assert_eq!(code(error), Code::Unavailable);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_runs_after_closing_however_starts_and_closing_meet() {
+    let fixture = Fixture::with(Limits { stop: Duration::from_millis(300), ..Limits::default() });
+    let starts = (0..40).map(|index| {
+        let (manager, key) = (fixture.manager.clone(), format!("k{index}"));
+        tokio_util::task::TaskTracker::new()
+            .spawn(async move { manager.start(None, Input::try_from(keyed("sleep 1000", &key)).expect("valid")).await })
+    });
+    let starts: Vec<_> = starts.collect();
+    tokio::task::yield_now().await;
+    fixture.manager.close().await;
+    for start in starts {
+        match start.await.expect("no panic") {
+            Ok(started) => assert!(!fixture.wait(id(&started)).await.process.running),
+            Err(error) => assert_eq!(code(error), Code::Unavailable),
+        }
+    }
+}
+
+/// P04: concurrent writers, each with a process of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p04_many_processes_at_once_each_have_their_own_end_and_output() {
+    let fixture = Fixture::new();
+    let runs = (0..200).map(|index| {
+        let fixture = &fixture;
+        async move {
+            let started =
+                fixture.start_as(None, keyed(&format!("echo {index}; exit {}", index % 100), &index.to_string()));
+            let snapshot = fixture.wait(id(&started.await.expect("started"))).await;
+            assert_eq!(snapshot.output.text, format!("{index}\n"));
+            assert_eq!(snapshot.process.exit_code, Some(index % 100));
+        }
+    });
+    futures::future::join_all(runs).await;
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ fn resident_bytes() -> usize {
     pages * 4096
 }
 
+/// P04: readers during the exit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p04_output_is_complete_whenever_a_process_is_seen_as_ended() {
     let fixture = Fixture::new();
@@ -47,6 +48,7 @@ async fn p04_output_is_complete_whenever_a_process_is_seen_as_ended() {
     }
 }
 
+/// P05: on exit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p05_every_waiter_wakes_when_the_process_ends() {
     let fixture = Fixture::new();
@@ -57,6 +59,7 @@ async fn p05_every_waiter_wakes_when_the_process_ends() {
     }
 }
 
+/// P05: at the timeout and at the cap.
 #[tokio::test]
 async fn p05_a_wait_ends_at_its_timeout_and_at_the_cap() {
     let fixture = Fixture::new();
@@ -72,6 +75,7 @@ async fn p05_a_wait_ends_at_its_timeout_and_at_the_cap() {
     fixture.manager.close().await;
 }
 
+/// P05: on cancel.
 #[tokio::test]
 async fn p05_a_caller_that_goes_away_takes_nothing_with_it() {
     let fixture = Fixture::new();

@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// P06, G23: other chats are not there.
 #[tokio::test]
 async fn p06_a_chat_sees_its_own_processes_and_those_of_no_chat() {
     let fixture = Fixture::new();
@@ -26,6 +27,7 @@ async fn p06_a_chat_sees_its_own_processes_and_those_of_no_chat() {
     fixture.manager.close().await;
 }
 
+/// P06: the environment.
 #[tokio::test]
 async fn p06_a_process_knows_its_chat_and_workspace_and_not_the_token() {
     let fixture = Fixture::new();
@@ -56,6 +58,7 @@ async fn p06_a_list_has_running_ones_first_then_the_newest_and_ten_at_most() {
     fixture.manager.close().await;
 }
 
+/// P07, G23: the table does not grow.
 #[tokio::test]
 async fn p07_an_ended_process_is_kept_for_five_minutes_and_a_running_one_for_ever() {
     let fixture = Fixture::new();
@@ -82,6 +85,26 @@ async fn p07_an_ended_process_is_kept_for_five_minutes_and_a_running_one_for_eve
     assert_eq!((listed.len(), listed[0].id.clone()), (1, running.to_string()));
     tokio::time::resume();
     fixture.manager.close().await;
+}
+
+/// P07: what is left of a process.
+#[tokio::test]
+async fn p07_a_process_without_a_key_is_known_to_have_ended_after_it_was_reaped() {
+    let fixture = Fixture::with(Limits { retention: Duration::ZERO, ..Limits::default() });
+    let mine = id(&fixture.start_as(Some("mine"), request("exit 7")).await.expect("started"));
+    let reaped = async {
+        while !fixture.manager.list(None).is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LONG, reaped).await.expect("it is reaped");
+    let error = fixture.manager.wait(None, mine, Duration::ZERO).await.expect_err("reaped");
+    assert!(matches!(error, Error::Reaped { exit_code: 7, .. }), "{error}");
+    let error = fixture.manager.signal(None, mine, Signal::SIGTERM).expect_err("it has ended");
+    assert_eq!(code(error), Code::FailedPrecondition);
+    let other = ChatId::for_test("other");
+    let error = fixture.manager.wait(Some(&other), mine, Duration::ZERO).await.expect_err("hidden");
+    assert_eq!(code(error), Code::NotFound);
 }
 
 /// Lets tasks whose time has come run.

@@ -145,6 +145,6 @@ fn local(port: u16) -> String {
     format!("http://127.0.0.1:{port}")
 }
 
-fn variable(section: &str, field: &str, value: &str) -> (String, String) {
+pub(crate) fn variable(section: &str, field: &str, value: &str) -> (String, String) {
     (format!("CHATMESH_{}__{}", section.to_uppercase(), field.to_uppercase()), value.to_owned())
 }

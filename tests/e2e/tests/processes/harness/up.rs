@@ -16,21 +16,26 @@ pub(crate) struct Up {
     process: Process,
     port: u16,
     sandbox: Sandbox,
+    settings: Vec<(String, String)>,
 }
 
 impl Up {
     /// Starts a mesh in a fresh data directory.
     pub(crate) async fn start() -> Self {
-        let (sandbox, port) = (Sandbox::new(), free_port());
-        let process = Process::start("up", up(&sandbox, port), sandbox.path());
-        let mut up = Self { process, port, sandbox };
+        Self::start_at(free_port(), Sandbox::new(), Vec::new()).await
+    }
+
+    /// Starts a mesh at a port, in a directory that is there already, with settings that differ.
+    pub(crate) async fn start_at(port: u16, sandbox: Sandbox, settings: Vec<(String, String)>) -> Self {
+        let process = Process::start("up", up(&sandbox, port, &settings), sandbox.path());
+        let mut up = Self { process, port, sandbox, settings };
         up.ready().await;
         up
     }
 
     /// Starts it again where it was, after it has ended.
     pub(crate) async fn start_again(&mut self) {
-        self.process = Process::start("up", up(&self.sandbox, self.port), self.sandbox.path());
+        self.process = Process::start("up", up(&self.sandbox, self.port, &self.settings), self.sandbox.path());
         self.ready().await;
     }
 
@@ -53,7 +58,7 @@ impl Up {
 
     /// A second process on the same data directory, at a port of its own.
     pub(crate) fn second(&self) -> Process {
-        Process::start("second", up(&self.sandbox, free_port()), self.sandbox.path())
+        Process::start("second", up(&self.sandbox, free_port(), &self.settings), self.sandbox.path())
     }
 
     /// A command of the same program, run beside the data directory.
@@ -87,8 +92,9 @@ impl Up {
     }
 }
 
-fn up(sandbox: &Sandbox, port: u16) -> Command {
+fn up(sandbox: &Sandbox, port: u16, settings: &[(String, String)]) -> Command {
     let mut command = command("chatmesh");
+    command.envs(settings.iter().map(|(name, value)| (name, value)));
     command.arg("up").arg("--data-dir").arg(sandbox.path().join("data"));
     command.arg("--listen").arg(format!("127.0.0.1:{port}"));
     command

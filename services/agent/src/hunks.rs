@@ -12,7 +12,7 @@ const MAX_LINES: usize = 50_000;
 
 /// Why two texts have no diff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum TooMuch {
+pub(crate) enum TooMuch {
     #[error("the first change and the last one are more than {MAX_LINES} lines apart")]
     Lines,
     #[error("it has more than {0} bytes")]
@@ -26,7 +26,7 @@ pub(super) enum TooMuch {
 ///
 /// # Errors
 /// The changes are too far apart, or the diff has more than `limit` bytes.
-pub(super) fn unified(old: &[u8], new: &[u8], limit: usize) -> Result<Vec<u8>, TooMuch> {
+pub(crate) fn unified(old: &[u8], new: &[u8], limit: usize) -> Result<Vec<u8>, TooMuch> {
     let (old, new) = (lines(old), lines(new));
     if is_long(&old, &new) {
         return Err(TooMuch::Lines);

@@ -1,0 +1,43 @@
+//! Context and MCP servers of a workspace, through the agent as it runs.
+
+use chatmesh_proto::agent::v1 as pb;
+use chatmesh_proto::agent::v1::context_service_client::ContextServiceClient;
+use chatmesh_proto::agent::v1::mcp_service_client::McpServiceClient;
+use tonic::Code;
+
+use super::connected;
+
+#[tokio::test]
+async fn context_and_mcp_servers_are_those_of_the_workspace() {
+    let (_relay, agent, session) = connected().await;
+    let work = agent.dir.path().join("work");
+    let skill = work.join(".agents/skills/deploy");
+    std::fs::create_dir_all(&skill).expect("directory");
+    std::fs::write(work.join("AGENTS.md"), "be brief").expect("file");
+    std::fs::write(skill.join("SKILL.md"), "---\nname: deploy\ndescription: d\n---\nbody").expect("file");
+    std::fs::write(skill.join("run.sh"), "echo").expect("file");
+    std::fs::write(work.join(".mcp.json"), r#"{"mcpServers":{"one":{"command":"./missing"}}}"#).expect("file");
+
+    let mut client = ContextServiceClient::new(session.channel.clone());
+    let context = client.get_context(pb::GetContextRequest {}).await.expect("context").into_inner();
+    let content = |file: &pb::InstructionFile| file.path.starts_with(super::path(&work)).then(|| file.content.clone());
+    assert_eq!(context.instruction_files.iter().find_map(content).as_deref(), Some("be brief"));
+    assert!(context.skills.iter().any(|skill| skill.name == "deploy"), "{:?}", context.warnings);
+    let name = "deploy".to_owned();
+    let read = client.read_skill(pb::ReadSkillRequest { name: name.clone() }).await.expect("a skill").into_inner();
+    assert_eq!((read.body.as_str(), read.files.as_slice()), ("body", &["run.sh".to_owned()][..]));
+    let request = pb::ReadSkillFileRequest { name: name.clone(), path: "run.sh".to_owned() };
+    let file = client.read_skill_file(request).await.expect("a file").into_inner();
+    assert_eq!(file.content, "echo");
+    let request = pb::ReadSkillFileRequest { name, path: "../../../.mcp.json".to_owned() };
+    assert_eq!(client.read_skill_file(request).await.expect_err("refused").code(), Code::InvalidArgument);
+
+    let mut client = McpServiceClient::new(session.channel.clone());
+    let request = pb::ListMcpToolsRequest { refresh: true, wait_ms: Some(60_000) };
+    let listing = client.list_mcp_tools(request).await.expect("a listing").into_inner();
+    assert_eq!(listing.discovery(), pb::McpDiscovery::Complete);
+    assert_eq!(listing.servers[0].state(), pb::McpServerState::Failed);
+    assert!(listing.servers[0].error.contains("`./missing` can not be started"), "{:?}", listing.servers);
+    agent.shutdown.cancel();
+    agent.end().await.expect("a clean end");
+}
