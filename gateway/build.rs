@@ -13,9 +13,13 @@ use serde_json::{Value, json};
 /// Packages with public methods, which are also the names of the services that serve them.
 const PACKAGES: [&str; 4] = ["chat", "identity", "llm", "workspaces"];
 
+/// The routes that no proto has, described by hand.
+const LIVE_ROUTES: &str = "openapi/workspaces.json";
+
 #[expect(clippy::disallowed_methods, reason = "cargo speaks to build scripts through the environment")]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=../proto");
+    println!("cargo:rerun-if-changed={LIVE_ROUTES}");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let mut compiler = protox::Compiler::new(["../proto"])?;
     compiler.include_imports(true).include_source_info(true);
@@ -140,6 +144,7 @@ fn openapi(pool: &DescriptorPool, out: &Path) -> Result<(), Box<dyn Error>> {
     }
     name_fields_as_on_the_wire(&mut whole, pool)?;
     describe_files(&mut whole)?;
+    describe_live_routes(&mut whole)?;
     std::fs::write(out.join("openapi.json"), serde_json::to_vec(&whole)?)?;
     Ok(())
 }
@@ -184,5 +189,17 @@ fn describe_files(document: &mut Value) -> Result<(), Box<dyn Error>> {
     *upload = json!({"*/*": {"schema": file}, "multipart/form-data": form});
     let answer = document.pointer_mut("/paths/~1api~1v1~1files~1{file_id}/get/responses/200/content");
     *answer.ok_or("no download of files")? = json!({"*/*": {"schema": file}});
+    Ok(())
+}
+
+/// The live routes of workspaces are no methods with messages.
+fn describe_live_routes(document: &mut Value) -> Result<(), Box<dyn Error>> {
+    let by_hand: BTreeMap<String, Value> = serde_json::from_str(&std::fs::read_to_string(LIVE_ROUTES)?)?;
+    let paths = document.pointer_mut("/paths").and_then(Value::as_object_mut).ok_or("no paths")?;
+    for (path, operations) in by_hand {
+        if paths.insert(path.clone(), operations).is_some() {
+            return Err(format!("{path} is described twice").into());
+        }
+    }
     Ok(())
 }

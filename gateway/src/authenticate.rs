@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use chatmesh_proto::identity::v1::ExchangeTokenRequest;
@@ -19,6 +19,8 @@ use crate::errors;
 /// How long an exchanged token is remembered: with the lifetime of an assertion, a revoked token
 /// is refused within a minute.
 const REMEMBERED: Duration = Duration::from_secs(20);
+/// Begins the names of the mesh's own metadata.
+const OWN: &str = "chatmesh-";
 /// How many tokens are remembered.
 const CAPACITY: u64 = 10_000;
 
@@ -40,7 +42,8 @@ impl Authenticator {
         let token = bearer(headers)?.to_owned();
         let assertion = self.exchange(token).await?;
         // What clients send under the mesh's own names is not heard.
-        for name in [metadata::AGENT_ID, metadata::CHAT_ID, metadata::FORWARDED] {
+        let own: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().starts_with(OWN)).cloned().collect();
+        for name in own {
             headers.remove(name);
         }
         headers.remove(header::AUTHORIZATION);

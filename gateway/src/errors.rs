@@ -14,7 +14,7 @@ use tonic_types::{ErrorDetail, StatusExt as _};
 use crate::rejection::{self, Rejection};
 
 /// Whose reasons the gateway's own errors have.
-const DOMAIN: &str = "chatmesh.gateway";
+pub(crate) const DOMAIN: &str = "chatmesh.gateway";
 /// The largest error that is read to be given its form.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 

@@ -25,7 +25,7 @@ pub(crate) struct Forward {
 
 impl Forward {
     pub(crate) fn new(neighbours: &Neighbours) -> Self {
-        let Neighbours { chat, identity, llm, workspaces, exchange: _ } = neighbours.clone();
+        let Neighbours { chat, identity, llm, workspaces, exchange: _, relay: _ } = neighbours.clone();
         Self { chat, identity, llm, workspaces }
     }
 }

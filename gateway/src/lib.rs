@@ -3,7 +3,8 @@
 //! Routes are generated from the protos at build time; a route decodes JSON, [`forward`]s the
 //! message to its service and encodes the answer. The gateway keeps nothing and knows no service
 //! beyond its address. Who calls is found out here, once: [`authenticate`] exchanges the bearer
-//! token for an assertion, which travels on. Only [`files`] have routes of their own, because they are no JSON.
+//! token for an assertion, which travels on. Only [`files`] have routes of their own, because they are no JSON,
+//! and the live parts of a [`workspace`], which are no messages at all.
 
 mod authenticate;
 mod compatible;
@@ -18,6 +19,7 @@ mod rejection;
 mod rest;
 mod service;
 mod sse;
+mod workspace;
 
 pub use http_metrics::HttpMetrics;
 pub use neighbours::Neighbours;

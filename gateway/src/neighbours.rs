@@ -2,8 +2,8 @@
 
 use chatmesh_rpc::client::Peer;
 
-/// The services behind the door. All are called for the caller only, `exchange` excepted: see
-/// [`Peer::for_callers`].
+/// The services behind the door. All are called for the caller only, `exchange` and `relay` excepted:
+/// see [`Peer::for_callers`].
 #[derive(Debug, Clone)]
 pub struct Neighbours {
     /// Users and tokens once more, called by the gateway for itself, to find out who calls.
@@ -14,6 +14,8 @@ pub struct Neighbours {
     pub identity: Peer,
     /// Providers and models.
     pub llm: Peer,
+    /// The way to agents, which services alone may go: called by the gateway itself, for a workspace's owner.
+    pub relay: Peer,
     /// Workspaces.
     pub workspaces: Peer,
 }

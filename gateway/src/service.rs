@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use chatmesh_runtime::{Readiness, Shutdown};
+use chatmesh_runtime::{Readiness, Tasks};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use tower::ServiceBuilder;
@@ -20,6 +20,7 @@ use crate::http_metrics::{HttpMetrics, observe};
 use crate::neighbours::Neighbours;
 use crate::public_grpc::PublicGrpc;
 use crate::rest;
+use crate::workspace::{self, Access};
 
 /// The public contract as OpenAPI 3.1.
 static OPENAPI: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"));
@@ -31,20 +32,20 @@ pub struct Gateway {
     readiness: Readiness,
     registry: Arc<Mutex<Registry>>,
     metrics: HttpMetrics,
-    shutdown: Shutdown,
+    tasks: Tasks,
 }
 
 impl Gateway {
-    /// A gateway in front of `neighbours`.
+    /// A gateway in front of `neighbours`. What lasts longer than a request is one of `tasks`.
     #[must_use]
     pub fn new(
         neighbours: Neighbours,
         readiness: Readiness,
         registry: Arc<Mutex<Registry>>,
         metrics: HttpMetrics,
-        shutdown: Shutdown,
+        tasks: Tasks,
     ) -> Self {
-        Self { neighbours, readiness, registry, metrics, shutdown }
+        Self { neighbours, readiness, registry, metrics, tasks }
     }
 
     /// The routes with those that every process has.
@@ -55,14 +56,18 @@ impl Gateway {
     /// The routes of the public contract: what needs no token first, then everything else behind one.
     pub fn api_router(&self) -> Router {
         let authenticator = Authenticator::new(self.neighbours.exchange.clone());
-        let grpc = PublicGrpc::new(self.neighbours.clone(), authenticator.clone(), self.shutdown.clone());
+        let shutdown = self.tasks.shutdown();
+        let grpc = PublicGrpc::new(self.neighbours.clone(), authenticator.clone(), shutdown.clone());
         let compatible = Compatible::new(self.neighbours.llm.clone(), authenticator.clone());
-        let guarded = ServiceBuilder::new().layer(middleware::from_fn_with_state(authenticator, authenticate));
+        let guarded = ServiceBuilder::new()
+            .layer(middleware::from_fn(workspace::from_protocol))
+            .layer(middleware::from_fn_with_state(authenticator, authenticate));
         let api = Router::new()
             .route("/api/v1/files", post(files::upload).fallback(rest::serve))
             .route("/api/v1/files/{file_id}", get(files::download).fallback(rest::serve))
+            .merge(workspace::router(&Access::new(&self.neighbours, self.tasks.clone())))
             .fallback(rest::serve)
-            .with_state(rest::Rest::new(&self.neighbours, self.shutdown.clone()))
+            .with_state(rest::Rest::new(&self.neighbours, shutdown.clone()))
             .layer(guarded);
         Router::new()
             .route("/openapi.json", get(openapi))

@@ -3,6 +3,8 @@
 mod chat;
 mod demo;
 mod environment;
+mod ping;
+mod port_forward;
 mod setup;
 mod token;
 mod up;
@@ -34,6 +36,10 @@ enum Command {
     Migrate(MigrateArgs),
     /// Send a prompt to a chat and follow the answer
     Chat(chat::Args),
+    /// Reach ports of a workspace as ports of this machine
+    PortForward(port_forward::Args),
+    /// Measure the way to the agent of a workspace
+    Ping(ping::Args),
     /// Show the whole way of a turn in a temporary directory
     Demo(demo::Args),
     /// Manage API tokens
@@ -118,6 +124,8 @@ async fn dispatch(command: Command) -> anyhow::Result<bool> {
         Command::Serve(args) => serve(args).await,
         Command::Migrate(args) => migrate(args).await,
         Command::Chat(args) => chat::run(args).await,
+        Command::PortForward(args) => port_forward::run(args).await,
+        Command::Ping(args) => ping::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Token(args) => token::run(args).await,
         Command::Config(ConfigArgs { command: ConfigCommand::Check(sources) }) => {

@@ -1,15 +1,21 @@
 //! A client of a running mesh, over HTTP as any other program's.
 
 mod follow;
+mod refused;
+mod socket;
+mod workspaces;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use reqwest::{Method, Response};
+use anyhow::Context as _;
+use reqwest::{Body, Method, RequestBuilder, Response};
 use serde_json::Value;
 
 pub(crate) use follow::{Follower, TurnEnd};
+pub(crate) use refused::{Refused, is_passing};
+pub(crate) use socket::Socket;
+pub(crate) use workspaces::Workspace;
 
 use crate::data_dir;
 
@@ -79,11 +85,24 @@ impl Client {
         self.send(Method::GET, path, None).await
     }
 
+    /// Sends bytes as they come.
+    pub(crate) async fn upload(&self, path: &str, body: Body) -> anyhow::Result<Value> {
+        json(self.answer(self.request(Method::POST, path).body(body)).await?).await
+    }
+
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Response> {
-        let mut request = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let mut request = self.request(method, path);
         if let Some(body) = body {
             request = request.json(body);
         }
+        self.answer(request).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token)
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         let response = tokio::time::timeout(TIMEOUT, request.send()).await.context("no answer in time")?;
         let response = response.with_context(|| format!("cannot reach {}: is `chatmesh up` running?", self.base))?;
         if response.status().is_success() {
@@ -91,7 +110,7 @@ impl Client {
         }
         let status = response.status();
         let error: Value = response.json().await.unwrap_or_default();
-        bail!("{} ({status})", error["message"].as_str().unwrap_or("no message"))
+        Err(Refused::new(status, &error).into())
     }
 }
 

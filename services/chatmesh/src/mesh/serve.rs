@@ -184,6 +184,7 @@ impl One<'_> {
             chat: self.callers(Service::Chat)?,
             identity: self.callers(Service::Identity)?,
             llm: self.callers(Service::Llm)?,
+            relay: self.peer(Service::Relay)?,
             workspaces: self.callers(Service::Workspaces)?,
         };
         let gateway = Gateway::new(
@@ -191,7 +192,7 @@ impl One<'_> {
             self.process.readiness.clone(),
             Arc::clone(&self.process.registry),
             self.process.metrics(HttpMetrics::register),
-            self.process.tasks.shutdown().clone(),
+            self.process.tasks.clone(),
         );
         Ok(gateway.api_router().merge(GrpcRoutes::new().into_health_router()))
     }

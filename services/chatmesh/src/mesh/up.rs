@@ -130,12 +130,13 @@ impl Up {
                 chat: Peer::for_callers(local(chat.routes())),
                 identity: Peer::for_callers(to_identity),
                 llm: Peer::for_callers(to_llm),
+                relay: process.peer("gateway", local(relay.routes())),
                 workspaces: Peer::for_callers(to_workspaces.clone()),
             },
             process.readiness.clone(),
             std::sync::Arc::clone(&process.registry),
             process.metrics(HttpMetrics::register),
-            process.tasks.shutdown().clone(),
+            process.tasks.clone(),
         );
         let agent = options.agent.map_or_else(AgentProgram::this, Ok)?;
         let provisioner_config = chatmesh_provisioner::Config {

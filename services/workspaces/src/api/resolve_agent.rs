@@ -6,7 +6,7 @@ use crate::domain::{WorkspaceDetails, WorkspaceStatus};
 use crate::state::State;
 use crate::{Error, convert};
 
-/// Returns the agent that a chat's tools act through. For tools, on behalf of the chat's owner.
+/// Returns the agent that a workspace is reached through. For its owner, and for services that act for them.
 pub(super) async fn resolve_agent(
     state: &State,
     caller: Caller,
@@ -16,7 +16,8 @@ pub(super) async fn resolve_agent(
     let details = state.open(&caller, id).await?;
     match (details.status(), &details.agent) {
         (WorkspaceStatus::Running, Some(agent)) => {
-            Ok(pb::ResolveAgentResponse { agent: Some(convert::agent(agent, state.clock.now())) })
+            let agent = Some(convert::agent(agent, state.clock.now()));
+            Ok(pb::ResolveAgentResponse { agent, owner_id: details.workspace.owner_id.to_string() })
         }
         _ => Err(Error::NotRunning { advice: advice(&details), name: details.workspace.name }),
     }
