@@ -95,6 +95,7 @@ fn provisioner(fake: &Fake, data_dir: &Path, tasks: &Tasks) -> Provisioner {
         agent_args: vec!["-c".to_owned(), AGENT.to_owned()],
         agent_url: "http://relay".to_owned(),
         otlp_endpoint: None,
+        ..Config::default()
     };
     Provisioner::build(config, peer, tasks.clone(), &SystemIds).expect("built")
 }

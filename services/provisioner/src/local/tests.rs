@@ -48,6 +48,7 @@ impl World {
             agent_args: vec![script],
             agent_url: url.to_owned(),
             otlp_endpoint: Some("http://traces".to_owned()),
+            ..Config::default()
         };
         let tasks = Tasks::new();
         let mut local = Local::new(config, tasks.clone());
