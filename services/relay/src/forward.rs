@@ -22,6 +22,8 @@ use crate::{Error, hop};
 use whole::Whole;
 
 const AGENT_PACKAGE: &str = "chatmesh.agent.v1.";
+/// The reason of calls of which nothing has reached the agent.
+pub(crate) const NOT_CONNECTED: &str = "AGENT_NOT_CONNECTED";
 pub(crate) const DOMAIN: &str = "chatmesh.relay.v1";
 
 /// Adds the forwarding to the relay's own methods.
@@ -76,7 +78,7 @@ fn connection_lost() -> Status {
 /// Nothing of a call has reached the agent.
 pub(crate) fn not_connected(agent: Uuid) -> Status {
     let message = format!("agent `{agent}` is not connected");
-    status_with_reason(Code::Unavailable, "AGENT_NOT_CONNECTED", DOMAIN, message)
+    status_with_reason(Code::Unavailable, NOT_CONNECTED, DOMAIN, message)
 }
 
 fn agent_id(headers: &HeaderMap) -> Result<Uuid, Status> {

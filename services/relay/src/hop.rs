@@ -8,10 +8,11 @@ use chatmesh_rpc::{Code, metadata, status_with_reason};
 use http::{HeaderMap, HeaderValue, Request};
 use tonic::Status;
 use tonic::body::Body;
+use tonic_types::StatusExt as _;
 use tower::ServiceExt as _;
 use tracing::debug;
 
-use crate::forward::{DOMAIN, not_connected};
+use crate::forward::{DOMAIN, NOT_CONNECTED, not_connected};
 use crate::location::Remote;
 use crate::state::State;
 
@@ -42,8 +43,8 @@ pub(crate) async fn forward(
     match (*peer).clone().oneshot(request).await {
         Ok(response) => {
             if is_not_connected(response.headers()) {
-                // It moved; whoever asks next reads the store.
-                state.locations.forget(agent);
+                // It moved, or its replica ended and another process has the address.
+                state.locations.missed(agent, remote.epoch);
             }
             Ok(response.into_response())
         }
@@ -66,5 +67,6 @@ fn is_unsent(error: &(dyn Error + 'static)) -> bool {
 
 /// True where the other replica says at once that the agent is not there.
 fn is_not_connected(headers: &HeaderMap) -> bool {
-    Status::from_header_map(headers).is_some_and(|status| status.code() == Code::Unavailable)
+    let info = Status::from_header_map(headers).and_then(|status| status.get_details_error_info());
+    info.is_some_and(|info| info.domain == DOMAIN && info.reason == NOT_CONNECTED)
 }

@@ -44,6 +44,8 @@ pub(crate) struct Locations {
 struct Known {
     agents: HashMap<Uuid, (Remote, Instant)>,
     suspects: HashMap<Uuid, Instant>,
+    /// Sessions that were not where the store said, up to this epoch of the agent.
+    missed: HashMap<Uuid, (u32, Instant)>,
 }
 
 impl Locations {
@@ -84,6 +86,18 @@ impl Locations {
         self.known.lock().agents.clear();
     }
 
+    /// A session was not where it was said to be. Only a later one is looked for, for as long as the store may
+    /// be wrong.
+    pub(crate) fn missed(&self, agent: Uuid, epoch: u32) {
+        let mut known = self.known.lock();
+        let now = Instant::now();
+        known.agents.remove(&agent);
+        known.missed.retain(|_, (_, until)| *until > now);
+        if known.missed.len() < MAX_REMEMBERED {
+            known.missed.insert(agent, (epoch, now + LOST_AFTER));
+        }
+    }
+
     /// A replica could not be reached.
     pub(crate) fn suspect(&self, replica: Uuid) {
         let mut known = self.known.lock();
@@ -100,9 +114,12 @@ impl Known {
         (*until > now).then(|| remote.clone())
     }
 
-    /// False where the replica is suspected to be gone.
+    /// False where the replica is suspected to be gone, or the session is known to be.
     fn remember(&mut self, agent: Uuid, remote: &Remote, now: Instant) -> bool {
         if self.suspects.get(&remote.replica_id).is_some_and(|until| *until > now) {
+            return false;
+        }
+        if self.missed.get(&agent).is_some_and(|(epoch, until)| remote.epoch <= *epoch && *until > now) {
             return false;
         }
         if self.agents.len() >= MAX_REMEMBERED {
@@ -151,5 +168,15 @@ mod tests {
         assert!(!known.remember(agent, &remote(1), now));
         assert!(known.remember(agent, &remote(2), now), "another one is not");
         assert!(known.remember(agent, &remote(1), now + SUSPECTED_FOR));
+    }
+
+    #[test]
+    fn a_session_that_was_not_there_is_passed_over_and_a_later_one_is_not() {
+        let (mut known, now) = (Known::default(), Instant::now());
+        let agent = Uuid::from_u128(1);
+        known.missed.insert(agent, (1, now + LOST_AFTER));
+        assert!(!known.remember(agent, &remote(1), now));
+        assert!(known.remember(agent, &Remote { epoch: 2, ..remote(1) }, now));
+        assert!(known.remember(agent, &remote(1), now + LOST_AFTER), "the store has caught up");
     }
 }

@@ -23,6 +23,9 @@ pub(crate) async fn run(state: Arc<State>) {
     let mut tick = tokio::time::interval(INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     attempt("replicas of the past are still listed", forget_others(&state)).await;
+    if let Some(address) = &state.config.advertise_address {
+        attempt("replicas of the past are still listed", state.store.displace(state.replica_id, address)).await;
+    }
     loop {
         tokio::select! {
             _ = tick.tick() => {}

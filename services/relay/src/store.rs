@@ -49,6 +49,8 @@ pub trait SessionStore: std::fmt::Debug + Send + Sync + 'static {
     async fn held_by(&self, replica: Uuid) -> Result<Vec<(Uuid, Uuid)>, DbError>;
     /// Says that a replica is there, and where others reach it.
     async fn announce(&self, replica: Uuid, address: Option<&str>, now: Timestamp) -> Result<(), DbError>;
+    /// Takes all others off the list that were reached at this address: they have ended, since it is ours now.
+    async fn displace(&self, replica: Uuid, address: &str) -> Result<(), DbError>;
     /// Takes a replica off the list: its sessions count as ended.
     async fn leave(&self, replica: Uuid) -> Result<(), DbError>;
     /// Takes those off the list that were last seen before `before`, and returns how many.

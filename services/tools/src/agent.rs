@@ -14,8 +14,10 @@ mod unreachable;
 use std::future::Future;
 use std::time::Duration;
 
+use chatmesh_core::Backoff;
 use chatmesh_rpc::client::{Peer, request_for};
 use chatmesh_rpc::{Caller, Code, metadata};
+use tokio::time::Instant;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::{Request, Response, Status};
 
@@ -27,8 +29,11 @@ pub(crate) use unreachable::explain;
 
 /// How long a tool waits for an agent that is not connected.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often a call is made again after the connection broke. Effects have keys, so that is safe.
-const ATTEMPTS: u32 = 3;
+/// For how long a call is made again after the connection broke. Effects have keys, so that is safe.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Pauses between attempts, where an agent seems to be connected and is not.
+const MIN_PAUSE: Duration = Duration::from_millis(50);
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// A chat's workspace, as its tools see it.
 pub(crate) struct Workspace {
@@ -81,13 +86,15 @@ impl Workspace {
             }
         }
         let mut bound = bound;
-        let mut attempt = 1;
+        let mut backoff = Backoff::new(MIN_PAUSE, MAX_PAUSE);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let id = self.connect(bound).await?;
             match call(self.agent(&id)?).await {
-                Ok(response) => return Ok(response.into_inner()),
-                Err(status) if status.code() == Code::Unavailable && attempt < ATTEMPTS => attempt += 1,
-                Err(status) => return Err(status),
+                Err(status) if status.code() == Code::Unavailable && Instant::now() < deadline => {
+                    tokio::time::sleep(backoff.next_pause()).await;
+                }
+                other => return other.map(Response::into_inner),
             }
             bound = Some(id);
         }

@@ -128,10 +128,29 @@ async fn replicas_that_left_or_were_not_seen_for_long_are_off_the_list() {
             store.announce(agent, Some("http://replica"), now).await.expect("announced");
             store.begin(agent, SystemIds.next(), agent, now).await.expect("begun");
         }
+        let newcomer = SystemIds.next();
+        store.announce(newcomer, Some("http://newcomer"), now).await.expect("announced");
+        store.displace(newcomer, "http://newcomer").await.expect("displaced");
+        assert!(store.locate(agents[0], now).await.expect("asked").is_some(), "{engine}: at another address");
         store.leave(agents[0]).await.expect("left");
         assert_eq!(store.locate(agents[0], now).await.expect("asked"), None, "{engine}");
         assert_eq!(store.forget(now).await.expect("forgotten"), 0, "{engine}");
-        assert_eq!(store.forget(now + Duration::from_secs(1)).await.expect("forgotten"), 1, "{engine}");
+        assert_eq!(store.forget(now + Duration::from_secs(1)).await.expect("forgotten"), 2, "{engine}");
         assert_eq!(store.locate(agents[1], now).await.expect("asked"), None, "{engine}");
+    }
+}
+
+#[tokio::test]
+async fn who_comes_to_an_address_takes_the_place_of_who_was_there() {
+    for database in databases(MIGRATIONS).await {
+        let (store, engine) = (SqlSessionStore::new(database.db.clone()), database.engine);
+        let (agent, former, latter, now) = (SystemIds.next(), SystemIds.next(), SystemIds.next(), SystemClock.now());
+        store.announce(former, Some("http://replica"), now).await.expect("announced");
+        store.begin(agent, SystemIds.next(), former, now).await.expect("begun");
+        store.displace(latter, "http://replica").await.expect("displaced");
+        store.announce(latter, Some("http://replica"), now).await.expect("announced");
+        assert_eq!(store.locate(agent, now).await.expect("asked"), None, "{engine}");
+        store.begin(agent, SystemIds.next(), latter, now).await.expect("begun");
+        assert!(store.locate(agent, now).await.expect("asked").is_some(), "{engine}");
     }
 }

@@ -30,6 +30,7 @@ const ANNOUNCE: Sql = Sql::portable(
     "INSERT INTO relay_replicas (replica_id, address, seen_at) VALUES ($1, $2, $3) \
      ON CONFLICT (replica_id) DO UPDATE SET address = excluded.address, seen_at = excluded.seen_at",
 );
+const DISPLACE: Sql = Sql::portable("DELETE FROM relay_replicas WHERE address = $2 AND replica_id <> $1");
 const LEAVE: Sql = Sql::portable("DELETE FROM relay_replicas WHERE replica_id = $1");
 const FORGET: Sql = Sql::portable("DELETE FROM relay_replicas WHERE seen_at < $1");
 
@@ -77,6 +78,11 @@ impl SessionStore for SqlSessionStore {
         Ok(())
     }
 
+    async fn displace(&self, replica: Uuid, address: &str) -> Result<(), DbError> {
+        self.db.execute(DISPLACE, values![replica, address]).await?;
+        Ok(())
+    }
+
     async fn leave(&self, replica: Uuid) -> Result<(), DbError> {
         self.db.execute(LEAVE, values![replica]).await?;
         Ok(())
@@ -121,4 +127,4 @@ impl FromRow for Held {
 
 /// Every statement, for the test that prepares them on both engines.
 #[doc(hidden)]
-pub const STATEMENTS: &[Sql] = &[BEGIN, END, GET, LOCATE, HELD_BY, ANNOUNCE, LEAVE, FORGET];
+pub const STATEMENTS: &[Sql] = &[BEGIN, END, GET, LOCATE, HELD_BY, ANNOUNCE, DISPLACE, LEAVE, FORGET];
