@@ -10,7 +10,7 @@ use crate::harness::{LONG, Model, Process, Sandbox, Up, eventually, free_port, s
 /// This machine, and no loopback address: to those, agents go without a proxy.
 const HERE: &str = "0.0.0.0";
 
-/// G-numbers aside: D8's turn with tool calls, whose agent dials nginx over TLS.
+/// A turn with tool calls, whose agent dials nginx over TLS.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_turn_passes_an_ingress_with_tls() {
     turn_behind_ingress(None).await;
