@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use chatmesh_core::{Clock, ExposeSecret, SecretString};
+use chatmesh_core::{Clock, ExposeSecret, SecretString, Timestamp};
+use http::HeaderValue;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use moka::sync::Cache;
 use parking_lot::RwLock;
@@ -24,11 +25,13 @@ const LEEWAY_SECONDS: u64 = 30;
 const REFETCH_PAUSE: Duration = Duration::from_secs(5);
 /// After how long known keys are fetched again, so that one that was removed stops to count.
 const MAX_AGE: Duration = Duration::from_secs(600);
-/// For how long a user's assertion that was checked need not be checked again. A client that calls
-/// often sends the same one, and checking a signature takes longer than most calls.
+/// For how long an assertion that was checked need not be checked again. Whoever calls often sends
+/// the same one, and checking a signature takes longer than most calls.
 const REMEMBERED: Duration = Duration::from_secs(10);
 /// How many assertions are remembered.
 const MAX_REMEMBERED: u64 = 10_000;
+/// For how long a service says again what it has signed: what it sends last still lives for half a minute.
+const REUSED: Duration = Duration::from_secs(30);
 
 /// An assertion was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -104,12 +107,14 @@ impl UserSigner {
     }
 }
 
-/// Signs assertions for a service.
+/// Signs assertions for a service; clones share what was signed.
 #[derive(Clone)]
 pub struct ServiceSigner {
     service: Arc<str>,
     key: EncodingKey,
     clock: Arc<dyn Clock>,
+    /// What was signed for whom, and until when it is used. For many calls signing again would be most of the work.
+    signed: Cache<Option<(UserId, Role)>, (HeaderValue, Timestamp)>,
 }
 
 impl std::fmt::Debug for ServiceSigner {
@@ -123,16 +128,30 @@ impl ServiceSigner {
     #[must_use]
     pub fn new(service: &str, mesh_secret: &SecretString, clock: Arc<dyn Clock>) -> Self {
         let key = EncodingKey::from_secret(mesh_secret.expose_secret().as_bytes());
-        Self { service: service.into(), key, clock }
+        let signed = Cache::builder().max_capacity(MAX_REMEMBERED).time_to_live(REUSED).build();
+        Self { service: service.into(), key, clock, signed }
     }
 
-    /// Signs that the service calls, for `user` or for nobody.
+    /// An assertion that the service calls, for `user` or for nobody, good for half a minute at least.
     ///
     /// # Errors
     /// The key is not usable.
-    pub fn sign(&self, user: Option<(UserId, Role)>) -> Result<String, AssertionError> {
+    pub fn sign(&self, user: Option<(UserId, Role)>) -> Result<HeaderValue, AssertionError> {
+        let now = self.clock.now();
+        if let Some((assertion, until)) = self.signed.get(&user)
+            && now < until
+        {
+            return Ok(assertion);
+        }
+        let assertion = HeaderValue::try_from(self.sign_at(now, user)?)
+            .map_err(|error| AssertionError::Invalid(error.to_string()))?;
+        self.signed.insert(user, (assertion.clone(), now + REUSED));
+        Ok(assertion)
+    }
+
+    fn sign_at(&self, now: Timestamp, user: Option<(UserId, Role)>) -> Result<String, AssertionError> {
         let claims = Claims {
-            exp: self.clock.now().timestamp() + LIFETIME.as_secs().cast_signed(),
+            exp: now.timestamp() + LIFETIME.as_secs().cast_signed(),
             svc: Some(self.service.to_string()),
             sub: user.map(|(id, _)| id.to_string()),
             role: user.map(|(_, role)| role),
@@ -168,7 +187,7 @@ struct Inner {
     keys: RwLock<Keys>,
     /// One caller fetches, the others wait for what comes.
     fetching: tokio::sync::Mutex<()>,
-    /// Users' assertions that were checked: who calls, and the last second.
+    /// Assertions that were checked: who calls, and the last second.
     checked: Cache<String, (Caller, u64)>,
 }
 
@@ -219,9 +238,7 @@ impl Verifier {
         }
         let exp = u64::try_from(claims.exp).unwrap_or_default();
         let caller = claims.caller()?;
-        if header.alg == Algorithm::EdDSA {
-            self.0.checked.insert(assertion.to_owned(), (caller.clone(), exp));
-        }
+        self.0.checked.insert(assertion.to_owned(), (caller.clone(), exp));
         Ok(caller)
     }
 

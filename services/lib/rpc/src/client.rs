@@ -68,7 +68,7 @@ impl Peer {
             let signer = self.signer.as_ref().ok_or_else(|| Status::unauthenticated("nobody calls"))?;
             let user = request.extensions().get::<OnBehalfOf>().map(|OnBehalfOf(user, role)| (*user, *role));
             let assertion = signer.sign(user)?;
-            request.headers_mut().insert(metadata::ASSERTION, assertion.parse()?);
+            request.headers_mut().insert(metadata::ASSERTION, assertion);
         }
         Ok(())
     }

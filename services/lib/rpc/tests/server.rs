@@ -1,7 +1,7 @@
 //! What every call goes through: who calls is found out, and a handler that panics answers.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chatmesh_core::{Clock, IdSource as _, SecretString, SystemClock, SystemIds, Timestamp};
@@ -9,7 +9,7 @@ use chatmesh_rpc::assertion::{AssertionError, KeySource, ServiceSigner, UserSign
 use chatmesh_rpc::server::ServerLayer;
 use chatmesh_rpc::{Caller, Role, RpcMetrics, UserId, metadata};
 use ed25519_dalek::pkcs8::EncodePrivateKey as _;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use prometheus_client::registry::Registry;
 use tonic::Code;
 use tonic::body::Body;
@@ -80,6 +80,10 @@ async fn call(keys: Arc<dyn KeySource>, path: &str, assertion: Option<&str>) -> 
     (code, response.extensions_mut().remove())
 }
 
+fn text(assertion: Result<HeaderValue, AssertionError>) -> String {
+    assertion.expect("signed").to_str().expect("ASCII").to_owned()
+}
+
 const METHOD: &str = "/chatmesh.chat.v1.ChatService/GetChat";
 
 #[tokio::test]
@@ -90,7 +94,7 @@ async fn a_user_and_a_service_are_told_apart() {
     assert_eq!((code, caller), (Code::Ok, Some(Caller::user(user, Role::Member))));
 
     let signer = ServiceSigner::new("chat", &SecretString::from(SECRET), Arc::new(SystemClock));
-    let assertion = signer.sign(Some((user, Role::Member))).expect("signed");
+    let assertion = text(signer.sign(Some((user, Role::Member))));
     let (code, caller) = call(Arc::new(NoKeys), METHOD, Some(&assertion)).await;
     assert_eq!((code, caller), (Code::Ok, Some(Caller::service("chat", Some((user, Role::Member))))));
 }
@@ -110,7 +114,7 @@ async fn what_is_not_a_valid_assertion_is_refused() {
         ("nonsense", Some("nonsense".to_owned())),
         ("expired", Some(sign(user_signer(KEY_ID, long_ago)))),
         ("a key that nobody knows", Some(sign(user_signer("another-key", Arc::new(SystemClock))))),
-        ("another mesh's secret", Some(stranger.sign(None).expect("signed"))),
+        ("another mesh's secret", Some(text(stranger.sign(None)))),
         ("no algorithm", Some(none_algorithm.to_owned())),
         ("no signature", Some(format!("{head}."))),
     ];
@@ -137,7 +141,41 @@ async fn health_needs_no_caller() {
 #[tokio::test]
 async fn a_handler_that_panics_answers_internal() {
     let signer = ServiceSigner::new("chat", &SecretString::from(SECRET), Arc::new(SystemClock));
-    let assertion = signer.sign(None).expect("signed");
+    let assertion = text(signer.sign(None));
     let (code, _) = call(Arc::new(NoKeys), "/chatmesh.chat.v1.ChatService/Panic", Some(&assertion)).await;
     assert_eq!(code, Code::Internal);
+}
+
+/// What a service says again lives long enough for the call, and is of one user.
+#[tokio::test]
+async fn a_service_says_again_what_it_signed_for_half_of_its_life() {
+    let clock = Arc::new(Hands(Mutex::new(SystemClock.now())));
+    let signer = ServiceSigner::new("chat", &SecretString::from(SECRET), Arc::clone(&clock) as Arc<dyn Clock>);
+    let user = Some((UserId(SystemIds.next()), Role::Member));
+    let first = text(signer.sign(user));
+    assert_ne!(first, text(signer.sign(None)));
+    assert_ne!(first, text(signer.sign(user.map(|(id, _)| (id, Role::Admin)))));
+    clock.forward(29);
+    assert_eq!(first, text(signer.sign(user)));
+    clock.forward(1);
+    let second = text(signer.sign(user));
+    assert_ne!(first, second);
+    let (code, caller) = call(Arc::new(NoKeys), METHOD, Some(&second)).await;
+    assert_eq!((code, caller), (Code::Ok, Some(Caller::service("chat", user))));
+}
+
+/// A clock that is set by hand.
+#[derive(Debug)]
+struct Hands(Mutex<Timestamp>);
+
+impl Hands {
+    fn forward(&self, seconds: u64) {
+        *self.0.lock().expect("not poisoned") += std::time::Duration::from_secs(seconds);
+    }
+}
+
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().expect("not poisoned")
+    }
 }
