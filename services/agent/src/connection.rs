@@ -22,6 +22,8 @@ use crate::serve::serve;
 use dial::Dialer;
 use error::AttemptError;
 pub use error::ConnectionError;
+#[cfg(fuzzing)]
+pub use handshake::greeted;
 
 /// The protocol versions that this agent speaks.
 const MIN_VERSION: u32 = 1;

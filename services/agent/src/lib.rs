@@ -36,6 +36,8 @@ mod touched;
 pub use agent::{Agent, OpenError};
 pub use config::{Args, Config, ConfigError};
 pub use connection::ConnectionError;
+#[cfg(fuzzing)]
+pub use connection::greeted;
 #[doc(hidden)]
 pub use file::fuzz as file_fuzz;
 pub use main_with::{EXIT_REFUSED, main_with};

@@ -22,6 +22,10 @@ pub const EXIT_REFUSED: u8 = 78;
 /// How long work that can not be interrupted may hold up the end of the program.
 const RUNTIME_SHUTDOWN: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// How many threads run what does not block. A call passes through several tasks: on one thread they hand it
+/// on without waking anybody, and the answer leaves in one piece. Files and scans have threads of their own.
+const WORKERS: usize = 1;
+
 /// How many files the agent may have open where the system permits it: each process takes two.
 const OPEN_FILES: u64 = 16 * 1024;
 
@@ -44,11 +48,14 @@ pub fn main_with(args: impl Iterator<Item = OsString>) -> ExitCode {
     };
     hide_environment();
     raise_open_files();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(WORKERS).build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error.into()),
     };
-    let code = runtime.block_on(run(args)).unwrap_or_else(|error| complain(&error));
+    // On a worker, as everything that it begins: this thread would be woken for every byte on the connection.
+    let running = runtime.spawn(run(args));
+    let ended = runtime.block_on(running).map_err(anyhow::Error::from);
+    let code = ended.flatten().unwrap_or_else(|error| complain(&error));
     runtime.shutdown_timeout(RUNTIME_SHUTDOWN);
     code
 }

@@ -9,9 +9,9 @@ mod channel;
 mod connection;
 mod error;
 mod handshake;
-mod severable;
 #[cfg(test)]
 mod tests;
+mod together;
 
 use std::future::Future;
 

@@ -5,6 +5,7 @@
 
 pub mod files;
 pub mod frames;
+pub mod hello;
 
 use std::panic::panic_any;
 

@@ -40,6 +40,22 @@ where
     }
 }
 
+/// Greets as an agent of today does, for the fuzzer: the version of the welcome, or whether it is refused for good.
+///
+/// # Errors
+/// There is no welcome.
+#[cfg(fuzzing)]
+pub async fn greeted<Io>(io: &mut Io) -> Result<u32, bool>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+{
+    let hello = Hello { min_version: super::MIN_VERSION, max_version: super::MAX_VERSION, ..Hello::default() };
+    match greet(io, &hello).await {
+        Ok(welcome) => Ok(welcome.version),
+        Err(error) => Err(matches!(error, AttemptError::Final(_))),
+    }
+}
+
 async fn write(io: &mut (impl AsyncWrite + Unpin), hello: &Hello) -> io::Result<()> {
     let message = hello.encode_to_vec();
     // A greeting of our own is a few dozen bytes.

@@ -6,16 +6,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::body::Body;
 use tracing::debug;
 
 use super::channel::AgentChannel;
 use super::error::{AcceptError, Closed};
-use super::severable::Severable;
+use super::together::together;
 
 /// A ping is sent this often.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
@@ -36,7 +35,6 @@ const FRAME: u32 = 64 * 1024 + 64;
 pub struct Connection {
     running: Pin<Box<dyn Future<Output = Closed> + Send>>,
     closed: watch::Sender<Option<Closed>>,
-    _sever: DropGuard,
 }
 
 impl std::fmt::Debug for Connection {
@@ -62,9 +60,8 @@ pub(super) async fn open<Io>(io: Io) -> Result<(AgentChannel, Connection), Accep
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let sever = CancellationToken::new();
-    let io = Severable::new(io, sever.clone());
-    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+    let (executor, parts) = together();
+    let (sender, connection) = http2::Builder::new(executor)
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
@@ -80,12 +77,15 @@ where
     let close = channel.close_requested();
     let running = Box::pin(async move {
         tokio::select! {
+            // Calls are taken before their parts run, and what they send goes out last.
+            biased;
             result = connection => match result {
                 Ok(()) => Closed::ByAgent,
                 Err(error) => Closed::Broken(error.to_string()),
             },
             () = close.cancelled_owned() => Closed::ByRelay,
+            never = parts => match never {},
         }
     });
-    Ok((channel, Connection { running, closed, _sever: sever.drop_guard() }))
+    Ok((channel, Connection { running, closed }))
 }
