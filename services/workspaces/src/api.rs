@@ -106,6 +106,10 @@ impl AgentService for Api {
         unary(r, |caller, m| authenticate_agent::authenticate_agent(&self.state, caller, m)).await
     }
 
+    async fn report_lifecycle(&self, _: Request<pb::ReportLifecycleRequest>) -> Reply<pb::ReportLifecycleResponse> {
+        Err(Status::unimplemented("not yet"))
+    }
+
     async fn report_connection(&self, r: Request<pb::ReportConnectionRequest>) -> Reply<pb::ReportConnectionResponse> {
         unary(r, |caller, m| report_connection::report_connection(&self.state, caller, m)).await
     }

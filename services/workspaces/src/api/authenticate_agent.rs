@@ -17,5 +17,5 @@ pub(super) async fn authenticate_agent(
     if !known.current {
         return Err(Error::Superseded);
     }
-    Ok(pb::AuthenticateAgentResponse { agent: Some(convert::agent(&known.agent, state.clock.now())) })
+    Ok(pb::AuthenticateAgentResponse { agent: Some(convert::agent(&known.agent, state.clock.now())), manifest: None })
 }
