@@ -2,12 +2,17 @@
 
 mod agent;
 mod build;
+mod script;
+mod selection;
 mod workspace;
 
+pub(crate) use agent::MAIN_AGENT;
 pub use agent::{Agent, AgentStatus, AgentToken, Report};
 pub use build::{Build, BuildStatus, Outcome, Transition};
 pub(crate) use build::{Ended, LEASE, LeaseLost};
 use chatmesh_core::typed_id;
+pub use script::Script;
+pub(crate) use selection::{NotSelected, select, sort};
 pub use workspace::{Refusal, Template, Workspace, WorkspaceDetails, WorkspaceStatus};
 
 typed_id!(
@@ -21,6 +26,8 @@ typed_id!(
     AgentId,
 );
 
+/// The template that is always there, and the kind of provisioner that carries it out.
+pub(crate) const LOCAL: &str = "local";
 /// The longest name of a workspace, and of a kind of provisioner.
 const MAX_NAME: usize = 32;
 

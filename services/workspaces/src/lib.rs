@@ -10,6 +10,7 @@
 //! ends its build; an agent counts as long as its build is the workspace's latest.
 
 mod api;
+mod config;
 mod convert;
 mod domain;
 mod error;
@@ -18,13 +19,14 @@ mod service;
 mod state;
 mod store;
 
+pub use config::{Config, ScriptConfig, TemplateConfig};
 pub use domain::{
-    Agent, AgentId, AgentStatus, AgentToken, Build, BuildId, BuildStatus, Outcome, Refusal, Report, Template,
+    Agent, AgentId, AgentStatus, AgentToken, Build, BuildId, BuildStatus, Outcome, Refusal, Report, Script, Template,
     TemplateId, Transition, Workspace, WorkspaceDetails, WorkspaceId, WorkspaceStatus,
 };
 pub use error::Error;
 pub use service::{MIGRATIONS, Service};
 pub use store::{
-    Claim, Inserted, KnownAgent, Leased, NewBuild, NewWorkspace, Reported, STATEMENTS, SqlWorkspaceStore, StoreError,
-    WorkspaceStore,
+    AgentDetails, Claim, Inserted, KnownAgent, Leased, NewBuild, NewWorkspace, Reported, STATEMENTS, SqlWorkspaceStore,
+    StoreError, WorkspaceStore,
 };
