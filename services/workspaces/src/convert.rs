@@ -1,9 +1,13 @@
 //! Between the domain and the contract.
 
+mod lifecycle;
+
 use chatmesh_core::Timestamp;
-use chatmesh_proto::agent::v1 as agent;
+use chatmesh_proto::agent::v1 as agents;
 use chatmesh_proto::provisioner::v1 as jobs;
 use chatmesh_proto::workspaces::v1 as pb;
+
+pub(crate) use lifecycle::{log_line, reports, script_run};
 
 use crate::domain::{
     Agent, AgentStatus, Build, BuildId, BuildStatus, Script, Template, Transition, WorkspaceDetails, WorkspaceStatus,
@@ -68,16 +72,19 @@ pub(crate) fn agent(agent: &Agent, now: Timestamp) -> pb::Agent {
         name: agent.name.clone(),
         display_order: agent.display_order,
         parent_id: agent.parent_id.map(|id| id.to_string()).unwrap_or_default(),
+        lifecycle_state: agents::LifecycleState::from(agent.lifecycle.state).into(),
+        lifecycle_change_time: agent.lifecycle.changed_at.map(Into::into),
+        lifecycle_message: agent.lifecycle.message.clone(),
     }
 }
 
 /// What the workspace of a build runs.
-pub(crate) fn manifest(build_id: BuildId, scripts: Vec<Script>) -> agent::Manifest {
+pub(crate) fn manifest(build_id: BuildId, scripts: Vec<Script>) -> agents::Manifest {
     let scripts = scripts.into_iter().map(Into::into).collect();
-    agent::Manifest { build_id: build_id.to_string(), scripts }
+    agents::Manifest { build_id: build_id.to_string(), scripts }
 }
 
-impl From<Script> for agent::Script {
+impl From<Script> for agents::Script {
     fn from(script: Script) -> Self {
         Self {
             id: script.id,

@@ -21,12 +21,14 @@ mod store;
 
 pub use config::{Config, ScriptConfig, TemplateConfig};
 pub use domain::{
-    Agent, AgentId, AgentStatus, AgentToken, Build, BuildId, BuildStatus, Outcome, Refusal, Report, Script, Template,
-    TemplateId, Transition, Workspace, WorkspaceDetails, WorkspaceId, WorkspaceStatus,
+    Agent, AgentId, AgentStatus, AgentToken, Build, BuildId, BuildStatus, Lifecycle, LifecycleBatch, LifecycleReport,
+    LifecycleState, LogLevel, LogLine, NumberedLine, NumberedRun, Outcome, Refusal, Report, Script, ScriptResult,
+    ScriptRun, ScriptStage, Template, TemplateId, Transition, UnknownWord, Workspace, WorkspaceDetails, WorkspaceId,
+    WorkspaceStatus,
 };
 pub use error::Error;
 pub use service::{MIGRATIONS, Service};
 pub use store::{
-    AgentDetails, Claim, Inserted, KnownAgent, Leased, NewBuild, NewWorkspace, Reported, STATEMENTS, SqlWorkspaceStore,
-    StoreError, WorkspaceStore,
+    AgentDetails, Claim, Inserted, KnownAgent, Leased, LifecycleReported, NewBuild, NewWorkspace, Reported, STATEMENTS,
+    SqlWorkspaceStore, StoreError, WorkspaceStore,
 };

@@ -16,10 +16,10 @@ use chatmesh_rpc::Caller;
 use crate::Error;
 use crate::api::Api;
 use crate::config::{Config, TemplateConfig};
-use crate::domain::{LOCAL, Template, TemplateId, WorkspaceDetails, WorkspaceId};
+use crate::domain::{AgentId, LOCAL, Template, TemplateId, WorkspaceDetails, WorkspaceId};
 use crate::hints::Hints;
 use crate::state::State;
-use crate::store::{SqlWorkspaceStore, WorkspaceStore};
+use crate::store::{AgentDetails, SqlWorkspaceStore, WorkspaceStore};
 
 /// The schema of the service.
 pub const MIGRATIONS: Migrations = migrations!(
@@ -28,6 +28,7 @@ pub const MIGRATIONS: Migrations = migrations!(
         1 => "0001_workspaces",
         2 => "0002_several_agents",
         3 => "0003_scripts",
+        4 => "0004_lifecycle",
     ]
 );
 
@@ -80,6 +81,19 @@ impl State {
         let found = found.filter(|found| caller.may_access(found.workspace.owner_id));
         let found = found.ok_or_else(|| Error::no_workspace(id))?;
         if found.workspace.deleted { Err(Error::Deleted(id)) } else { Ok(found) }
+    }
+
+    /// Returns an agent of a workspace that the caller may access, also one of an older build.
+    pub(crate) async fn open_agent(
+        &self,
+        caller: &Caller,
+        workspace: WorkspaceId,
+        agent: AgentId,
+    ) -> Result<AgentDetails, Error> {
+        self.open(caller, workspace).await?;
+        let found = self.store.get_agent(agent).await?;
+        let found = found.filter(|found| found.agent.workspace_id == workspace);
+        found.ok_or_else(|| Error::NotFound { kind: "agent", id: agent.to_string() })
     }
 }
 

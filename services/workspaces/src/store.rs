@@ -1,5 +1,6 @@
 //! Where templates, workspaces, builds and agents are kept.
 
+mod lifecycle;
 mod rows;
 mod sql;
 mod statements;
@@ -12,8 +13,8 @@ pub use sql::SqlWorkspaceStore;
 pub use statements::STATEMENTS;
 
 use crate::domain::{
-    Agent, AgentId, Build, BuildId, Outcome, Refusal, Report, Script, Template, Transition, Workspace,
-    WorkspaceDetails, WorkspaceId,
+    Agent, AgentId, Build, BuildId, LifecycleBatch, NumberedLine, NumberedRun, Outcome, Refusal, Report, Script,
+    Template, Transition, Workspace, WorkspaceDetails, WorkspaceId,
 };
 
 /// Why a change was not made.
@@ -134,6 +135,17 @@ pub struct Reported {
     pub flipped: bool,
 }
 
+/// What came of a batch of reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LifecycleReported {
+    /// The agent's workspace.
+    pub workspace_id: WorkspaceId,
+    /// All reports of the process up to this one are recorded.
+    pub last_sequence: i64,
+    /// True where the agent's state is another now.
+    pub changed: bool,
+}
+
 /// The store of the service. Each method is one transaction; missing rows are `None` or
 /// [`StoreError::NotFound`].
 #[async_trait]
@@ -186,4 +198,15 @@ pub trait WorkspaceStore: std::fmt::Debug + Send + Sync + 'static {
     async fn get_agent(&self, agent: AgentId) -> Result<Option<AgentDetails>, DbError>;
     /// Takes in what a session says of an agent; what an older session says changes nothing.
     async fn report_connection(&self, agent: AgentId, report: Report) -> Result<Option<Reported>, DbError>;
+    /// Takes in what a process of an agent says of its workspace's startup and shutdown. Each report counts once,
+    /// however often it comes; of lines and runs the newest are kept.
+    async fn report_lifecycle(
+        &self,
+        agent: AgentId,
+        batch: LifecycleBatch,
+    ) -> Result<Option<LifecycleReported>, DbError>;
+    /// Lists the lines that an agent's scripts printed by number, after `after`, at most `limit`.
+    async fn list_log_lines(&self, agent: AgentId, after: i64, limit: u32) -> Result<Vec<NumberedLine>, DbError>;
+    /// Lists the runs of an agent's scripts by number, after `after`, at most `limit`.
+    async fn list_script_runs(&self, agent: AgentId, after: i64, limit: u32) -> Result<Vec<NumberedRun>, DbError>;
 }

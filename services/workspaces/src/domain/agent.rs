@@ -8,7 +8,7 @@ use chatmesh_core::{ExposeSecret as _, SecretString, Timestamp};
 use rand::RngCore as _;
 use sha2::{Digest as _, Sha256};
 
-use super::{AgentId, BuildId, WorkspaceId};
+use super::{AgentId, BuildId, Lifecycle, WorkspaceId};
 
 /// How long an agent may take to connect for the first time.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(120);
@@ -34,6 +34,8 @@ pub struct Agent {
     pub display_order: i32,
     /// The agent that it belongs to, like that of the machine on which a container runs.
     pub parent_id: Option<AgentId>,
+    /// How far the workspace has come, as its latest process says.
+    pub lifecycle: Lifecycle,
     /// The session that reported last.
     pub epoch: u32,
     /// When it got its token.
@@ -166,6 +168,7 @@ pub(super) mod tests {
             name: MAIN_AGENT.to_owned(),
             display_order: 0,
             parent_id: None,
+            lifecycle: Lifecycle::default(),
             epoch: 3,
             created_at: at(0),
             first_connected_at: last_connected.map(at),

@@ -1,10 +1,14 @@
 //! Rows as they are read.
 
+pub(super) mod lifecycle;
+
 use chatmesh_core::Uuid;
 use chatmesh_db::{DbError, FromRow, Row};
 
 use super::{AgentDetails, KnownAgent};
-use crate::domain::{Agent, Build, BuildStatus, Template, Transition, Workspace, WorkspaceDetails, sort};
+use crate::domain::{
+    Agent, Build, BuildStatus, Lifecycle, LifecycleState, Template, Transition, Workspace, WorkspaceDetails, sort,
+};
 
 /// A row of which only the identifier matters.
 pub(super) struct Id(pub(super) Uuid);
@@ -109,6 +113,11 @@ fn agent(row: &Row) -> Result<Agent, DbError> {
         name: row.get("a_name")?,
         display_order: row.parse::<i64, i32>("a_display_order")?,
         parent_id: row.id_or_null("a_parent_id")?,
+        lifecycle: Lifecycle {
+            state: row.parse::<String, LifecycleState>("a_lifecycle_state")?,
+            changed_at: row.get("a_lifecycle_changed_at")?,
+            message: row.get("a_lifecycle_message")?,
+        },
         epoch: row.u32("a_epoch")?,
         created_at: row.get("a_created_at")?,
         first_connected_at: row.get("a_first_connected_at")?,

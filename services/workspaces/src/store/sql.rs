@@ -6,17 +6,19 @@ use chatmesh_db::{Db, DbError, Tx, Value, values};
 use chatmesh_rpc::UserId;
 
 use super::rows::{Id, KindAndBuild, join};
+use super::statements::lifecycle::{LIST_LINES, LIST_RUNS};
 use super::statements::{
     FIND_AGENT_BY_TOKEN, FIND_BUILD_BY_REQUEST, FIND_TEMPLATE_BY_NAME, FIND_WORKSPACE_BY_REQUEST, GET_AGENT,
     GET_TEMPLATE, GET_WORKSPACE, INSERT_BUILD, INSERT_WORKSPACE, ISSUE_TOKEN, LEASE_BUILD, LIST_BUILDS, LIST_TEMPLATES,
     LIST_WORKSPACES, LOCK_AGENT, LOCK_BUILD, LOCK_WORKSPACE, PUT_TEMPLATE, TOUCH_WORKSPACE, UPDATE_AGENT, UPDATE_BUILD,
 };
 use super::{
-    AgentDetails, Claim, Inserted, KnownAgent, Leased, NewBuild, NewWorkspace, Reported, StoreError, WorkspaceStore,
+    AgentDetails, Claim, Inserted, KnownAgent, Leased, LifecycleReported, NewBuild, NewWorkspace, Reported, StoreError,
+    WorkspaceStore, lifecycle,
 };
 use crate::domain::{
-    Agent, AgentId, Build, BuildId, BuildStatus, Ended, LeaseLost, MAIN_AGENT, Outcome, Report, Script, Template,
-    Transition, Workspace, WorkspaceDetails, WorkspaceId,
+    Agent, AgentId, Build, BuildId, BuildStatus, Ended, LeaseLost, LifecycleBatch, MAIN_AGENT, NumberedLine,
+    NumberedRun, Outcome, Report, Script, Template, Transition, Workspace, WorkspaceDetails, WorkspaceId,
 };
 
 /// The store on a database.
@@ -180,6 +182,22 @@ impl WorkspaceStore for SqlWorkspaceStore {
             tx.commit().await?;
         }
         Ok(Some(Reported { workspace_id, current, flipped }))
+    }
+
+    async fn report_lifecycle(
+        &self,
+        agent: AgentId,
+        batch: LifecycleBatch,
+    ) -> Result<Option<LifecycleReported>, DbError> {
+        lifecycle::report(&self.db, agent, batch).await
+    }
+
+    async fn list_log_lines(&self, agent: AgentId, after: i64, limit: u32) -> Result<Vec<NumberedLine>, DbError> {
+        self.db.fetch_all(LIST_LINES, values![agent.0, after, limit]).await
+    }
+
+    async fn list_script_runs(&self, agent: AgentId, after: i64, limit: u32) -> Result<Vec<NumberedRun>, DbError> {
+        self.db.fetch_all(LIST_RUNS, values![agent.0, after, limit]).await
     }
 }
 

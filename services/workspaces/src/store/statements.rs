@@ -4,6 +4,8 @@
 //! with `a_`, so that one row can hold all three. A workspace whose latest build has several agents
 //! has a row for each; they are beside each other.
 
+pub(super) mod lifecycle;
+
 use chatmesh_db::{Sql, select_for_update};
 
 macro_rules! build_columns {
@@ -22,7 +24,9 @@ macro_rules! select_details {
              a.id AS a_id, a.workspace_id AS a_workspace_id, a.build_id AS a_build_id, a.epoch AS a_epoch, \
              a.created_at AS a_created_at, a.first_connected_at AS a_first_connected_at, \
              a.last_connected_at AS a_last_connected_at, a.disconnected_at AS a_disconnected_at, \
-             a.name AS a_name, a.display_order AS a_display_order, a.parent_id AS a_parent_id \
+             a.name AS a_name, a.display_order AS a_display_order, a.parent_id AS a_parent_id, \
+             a.lifecycle_state AS a_lifecycle_state, a.lifecycle_changed_at AS a_lifecycle_changed_at, \
+             a.lifecycle_message AS a_lifecycle_message \
              FROM ",
             $workspaces,
             " w JOIN templates t ON t.id = w.template_id \
@@ -43,6 +47,8 @@ macro_rules! select_agent {
              created_at AS a_created_at, first_connected_at AS a_first_connected_at, \
              last_connected_at AS a_last_connected_at, disconnected_at AS a_disconnected_at, \
              name AS a_name, display_order AS a_display_order, parent_id AS a_parent_id, \
+             lifecycle_state AS a_lifecycle_state, lifecycle_changed_at AS a_lifecycle_changed_at, \
+             lifecycle_message AS a_lifecycle_message, \
              build_id = (SELECT b.id FROM builds b WHERE b.workspace_id = agents.workspace_id \
              ORDER BY b.build_number DESC LIMIT 1) AS is_current FROM agents ",
             $rest
@@ -155,4 +161,15 @@ pub const STATEMENTS: &[Sql] = &[
     GET_AGENT,
     LOCK_AGENT,
     UPDATE_AGENT,
+    lifecycle::LOCK_LEDGER,
+    lifecycle::UPDATE_LEDGER,
+    lifecycle::LIST_INSTANCES,
+    lifecycle::PUT_INSTANCE,
+    lifecycle::FORGET_INSTANCES,
+    lifecycle::INSERT_LINES,
+    lifecycle::TRIM_LINES,
+    lifecycle::LIST_LINES,
+    lifecycle::INSERT_RUNS,
+    lifecycle::TRIM_RUNS,
+    lifecycle::LIST_RUNS,
 ];

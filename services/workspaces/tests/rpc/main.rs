@@ -1,6 +1,7 @@
 //! The RPCs over an in-process transport: who may do what, and what callers are told.
 
 mod agents;
+mod lifecycle;
 mod templates;
 mod world;
 

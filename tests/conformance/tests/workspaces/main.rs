@@ -1,6 +1,7 @@
 //! What the store of workspaces promises, on every engine.
 
 mod agents;
+mod lifecycle;
 mod world;
 
 use std::collections::HashSet;
