@@ -70,8 +70,8 @@ fn an_unknown_key_is_refused_with_its_name() {
         ("[workspaces]\ntemplate = []\n", "template"),
         ("[[workspaces.templates]]\nname = 'rust'\nscript = 'x'\n", "script"),
         (
-            "[[workspaces.templates]]\nname = 'rust'\n[[workspaces.templates.scripts]]\nid = 'a'\nscript = 'x'\nrun_at_start = true\n",
-            "run_at_start",
+            "[[workspaces.templates]]\nname = 'rust'\n[[workspaces.templates.scripts]]\nid = 'a'\nscript = 'x'\nrun_at = true\n",
+            "run_at",
         ),
     ] {
         let error = read(text).expect_err("refused");

@@ -179,3 +179,76 @@ impl From<ScriptResult> for agents::ScriptResult {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        Timestamp::from_timestamp(1_700_000_000, 5_000).expect("a time")
+    }
+
+    fn one(report: Report) -> LifecycleReport {
+        let response = agents::SuperviseResponse { sequence: 7, report: Some(report) };
+        let mut found = reports(vec![response], now());
+        assert_eq!(found[0].0, 7);
+        found.remove(0).1
+    }
+
+    /// What no database keeps would be refused again and again, and what comes after it with it.
+    #[test]
+    fn times_that_can_not_be_kept_are_replaced_and_others_are_as_exact_as_the_database() {
+        let at = |seconds, nanos| Some(pbjson_types::Timestamp { seconds, nanos });
+        let exact = Timestamp::from_timestamp(1_700_000_001, 123_456_000).expect("a time");
+        for (given, expected) in [
+            (None, now()),
+            (at(1_700_000_001, 123_456_789), exact),
+            (at(-1, 0), now()),
+            (at(300_000_000_000, 0), now()),
+            (at(i64::MAX, 0), now()),
+            (at(0, -1), now()),
+        ] {
+            let report = agents::LifecycleReport {
+                state: agents::LifecycleState::Ready.into(),
+                change_time: given,
+                ..Default::default()
+            };
+            let LifecycleReport::State(found) = one(Report::Lifecycle(report)) else { panic!("{given:?}") };
+            assert_eq!((found.state, found.changed_at), (LifecycleState::Ready, Some(expected)), "{given:?}");
+        }
+    }
+
+    #[test]
+    fn what_only_later_versions_understand_is_passed_over() {
+        let run = |stage: i32, result: i32| agents::ScriptRun { stage, result, ..Default::default() };
+        for unknown in [
+            Report::Lifecycle(agents::LifecycleReport { state: 99, ..Default::default() }),
+            Report::Lifecycle(agents::LifecycleReport::default()),
+            Report::Run(run(99, 1)),
+            Report::Run(run(1, 99)),
+            Report::Run(run(1, 0)),
+        ] {
+            assert_eq!(one(unknown.clone()), LifecycleReport::Unknown, "{unknown:?}");
+        }
+        let empty = agents::SuperviseResponse { sequence: u64::MAX, report: None };
+        assert_eq!(reports(vec![empty], now()), [(i64::MAX, LifecycleReport::Unknown)]);
+    }
+
+    #[test]
+    fn text_is_cut_at_a_character_and_has_no_nul() {
+        assert_eq!(text("a\0b".to_owned(), 10), "a\u{FFFD}b");
+        assert_eq!(text("aäb".to_owned(), 2), "a");
+        assert_eq!(text("äb".to_owned(), 2), "ä");
+        let logs = agents::ScriptLogs { dropped_lines: u64::MAX, ..Default::default() };
+        assert_eq!(one(Report::Logs(logs)), LifecycleReport::Lines { dropped: u32::MAX, lines: vec![] });
+    }
+
+    #[test]
+    fn every_word_of_the_contract_has_one_of_ours() {
+        for number in 1..=9 {
+            let theirs = agents::LifecycleState::try_from(number).expect("a state");
+            assert_eq!(state(theirs).map(agents::LifecycleState::from), Some(theirs));
+        }
+        assert_eq!(state(agents::LifecycleState::Unspecified), None);
+    }
+}

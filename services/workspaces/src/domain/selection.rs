@@ -2,7 +2,7 @@
 //!
 //! There is no other place that decides this: whoever needs the agent of a workspace asks here.
 
-use super::Agent;
+use super::{Agent, AgentId};
 
 /// The name of an agent that is for chats ends with this.
 const CHAT_SUFFIX: &str = "-chat";
@@ -18,7 +18,7 @@ pub(crate) enum NotSelected {
 
 /// Puts agents in the order in which they are shown and selected.
 pub(crate) fn sort(agents: &mut [Agent]) {
-    agents.sort_by_cached_key(|agent| (agent.display_order, agent.name.to_lowercase(), agent.id));
+    agents.sort_by_cached_key(place);
 }
 
 /// Selects among the agents of one build, whatever their order: the only one whose name ends with
@@ -28,7 +28,7 @@ pub(crate) fn sort(agents: &mut [Agent]) {
 /// There is none, or more than one is for chats.
 pub(crate) fn select(agents: &[Agent]) -> Result<&Agent, NotSelected> {
     let mut roots: Vec<&Agent> = agents.iter().filter(|agent| agent.parent_id.is_none()).collect();
-    roots.sort_by_cached_key(|agent| (agent.display_order, agent.name.to_lowercase(), agent.id));
+    roots.sort_by_cached_key(|agent| place(agent));
     let for_chats: Vec<&Agent> = roots.iter().copied().filter(|agent| is_for_chats(agent)).collect();
     match (for_chats.as_slice(), roots.first()) {
         ([only], _) => Ok(only),
@@ -36,6 +36,11 @@ pub(crate) fn select(agents: &[Agent]) -> Result<&Agent, NotSelected> {
         ([], None) => Err(NotSelected::None),
         (several, _) => Err(NotSelected::Ambiguous(several.iter().map(|agent| agent.name.clone()).collect())),
     }
+}
+
+/// The identifier is for those whose names differ in case alone.
+fn place(agent: &Agent) -> (i32, String, AgentId) {
+    (agent.display_order, agent.name.to_lowercase(), agent.id)
 }
 
 fn is_for_chats(agent: &Agent) -> bool {
@@ -48,7 +53,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::AgentId;
     use crate::domain::agent::tests::agent;
 
     /// An agent with this identifier, place and name.
@@ -109,7 +113,9 @@ mod tests {
         /// C14: what is selected does not depend on the order in which agents are read, and is no sub-agent.
         #[test]
         fn the_order_of_agents_does_not_matter_and_no_sub_agent_is_selected(
-            (agents, shuffled) in any_agents().prop_flat_map(|agents| (Just(agents.clone()), Just(agents).prop_shuffle())),
+            (agents, shuffled) in any_agents().prop_flat_map(|agents| {
+                (Just(agents.clone()), Just(agents).prop_shuffle())
+            }),
         ) {
             prop_assert_eq!(selected(&agents), selected(&shuffled));
             if let Ok(agent) = select(&agents) {

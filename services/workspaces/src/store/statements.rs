@@ -57,8 +57,8 @@ macro_rules! select_agent {
 }
 
 pub(super) const PUT_TEMPLATE: Sql = Sql::portable(
-    "INSERT INTO templates (id, name, description, provisioner, scripts, created_at) VALUES ($1, $2, $3, $4, $5, $6) \
-     ON CONFLICT (name) DO UPDATE SET description = excluded.description, provisioner = excluded.provisioner, \
+    "INSERT INTO templates (id, name, description, provisioner, scripts, created_at) \
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO UPDATE SET description = excluded.description, provisioner = excluded.provisioner, \
      scripts = excluded.scripts",
 );
 pub(super) const GET_TEMPLATE: Sql =
@@ -126,7 +126,8 @@ pub(super) const UPDATE_BUILD: Sql =
 pub(super) const ISSUE_TOKEN: Sql = Sql::portable(
     "INSERT INTO agents (id, workspace_id, build_id, token_digest, epoch, created_at, name, scripts) \
      SELECT $1, w.id, $3, $4, 0, $5, $6, t.scripts FROM workspaces w JOIN templates t ON t.id = w.template_id \
-     WHERE w.id = $2 ON CONFLICT (build_id, name) DO UPDATE SET token_digest = excluded.token_digest, created_at = excluded.created_at \
+     WHERE w.id = $2 ON CONFLICT (build_id, name) DO UPDATE SET token_digest = excluded.token_digest, \
+     created_at = excluded.created_at \
      RETURNING id",
 );
 pub(super) const FIND_AGENT_BY_TOKEN: Sql = Sql::portable(select_agent!("scripts, ", "WHERE token_digest = $1"));

@@ -6,10 +6,56 @@ use chatmesh_proto::agent::v1::supervise_response::Report;
 use chatmesh_proto::workspaces::v1 as pb;
 use chatmesh_rpc::{Caller, Role, UserId};
 use chatmesh_workspaces::{Config, ScriptConfig, TemplateConfig};
-use tonic::Code;
+use tonic::{Code, Status};
 
 use crate::expect;
-use crate::world::World;
+use crate::world::{World, as_caller, service};
+
+impl World {
+    /// Reports what an agent's process says, as the relay does. Returns what is recorded.
+    async fn say(
+        &self,
+        agent_id: &str,
+        instance_id: &str,
+        reports: Vec<agent::SuperviseResponse>,
+    ) -> Result<u64, Status> {
+        let (agent_id, instance_id) = (agent_id.to_owned(), instance_id.to_owned());
+        let request = pb::ReportLifecycleRequest { agent_id, instance_id, reports, ..Default::default() };
+        self.report_lifecycle_as(&service(), request).await
+    }
+
+    async fn report_lifecycle_as(&self, caller: &Caller, request: pb::ReportLifecycleRequest) -> Result<u64, Status> {
+        Ok(self.agents().report_lifecycle(as_caller(caller, request)).await?.into_inner().sequence)
+    }
+
+    /// A page of two lines.
+    async fn logs(
+        &self,
+        caller: &Caller,
+        workspace_id: &str,
+        agent_id: &str,
+        page_token: &str,
+    ) -> Result<pb::ListAgentLogsResponse, Status> {
+        let request = pb::ListAgentLogsRequest {
+            workspace_id: workspace_id.to_owned(),
+            agent_id: agent_id.to_owned(),
+            page_size: 2,
+            page_token: page_token.to_owned(),
+        };
+        Ok(self.workspaces().list_agent_logs(as_caller(caller, request)).await?.into_inner())
+    }
+
+    async fn runs(
+        &self,
+        caller: &Caller,
+        workspace_id: &str,
+        agent_id: &str,
+    ) -> Result<Vec<pb::AgentScriptRun>, Status> {
+        let (workspace_id, agent_id) = (workspace_id.to_owned(), agent_id.to_owned());
+        let request = pb::ListScriptRunsRequest { workspace_id, agent_id, ..Default::default() };
+        Ok(self.workspaces().list_script_runs(as_caller(caller, request)).await?.into_inner().runs)
+    }
+}
 
 fn reached(sequence: u64, state: LifecycleState) -> agent::SuperviseResponse {
     let report = agent::LifecycleReport { state: state.into(), message: "see\0below".to_owned(), ..Default::default() };
@@ -162,7 +208,7 @@ async fn only_services_report_and_a_batch_has_bounds() {
     };
     let report = async |caller: &Caller, request| world.report_lifecycle_as(caller, request).await;
     expect(report(&world.owner, request(&process, 1)).await, Code::PermissionDenied, "DENIED");
-    let service = Caller::service("relay", None);
+    let service = service();
     expect(report(&service, request("x", 1)).await, Code::InvalidArgument, "INVALID_REQUEST");
     expect(report(&service, request(&process, 257)).await, Code::InvalidArgument, "INVALID_REQUEST");
     report(&service, request(&process, 256)).await.expect("recorded");

@@ -54,13 +54,13 @@ pub(crate) struct World {
     transport: Transport,
 }
 
-fn as_caller<M>(caller: &Caller, message: M) -> Request<M> {
+pub(crate) fn as_caller<M>(caller: &Caller, message: M) -> Request<M> {
     let mut request = Request::new(message);
     request.extensions_mut().insert(caller.clone());
     request
 }
 
-fn service() -> Caller {
+pub(crate) fn service() -> Caller {
     Caller::service("provisioner", None)
 }
 
@@ -98,7 +98,7 @@ impl World {
         Changes(self.bus.subscribe(&Filter::only(&subject)).await.expect("subscribed"))
     }
 
-    fn workspaces(&self) -> WorkspaceServiceClient<Transport> {
+    pub(crate) fn workspaces(&self) -> WorkspaceServiceClient<Transport> {
         WorkspaceServiceClient::new(self.transport.clone())
     }
 
@@ -106,7 +106,7 @@ impl World {
         ProvisionerServiceClient::new(self.transport.clone())
     }
 
-    fn agents(&self) -> AgentServiceClient<Transport> {
+    pub(crate) fn agents(&self) -> AgentServiceClient<Transport> {
         AgentServiceClient::new(self.transport.clone())
     }
 
@@ -242,54 +242,6 @@ impl World {
         let request = pb::AuthenticateAgentRequest { token: token.to_owned() };
         let reply = self.agents().authenticate_agent(as_caller(&service(), request)).await.expect("known");
         reply.into_inner().manifest.expect("a manifest")
-    }
-
-    /// Reports what an agent's process says, as the relay does. Returns what is recorded.
-    pub(crate) async fn say(
-        &self,
-        agent_id: &str,
-        instance_id: &str,
-        reports: Vec<agent::SuperviseResponse>,
-    ) -> Result<u64, Status> {
-        let (agent_id, instance_id) = (agent_id.to_owned(), instance_id.to_owned());
-        let request = pb::ReportLifecycleRequest { agent_id, instance_id, reports, ..Default::default() };
-        self.report_lifecycle_as(&service(), request).await
-    }
-
-    pub(crate) async fn report_lifecycle_as(
-        &self,
-        caller: &Caller,
-        request: pb::ReportLifecycleRequest,
-    ) -> Result<u64, Status> {
-        Ok(self.agents().report_lifecycle(as_caller(caller, request)).await?.into_inner().sequence)
-    }
-
-    /// A page of two lines.
-    pub(crate) async fn logs(
-        &self,
-        caller: &Caller,
-        workspace_id: &str,
-        agent_id: &str,
-        page_token: &str,
-    ) -> Result<pb::ListAgentLogsResponse, Status> {
-        let request = pb::ListAgentLogsRequest {
-            workspace_id: workspace_id.to_owned(),
-            agent_id: agent_id.to_owned(),
-            page_size: 2,
-            page_token: page_token.to_owned(),
-        };
-        Ok(self.workspaces().list_agent_logs(as_caller(caller, request)).await?.into_inner())
-    }
-
-    pub(crate) async fn runs(
-        &self,
-        caller: &Caller,
-        workspace_id: &str,
-        agent_id: &str,
-    ) -> Result<Vec<pb::AgentScriptRun>, Status> {
-        let (workspace_id, agent_id) = (workspace_id.to_owned(), agent_id.to_owned());
-        let request = pb::ListScriptRunsRequest { workspace_id, agent_id, ..Default::default() };
-        Ok(self.workspaces().list_script_runs(as_caller(caller, request)).await?.into_inner().runs)
     }
 
     pub(crate) async fn report(&self, agent: &str, epoch: u32, connected: bool) -> Result<bool, Status> {

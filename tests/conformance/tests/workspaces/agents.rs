@@ -87,8 +87,8 @@ async fn agents_of_an_older_schema_stay_and_are_the_main_ones() {
              VALUES ($1, $1, 'dev', $1, FALSE, $2, $2)",
         ),
         Sql::portable(
-            "INSERT INTO builds (id, workspace_id, build_number, transition, status, provisioner, leased_by, created_at, \
-             completed_at) VALUES ($1, $1, 1, 'start', 'succeeded', 'local', 'p', $2, $2)",
+            "INSERT INTO builds (id, workspace_id, build_number, transition, status, provisioner, leased_by, \
+             created_at, completed_at) VALUES ($1, $1, 1, 'start', 'succeeded', 'local', 'p', $2, $2)",
         ),
         Sql::portable(
             "INSERT INTO agents (id, workspace_id, build_id, token_digest, epoch, created_at, last_connected_at) \
