@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// The traits of the services, and the router over all of them.
 fn routes(descriptors: &[u8], out: &Path) -> Result<(), Box<dyn Error>> {
     let mut options = DescriptorOptions::new();
-    for package in PACKAGES.into_iter().chain(["common"]) {
+    for package in PACKAGES.into_iter().chain(["agent", "common"]) {
         options = options.extern_path(format!(".chatmesh.{package}.v1"), format!("::chatmesh_proto::{package}::v1"));
     }
     let info = OpenApiInfo::new("chatmesh", env!("CARGO_PKG_VERSION"));

@@ -8,12 +8,15 @@ mod fail_job;
 mod get_workspace;
 mod lease_job;
 mod lease_name;
+mod list_agent_logs;
 mod list_builds;
+mod list_script_runs;
 mod list_templates;
 mod list_workspaces;
 mod make_build;
 mod renew_lease;
 mod report_connection;
+mod report_lifecycle;
 mod resolve_agent;
 mod start_workspace;
 mod stop_workspace;
@@ -76,6 +79,14 @@ impl WorkspaceService for Api {
     async fn list_templates(&self, r: Request<pb::ListTemplatesRequest>) -> Reply<pb::ListTemplatesResponse> {
         unary(r, |caller, m| list_templates::list_templates(&self.state, caller, m)).await
     }
+
+    async fn list_agent_logs(&self, r: Request<pb::ListAgentLogsRequest>) -> Reply<pb::ListAgentLogsResponse> {
+        unary(r, |caller, m| list_agent_logs::list_agent_logs(&self.state, caller, m)).await
+    }
+
+    async fn list_script_runs(&self, r: Request<pb::ListScriptRunsRequest>) -> Reply<pb::ListScriptRunsResponse> {
+        unary(r, |caller, m| list_script_runs::list_script_runs(&self.state, caller, m)).await
+    }
 }
 
 #[tonic::async_trait]
@@ -104,6 +115,10 @@ impl AgentService for Api {
         r: Request<pb::AuthenticateAgentRequest>,
     ) -> Reply<pb::AuthenticateAgentResponse> {
         unary(r, |caller, m| authenticate_agent::authenticate_agent(&self.state, caller, m)).await
+    }
+
+    async fn report_lifecycle(&self, r: Request<pb::ReportLifecycleRequest>) -> Reply<pb::ReportLifecycleResponse> {
+        unary(r, |caller, m| report_lifecycle::report_lifecycle(&self.state, caller, m)).await
     }
 
     async fn report_connection(&self, r: Request<pb::ReportConnectionRequest>) -> Reply<pb::ReportConnectionResponse> {

@@ -1,10 +1,17 @@
 //! Between the domain and the contract.
 
+mod lifecycle;
+
 use chatmesh_core::Timestamp;
+use chatmesh_proto::agent::v1 as agents;
 use chatmesh_proto::provisioner::v1 as jobs;
 use chatmesh_proto::workspaces::v1 as pb;
 
-use crate::domain::{Agent, AgentStatus, Build, BuildStatus, Template, Transition, WorkspaceDetails, WorkspaceStatus};
+pub(crate) use lifecycle::{log_line, reports, script_run};
+
+use crate::domain::{
+    Agent, AgentStatus, Build, BuildId, BuildStatus, Script, Template, Transition, WorkspaceDetails, WorkspaceStatus,
+};
 
 impl From<Template> for pb::Template {
     fn from(template: Template) -> Self {
@@ -36,7 +43,8 @@ impl From<Build> for pb::Build {
 /// The workspace as it is at `now`.
 pub(crate) fn workspace(details: WorkspaceDetails, now: Timestamp) -> pb::Workspace {
     let status = pb::WorkspaceStatus::from(details.status());
-    let WorkspaceDetails { workspace, build, agent: known } = details;
+    let selected = details.agent().ok().map(|selected| agent(selected, now));
+    let WorkspaceDetails { workspace, build, agents } = details;
     pb::Workspace {
         id: workspace.id.to_string(),
         owner_id: workspace.owner_id.to_string(),
@@ -44,7 +52,8 @@ pub(crate) fn workspace(details: WorkspaceDetails, now: Timestamp) -> pb::Worksp
         template: workspace.template,
         status: status.into(),
         latest_build: Some(build.into()),
-        agent: known.map(|known| agent(&known, now)),
+        agent: selected,
+        agents: agents.iter().map(|each| agent(each, now)).collect(),
         create_time: Some(workspace.created_at.into()),
         update_time: Some(workspace.updated_at.into()),
     }
@@ -60,6 +69,33 @@ pub(crate) fn agent(agent: &Agent, now: Timestamp) -> pb::Agent {
         first_connect_time: agent.first_connected_at.map(Into::into),
         last_connect_time: agent.last_connected_at.map(Into::into),
         disconnect_time: agent.disconnect_time(now).map(Into::into),
+        name: agent.name.clone(),
+        display_order: agent.display_order,
+        parent_id: agent.parent_id.map(|id| id.to_string()).unwrap_or_default(),
+        lifecycle_state: agents::LifecycleState::from(agent.lifecycle.state).into(),
+        lifecycle_change_time: agent.lifecycle.changed_at.map(Into::into),
+        lifecycle_message: agent.lifecycle.message.clone(),
+    }
+}
+
+/// What the workspace of a build runs.
+pub(crate) fn manifest(build_id: BuildId, scripts: Vec<Script>) -> agents::Manifest {
+    let scripts = scripts.into_iter().map(Into::into).collect();
+    agents::Manifest { build_id: build_id.to_string(), scripts }
+}
+
+impl From<Script> for agents::Script {
+    fn from(script: Script) -> Self {
+        Self {
+            id: script.id,
+            display_name: script.display_name,
+            script: script.script,
+            run_on_start: script.run_on_start,
+            run_on_stop: script.run_on_stop,
+            cron: script.cron,
+            timeout_seconds: script.timeout_seconds,
+            log_path: script.log_path,
+        }
     }
 }
 

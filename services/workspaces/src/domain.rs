@@ -2,12 +2,25 @@
 
 mod agent;
 mod build;
+mod instance;
+mod lifecycle;
+mod log;
+mod script;
+mod selection;
 mod workspace;
 
+pub(crate) use agent::MAIN_AGENT;
 pub use agent::{Agent, AgentStatus, AgentToken, Report};
-pub use build::{Build, BuildStatus, Outcome, Transition};
+pub use build::{Build, BuildStatus, Outcome, Transition, UnknownWord};
 pub(crate) use build::{Ended, LEASE, LeaseLost};
 use chatmesh_core::typed_id;
+pub(crate) use instance::{Instance, MAX_INSTANCES, heard, is_latest};
+pub use instance::{LifecycleBatch, LifecycleReport};
+pub use lifecycle::{Lifecycle, LifecycleState};
+pub use log::{LogLevel, LogLine, NumberedLine, NumberedRun, ScriptResult, ScriptRun, ScriptStage};
+pub(crate) use log::{MAX_LINE, MAX_LOG_BYTES, MAX_RUNS};
+pub use script::Script;
+pub(crate) use selection::{NotSelected, select, sort};
 pub use workspace::{Refusal, Template, Workspace, WorkspaceDetails, WorkspaceStatus};
 
 typed_id!(
@@ -21,6 +34,8 @@ typed_id!(
     AgentId,
 );
 
+/// The template that is always there, and the kind of provisioner that carries it out.
+pub(crate) const LOCAL: &str = "local";
 /// The longest name of a workspace, and of a kind of provisioner.
 const MAX_NAME: usize = 32;
 

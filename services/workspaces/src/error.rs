@@ -47,6 +47,18 @@ pub enum Error {
         /// What it is doing, and what to do.
         advice: String,
     },
+    /// The workspace has several agents that say that they are for chats.
+    #[error(
+        "workspace `{name}` has several agents for chats: {}; let only one name end with `-chat` in its template, \
+         then stop and start the workspace",
+        quoted(.agents)
+    )]
+    Ambiguous {
+        /// The name of the workspace.
+        name: String,
+        /// The names of the agents, in order.
+        agents: Vec<String>,
+    },
     /// Someone else holds the lease, or the build has ended otherwise.
     #[error("the lease of build `{0}` is lost: stop working on it")]
     LeaseLost(BuildId),
@@ -56,6 +68,9 @@ pub enum Error {
     /// The agent's build is not the workspace's latest.
     #[error("the agent belongs to an older build of the workspace: it is not needed any more")]
     Superseded,
+    /// The configuration is wrong.
+    #[error("configuration: {0}")]
+    Config(String),
     /// The database failed.
     #[error("the database of workspaces failed")]
     Database(#[from] DbError),
@@ -104,9 +119,10 @@ impl ServiceError for Error {
             Self::Denied(_) | Self::Superseded => Code::PermissionDenied,
             Self::NotFound { .. } | Self::Deleted(_) => Code::NotFound,
             Self::NameTaken(_) => Code::AlreadyExists,
-            Self::Refused { .. } | Self::NotRunning { .. } => Code::FailedPrecondition,
+            Self::Refused { .. } | Self::NotRunning { .. } | Self::Ambiguous { .. } => Code::FailedPrecondition,
             Self::LeaseLost(_) => Code::Aborted,
             Self::UnknownToken => Code::Unauthenticated,
+            Self::Config(_) => Code::Internal,
             Self::Database(error) => db_code(error),
         }
     }
@@ -120,9 +136,11 @@ impl ServiceError for Error {
             Self::NameTaken(_) => "WORKSPACE_EXISTS",
             Self::Refused { refusal, .. } => refusal_reason(*refusal),
             Self::NotRunning { .. } => "WORKSPACE_NOT_RUNNING",
+            Self::Ambiguous { .. } => "AGENT_AMBIGUOUS",
             Self::LeaseLost(_) => "LEASE_LOST",
             Self::UnknownToken => "INVALID_AGENT_TOKEN",
             Self::Superseded => "AGENT_SUPERSEDED",
+            Self::Config(_) => "INTERNAL",
             Self::Database(error) => db_reason(error),
         }
     }
@@ -133,6 +151,11 @@ impl ServiceError for Error {
             _ => None,
         }
     }
+}
+
+fn quoted(names: &[String]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
 }
 
 fn refusal_reason(refusal: Refusal) -> &'static str {

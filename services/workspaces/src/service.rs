@@ -15,16 +15,22 @@ use chatmesh_rpc::Caller;
 
 use crate::Error;
 use crate::api::Api;
-use crate::domain::{Template, TemplateId, WorkspaceDetails, WorkspaceId};
+use crate::config::{Config, TemplateConfig};
+use crate::domain::{AgentId, LOCAL, Template, TemplateId, WorkspaceDetails, WorkspaceId};
 use crate::hints::Hints;
 use crate::state::State;
-use crate::store::{SqlWorkspaceStore, WorkspaceStore};
+use crate::store::{AgentDetails, SqlWorkspaceStore, WorkspaceStore};
 
 /// The schema of the service.
-pub const MIGRATIONS: Migrations = migrations!("workspaces", [1 => "0001_workspaces"]);
-
-/// The template that is there from the start, and the kind of provisioner that carries it out.
-const LOCAL: &str = "local";
+pub const MIGRATIONS: Migrations = migrations!(
+    "workspaces",
+    [
+        1 => "0001_workspaces",
+        2 => "0002_several_agents",
+        3 => "0003_scripts",
+        4 => "0004_lifecycle",
+    ]
+);
 
 /// The service.
 #[derive(Debug, Clone)]
@@ -33,22 +39,37 @@ pub struct Service {
 }
 
 impl Service {
-    /// Sets the service up on a database whose schema is up to date; makes the first template on the first start.
+    /// Sets the service up on a database whose schema is up to date, and makes its templates what the configuration
+    /// says.
     ///
     /// # Errors
-    /// The database fails.
-    pub async fn build(deps: Deps) -> Result<Self, Error> {
+    /// The configuration is wrong, or the database fails.
+    pub async fn build(config: Config, deps: Deps) -> Result<Self, Error> {
+        config.validate().map_err(Error::Config)?;
         let Deps { db, bus, clock, ids, tasks, .. } = deps;
         let store: Arc<dyn WorkspaceStore> = Arc::new(SqlWorkspaceStore::new(db));
-        let local = Template {
-            id: TemplateId(ids.next()),
-            name: LOCAL.to_owned(),
-            description: "a directory and an agent on the machine where chatmesh runs".to_owned(),
-            provisioner: LOCAL.to_owned(),
-            created_at: clock.now(),
-        };
-        store.ensure_template(&local).await?;
+        let mut templates = config.templates;
+        if templates.iter().all(|template| template.name != LOCAL) {
+            templates.push(local());
+        }
+        for declared in templates {
+            let scripts = declared.scripts();
+            let TemplateConfig { name, description, provisioner, .. } = declared;
+            let (id, created_at) = (TemplateId(ids.next()), clock.now());
+            let template = Template { id, name, description, provisioner, created_at };
+            store.put_template(&template, &scripts).await?;
+        }
         Ok(Self { state: Arc::new(State { store, hints: Hints::new(bus), clock, ids, tasks }) })
+    }
+}
+
+/// The template that is there unless another one of its name is declared.
+fn local() -> TemplateConfig {
+    TemplateConfig {
+        name: LOCAL.to_owned(),
+        description: "a directory and an agent on the machine where chatmesh runs".to_owned(),
+        provisioner: LOCAL.to_owned(),
+        scripts: Vec::new(),
     }
 }
 
@@ -60,6 +81,19 @@ impl State {
         let found = found.filter(|found| caller.may_access(found.workspace.owner_id));
         let found = found.ok_or_else(|| Error::no_workspace(id))?;
         if found.workspace.deleted { Err(Error::Deleted(id)) } else { Ok(found) }
+    }
+
+    /// Returns an agent of a workspace that the caller may access, also one of an older build.
+    pub(crate) async fn open_agent(
+        &self,
+        caller: &Caller,
+        workspace: WorkspaceId,
+        agent: AgentId,
+    ) -> Result<AgentDetails, Error> {
+        self.open(caller, workspace).await?;
+        let found = self.store.get_agent(agent).await?;
+        let found = found.filter(|found| found.agent.workspace_id == workspace);
+        found.ok_or_else(|| Error::NotFound { kind: "agent", id: agent.to_string() })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where templates, workspaces, builds and agents are kept.
 
+mod lifecycle;
 mod rows;
 mod sql;
 mod statements;
@@ -12,8 +13,8 @@ pub use sql::SqlWorkspaceStore;
 pub use statements::STATEMENTS;
 
 use crate::domain::{
-    Agent, AgentId, Build, BuildId, Outcome, Refusal, Report, Template, Transition, Workspace, WorkspaceDetails,
-    WorkspaceId,
+    Agent, AgentId, Build, BuildId, LifecycleBatch, NumberedLine, NumberedRun, Outcome, Refusal, Report, Script,
+    Template, Transition, Workspace, WorkspaceDetails, WorkspaceId,
 };
 
 /// Why a change was not made.
@@ -112,6 +113,17 @@ pub struct KnownAgent {
     pub current: bool,
 }
 
+/// An agent with what its workspace runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentDetails {
+    /// The agent.
+    pub agent: Agent,
+    /// True where its build is the workspace's latest.
+    pub current: bool,
+    /// What its template had when it got its first token.
+    pub scripts: Vec<Script>,
+}
+
 /// What came of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reported {
@@ -123,12 +135,23 @@ pub struct Reported {
     pub flipped: bool,
 }
 
+/// What came of a batch of reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LifecycleReported {
+    /// The agent's workspace.
+    pub workspace_id: WorkspaceId,
+    /// All reports of the process up to this one are recorded.
+    pub last_sequence: i64,
+    /// True where the agent's state is another now.
+    pub changed: bool,
+}
+
 /// The store of the service. Each method is one transaction; missing rows are `None` or
 /// [`StoreError::NotFound`].
 #[async_trait]
 pub trait WorkspaceStore: std::fmt::Debug + Send + Sync + 'static {
-    /// Inserts a template unless there is one with its name.
-    async fn ensure_template(&self, template: &Template) -> Result<(), DbError>;
+    /// Inserts a template with its scripts, or makes the one of its name the same but for its identifier.
+    async fn put_template(&self, template: &Template, scripts: &[Script]) -> Result<(), DbError>;
     /// Returns the template with this name or identifier.
     async fn find_template(&self, name_or_id: &str) -> Result<Option<Template>, DbError>;
     /// Lists templates by name, after `after`, at most `limit`.
@@ -155,7 +178,7 @@ pub trait WorkspaceStore: std::fmt::Debug + Send + Sync + 'static {
 
     /// Leases the oldest build that waits, or whose lease has expired. A build is never leased to
     /// two at once, and nobody comes back empty-handed while one waits. The token of an earlier
-    /// lease of the same build stops to work.
+    /// lease of the same build stops to work; what its agent runs is settled by the first one.
     async fn lease_build(&self, claim: &Claim) -> Result<Option<Leased>, DbError>;
     /// Extends the lease of `holder`.
     async fn renew_lease(&self, build: BuildId, holder: &str, expires_at: Timestamp) -> Result<(), StoreError>;
@@ -170,7 +193,20 @@ pub trait WorkspaceStore: std::fmt::Debug + Send + Sync + 'static {
     ) -> Result<Build, StoreError>;
 
     /// Returns the agent whose token has this digest.
-    async fn find_agent_by_token(&self, digest: &[u8]) -> Result<Option<KnownAgent>, DbError>;
+    async fn find_agent_by_token(&self, digest: &[u8]) -> Result<Option<AgentDetails>, DbError>;
+    /// Returns an agent, also one of an older build.
+    async fn get_agent(&self, agent: AgentId) -> Result<Option<AgentDetails>, DbError>;
     /// Takes in what a session says of an agent; what an older session says changes nothing.
     async fn report_connection(&self, agent: AgentId, report: Report) -> Result<Option<Reported>, DbError>;
+    /// Takes in what a process of an agent says of its workspace's startup and shutdown. Each report counts once,
+    /// however often it comes; of lines and runs the newest are kept.
+    async fn report_lifecycle(
+        &self,
+        agent: AgentId,
+        batch: LifecycleBatch,
+    ) -> Result<Option<LifecycleReported>, DbError>;
+    /// Lists the lines that an agent's scripts printed by number, after `after`, at most `limit`.
+    async fn list_log_lines(&self, agent: AgentId, after: i64, limit: u32) -> Result<Vec<NumberedLine>, DbError>;
+    /// Lists the runs of an agent's scripts by number, after `after`, at most `limit`.
+    async fn list_script_runs(&self, agent: AgentId, after: i64, limit: u32) -> Result<Vec<NumberedRun>, DbError>;
 }

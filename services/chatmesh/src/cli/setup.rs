@@ -14,6 +14,7 @@ pub(super) fn config(sources: &Sources, mut overrides: Vec<(&'static str, String
     let sources = ConfigSources { file: sources.config.as_deref(), overrides, ..ConfigSources::default() };
     let config: Config = sources.with_process_environment().load()?;
     config.chat.validate().map_err(anyhow::Error::msg)?;
+    config.workspaces.validate().map_err(anyhow::Error::msg)?;
     Ok(config)
 }
 

@@ -118,7 +118,8 @@ impl One<'_> {
                 self.routes(&identity, keys, Router::new()).await
             }
             Service::Workspaces => {
-                let workspaces = chatmesh_workspaces::Service::build(self.deps(db).await?).await?;
+                let config = self.config.workspaces.clone();
+                let workspaces = chatmesh_workspaces::Service::build(config, self.deps(db).await?).await?;
                 self.routes(&workspaces, self.peer(Service::Identity)?, Router::new()).await
             }
             Service::Relay => {

@@ -91,7 +91,7 @@ impl Up {
         let local = |routes| -> Transport { in_process(&layer, routes) };
 
         let to_identity = local(identity.routes());
-        let workspaces = chatmesh_workspaces::Service::build(deps(Service::Workspaces)?).await?;
+        let workspaces = chatmesh_workspaces::Service::build(config.workspaces, deps(Service::Workspaces)?).await?;
         let to_workspaces = local(workspaces.routes());
         let relay = chatmesh_relay::Service::build(
             config.relay.clone(),

@@ -17,5 +17,7 @@ pub(super) async fn authenticate_agent(
     if !known.current {
         return Err(Error::Superseded);
     }
-    Ok(pb::AuthenticateAgentResponse { agent: Some(convert::agent(&known.agent, state.clock.now())) })
+    let agent = convert::agent(&known.agent, state.clock.now());
+    let manifest = convert::manifest(known.agent.build_id, known.scripts);
+    Ok(pb::AuthenticateAgentResponse { agent: Some(agent), manifest: Some(manifest) })
 }

@@ -2,7 +2,7 @@ use chatmesh_core::Violations;
 use chatmesh_proto::workspaces::v1 as pb;
 use chatmesh_rpc::Caller;
 
-use crate::domain::{WorkspaceDetails, WorkspaceStatus};
+use crate::domain::{NotSelected, WorkspaceDetails, WorkspaceStatus};
 use crate::state::State;
 use crate::{Error, convert};
 
@@ -14,10 +14,13 @@ pub(super) async fn resolve_agent(
 ) -> Result<pb::ResolveAgentResponse, Error> {
     let id = request.workspace_id.parse().map_err(|error| Violations::one("workspace_id", error))?;
     let details = state.open(&caller, id).await?;
-    match (details.status(), &details.agent) {
-        (WorkspaceStatus::Running, Some(agent)) => {
+    match (details.status(), details.agent()) {
+        (WorkspaceStatus::Running, Ok(agent)) => {
             let agent = Some(convert::agent(agent, state.clock.now()));
             Ok(pb::ResolveAgentResponse { agent, owner_id: details.workspace.owner_id.to_string() })
+        }
+        (WorkspaceStatus::Running, Err(NotSelected::Ambiguous(agents))) => {
+            Err(Error::Ambiguous { name: details.workspace.name, agents })
         }
         _ => Err(Error::NotRunning { advice: advice(&details), name: details.workspace.name }),
     }

@@ -8,12 +8,14 @@ use chatmesh_core::{ExposeSecret as _, SecretString, Timestamp};
 use rand::RngCore as _;
 use sha2::{Digest as _, Sha256};
 
-use super::{AgentId, BuildId, WorkspaceId};
+use super::{AgentId, BuildId, Lifecycle, WorkspaceId};
 
 /// How long an agent may take to connect for the first time.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long an agent counts as connected after the last report: two missed ones.
 const INACTIVE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The name of the only agent of a build.
+pub(crate) const MAIN_AGENT: &str = "main";
 /// Begins every token, so that people and scanners know it for what it is.
 const TOKEN_PREFIX: &str = "cma_";
 
@@ -26,6 +28,14 @@ pub struct Agent {
     pub workspace_id: WorkspaceId,
     /// The build that it belongs to.
     pub build_id: BuildId,
+    /// Unique within the build.
+    pub name: String,
+    /// Its place among the agents of the build; lower ones come first.
+    pub display_order: i32,
+    /// The agent that it belongs to, like that of the machine on which a container runs.
+    pub parent_id: Option<AgentId>,
+    /// How far the workspace has come, as its latest process says.
+    pub lifecycle: Lifecycle,
     /// The session that reported last.
     pub epoch: u32,
     /// When it got its token.
@@ -141,7 +151,7 @@ impl AgentToken {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use chatmesh_core::Uuid;
 
     use super::*;
@@ -150,11 +160,15 @@ mod tests {
         Timestamp::from_timestamp(seconds, 0).expect("a time")
     }
 
-    fn agent(last_connected: Option<i64>, disconnected: Option<i64>) -> Agent {
+    pub(in crate::domain) fn agent(last_connected: Option<i64>, disconnected: Option<i64>) -> Agent {
         Agent {
             id: AgentId(Uuid::nil()),
             workspace_id: WorkspaceId(Uuid::nil()),
             build_id: BuildId(Uuid::nil()),
+            name: MAIN_AGENT.to_owned(),
+            display_order: 0,
+            parent_id: None,
+            lifecycle: Lifecycle::default(),
             epoch: 3,
             created_at: at(0),
             first_connected_at: last_connected.map(at),

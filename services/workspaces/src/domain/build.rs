@@ -36,7 +36,7 @@ pub enum BuildStatus {
 /// A word that the database should not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown word `{0}`")]
-pub struct UnknownWord(String);
+pub struct UnknownWord(pub(super) String);
 
 impl Transition {
     /// The word for it.

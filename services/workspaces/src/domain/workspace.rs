@@ -5,7 +5,7 @@ use std::fmt::{self, Display};
 use chatmesh_core::Timestamp;
 use chatmesh_rpc::UserId;
 
-use super::{Agent, Build, BuildId, BuildStatus, TemplateId, Transition, WorkspaceId};
+use super::{Agent, Build, BuildId, BuildStatus, NotSelected, TemplateId, Transition, WorkspaceId, select};
 
 /// A recipe for workspaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +50,8 @@ pub struct WorkspaceDetails {
     pub workspace: Workspace,
     /// The latest build; there is always one.
     pub build: Build,
-    /// The agent of the latest build, where it has one.
-    pub agent: Option<Agent>,
+    /// The agents of the latest build in the order in which they are shown; none before it is leased.
+    pub agents: Vec<Agent>,
 }
 
 /// What a workspace is doing.
@@ -143,6 +143,11 @@ impl WorkspaceDetails {
     #[must_use]
     pub fn status(&self) -> WorkspaceStatus {
         WorkspaceStatus::of(&self.build)
+    }
+
+    /// The agent that the workspace is reached through.
+    pub(crate) fn agent(&self) -> Result<&Agent, NotSelected> {
+        select(&self.agents)
     }
 
     /// Makes the next build.

@@ -1,10 +1,14 @@
 //! Rows as they are read.
 
+pub(super) mod lifecycle;
+
 use chatmesh_core::Uuid;
 use chatmesh_db::{DbError, FromRow, Row};
 
-use super::KnownAgent;
-use crate::domain::{Agent, Build, BuildStatus, Template, Transition, Workspace, WorkspaceDetails};
+use super::{AgentDetails, KnownAgent};
+use crate::domain::{
+    Agent, Build, BuildStatus, Lifecycle, LifecycleState, Template, Transition, Workspace, WorkspaceDetails, sort,
+};
 
 /// A row of which only the identifier matters.
 pub(super) struct Id(pub(super) Uuid);
@@ -66,9 +70,24 @@ impl FromRow for WorkspaceDetails {
             updated_at: row.get("w_updated_at")?,
         };
         let has_agent = row.get::<Option<Uuid>>("a_id")?.is_some();
-        let agent = if has_agent { Some(agent(row)?) } else { None };
-        Ok(Self { workspace, build: Build::from_row(row)?, agent })
+        let agents = if has_agent { vec![agent(row)?] } else { Vec::new() };
+        Ok(Self { workspace, build: Build::from_row(row)?, agents })
     }
+}
+
+/// Puts rows of the same workspace together, which are beside each other and differ in their agents.
+pub(super) fn join(rows: Vec<WorkspaceDetails>) -> Vec<WorkspaceDetails> {
+    let mut joined: Vec<WorkspaceDetails> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match joined.last_mut() {
+            Some(last) if last.workspace.id == row.workspace.id => last.agents.extend(row.agents),
+            _ => joined.push(row),
+        }
+    }
+    for details in &mut joined {
+        sort(&mut details.agents);
+    }
+    joined
 }
 
 impl FromRow for KnownAgent {
@@ -77,11 +96,28 @@ impl FromRow for KnownAgent {
     }
 }
 
+impl FromRow for AgentDetails {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        let KnownAgent { agent, current } = KnownAgent::from_row(row)?;
+        let scripts = serde_json::from_str(&row.get::<String>("scripts")?);
+        let scripts = scripts.map_err(|error| DbError::inconsistent("scripts", error))?;
+        Ok(Self { agent, current, scripts })
+    }
+}
+
 fn agent(row: &Row) -> Result<Agent, DbError> {
     Ok(Agent {
         id: row.id("a_id")?,
         workspace_id: row.id("a_workspace_id")?,
         build_id: row.id("a_build_id")?,
+        name: row.get("a_name")?,
+        display_order: row.parse::<i64, i32>("a_display_order")?,
+        parent_id: row.id_or_null("a_parent_id")?,
+        lifecycle: Lifecycle {
+            state: row.parse::<String, LifecycleState>("a_lifecycle_state")?,
+            changed_at: row.get("a_lifecycle_changed_at")?,
+            message: row.get("a_lifecycle_message")?,
+        },
         epoch: row.u32("a_epoch")?,
         created_at: row.get("a_created_at")?,
         first_connected_at: row.get("a_first_connected_at")?,

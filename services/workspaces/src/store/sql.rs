@@ -5,16 +5,20 @@ use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_db::{Db, DbError, Tx, Value, values};
 use chatmesh_rpc::UserId;
 
-use super::rows::{Id, KindAndBuild};
+use super::rows::{Id, KindAndBuild, join};
+use super::statements::lifecycle::{LIST_LINES, LIST_RUNS};
 use super::statements::{
-    ENSURE_TEMPLATE, FIND_AGENT_BY_TOKEN, FIND_BUILD_BY_REQUEST, FIND_TEMPLATE_BY_NAME, FIND_WORKSPACE_BY_REQUEST,
+    FIND_AGENT_BY_TOKEN, FIND_BUILD_BY_REQUEST, FIND_TEMPLATE_BY_NAME, FIND_WORKSPACE_BY_REQUEST, GET_AGENT,
     GET_TEMPLATE, GET_WORKSPACE, INSERT_BUILD, INSERT_WORKSPACE, ISSUE_TOKEN, LEASE_BUILD, LIST_BUILDS, LIST_TEMPLATES,
-    LIST_WORKSPACES, LOCK_AGENT, LOCK_BUILD, LOCK_WORKSPACE, TOUCH_WORKSPACE, UPDATE_AGENT, UPDATE_BUILD,
+    LIST_WORKSPACES, LOCK_AGENT, LOCK_BUILD, LOCK_WORKSPACE, PUT_TEMPLATE, TOUCH_WORKSPACE, UPDATE_AGENT, UPDATE_BUILD,
 };
-use super::{Claim, Inserted, KnownAgent, Leased, NewBuild, NewWorkspace, Reported, StoreError, WorkspaceStore};
+use super::{
+    AgentDetails, Claim, Inserted, KnownAgent, Leased, LifecycleReported, NewBuild, NewWorkspace, Reported, StoreError,
+    WorkspaceStore, lifecycle,
+};
 use crate::domain::{
-    Agent, AgentId, Build, BuildId, BuildStatus, Ended, LeaseLost, Outcome, Report, Template, Transition, Workspace,
-    WorkspaceDetails, WorkspaceId,
+    Agent, AgentId, Build, BuildId, BuildStatus, Ended, LeaseLost, LifecycleBatch, MAIN_AGENT, NumberedLine,
+    NumberedRun, Outcome, Report, Script, Template, Transition, Workspace, WorkspaceDetails, WorkspaceId,
 };
 
 /// The store on a database.
@@ -33,15 +37,17 @@ impl SqlWorkspaceStore {
 
 #[async_trait]
 impl WorkspaceStore for SqlWorkspaceStore {
-    async fn ensure_template(&self, template: &Template) -> Result<(), DbError> {
+    async fn put_template(&self, template: &Template, scripts: &[Script]) -> Result<(), DbError> {
+        let scripts = serde_json::to_string(scripts).map_err(|error| DbError::inconsistent("scripts", error))?;
         let row = values![
             template.id.0,
             template.name.as_str(),
             template.description.as_str(),
             template.provisioner.as_str(),
+            scripts,
             template.created_at
         ];
-        self.db.execute(ENSURE_TEMPLATE, row).await.map(drop)
+        self.db.execute(PUT_TEMPLATE, row).await.map(drop)
     }
 
     async fn find_template(&self, name_or_id: &str) -> Result<Option<Template>, DbError> {
@@ -66,11 +72,11 @@ impl WorkspaceStore for SqlWorkspaceStore {
         let build = Build::new(new.build_id, workspace.id, 1, Transition::Start, workspace.created_at);
         tx.execute(INSERT_BUILD, build_row(&build, None)).await?;
         tx.commit().await?;
-        Ok(Inserted::Created(WorkspaceDetails { workspace: workspace.clone(), build, agent: None }))
+        Ok(Inserted::Created(WorkspaceDetails { workspace: workspace.clone(), build, agents: Vec::new() }))
     }
 
     async fn get_workspace(&self, id: WorkspaceId) -> Result<Option<WorkspaceDetails>, DbError> {
-        self.db.fetch_optional(GET_WORKSPACE, values![id.0]).await
+        Ok(only(self.db.fetch_all(GET_WORKSPACE, values![id.0]).await?))
     }
 
     async fn list_workspaces(
@@ -81,7 +87,7 @@ impl WorkspaceStore for SqlWorkspaceStore {
     ) -> Result<Vec<WorkspaceDetails>, DbError> {
         // No identifier sorts before the nil UUID.
         let after = after.map_or(Uuid::nil(), Uuid::from);
-        self.db.fetch_all(LIST_WORKSPACES, values![owner.0, after, limit]).await
+        self.db.fetch_all(LIST_WORKSPACES, values![owner.0, after, limit]).await.map(join)
     }
 
     async fn insert_build(&self, new: &NewBuild) -> Result<Build, StoreError> {
@@ -91,7 +97,7 @@ impl WorkspaceStore for SqlWorkspaceStore {
         if let Some(earlier) = find_repeated(&mut tx, new).await? {
             return Ok(earlier);
         }
-        let details = tx.fetch_optional::<WorkspaceDetails>(GET_WORKSPACE, values![new.workspace_id.0]).await?;
+        let details = only(tx.fetch_all(GET_WORKSPACE, values![new.workspace_id.0]).await?);
         let details = details.ok_or(StoreError::NotFound)?;
         let build = details.next_build(new.id, new.transition, new.now)?;
         tx.execute(INSERT_BUILD, build_row(&build, new.request_id)).await?;
@@ -122,7 +128,7 @@ impl WorkspaceStore for SqlWorkspaceStore {
             Transition::Stop | Transition::Delete => None,
         };
         touch(&mut tx, build.workspace_id, false, claim.now).await?;
-        let details = tx.fetch_optional::<WorkspaceDetails>(GET_WORKSPACE, values![build.workspace_id.0]).await?;
+        let details = only(tx.fetch_all(GET_WORKSPACE, values![build.workspace_id.0]).await?);
         let details = details.ok_or_else(|| DbError::inconsistent("workspace_id", "the build has no workspace"))?;
         tx.commit().await?;
         Ok(Some(Leased { build, workspace: details.workspace, kind, agent_id }))
@@ -155,8 +161,12 @@ impl WorkspaceStore for SqlWorkspaceStore {
         Ok(build)
     }
 
-    async fn find_agent_by_token(&self, digest: &[u8]) -> Result<Option<KnownAgent>, DbError> {
+    async fn find_agent_by_token(&self, digest: &[u8]) -> Result<Option<AgentDetails>, DbError> {
         self.db.fetch_optional(FIND_AGENT_BY_TOKEN, values![digest.to_vec()]).await
+    }
+
+    async fn get_agent(&self, agent: AgentId) -> Result<Option<AgentDetails>, DbError> {
+        self.db.fetch_optional(GET_AGENT, values![agent.0]).await
     }
 
     async fn report_connection(&self, agent: AgentId, report: Report) -> Result<Option<Reported>, DbError> {
@@ -173,12 +183,28 @@ impl WorkspaceStore for SqlWorkspaceStore {
         }
         Ok(Some(Reported { workspace_id, current, flipped }))
     }
+
+    async fn report_lifecycle(
+        &self,
+        agent: AgentId,
+        batch: LifecycleBatch,
+    ) -> Result<Option<LifecycleReported>, DbError> {
+        lifecycle::report(&self.db, agent, batch).await
+    }
+
+    async fn list_log_lines(&self, agent: AgentId, after: i64, limit: u32) -> Result<Vec<NumberedLine>, DbError> {
+        self.db.fetch_all(LIST_LINES, values![agent.0, after, limit]).await
+    }
+
+    async fn list_script_runs(&self, agent: AgentId, after: i64, limit: u32) -> Result<Vec<NumberedRun>, DbError> {
+        self.db.fetch_all(LIST_RUNS, values![agent.0, after, limit]).await
+    }
 }
 
 impl SqlWorkspaceStore {
     async fn what_is_there(&self, owner: UserId, request_id: Option<Uuid>) -> Result<Inserted, DbError> {
         let earlier = match request_id {
-            Some(id) => self.db.fetch_optional(FIND_WORKSPACE_BY_REQUEST, values![owner.0, id]).await?,
+            Some(id) => only(self.db.fetch_all(FIND_WORKSPACE_BY_REQUEST, values![owner.0, id]).await?),
             None => None,
         };
         Ok(earlier.map_or(Inserted::NameTaken, Inserted::Repeated))
@@ -189,6 +215,11 @@ impl From<LeaseLost> for StoreError {
     fn from(LeaseLost: LeaseLost) -> Self {
         Self::LeaseLost
     }
+}
+
+/// The workspace of rows that are all of one.
+fn only(rows: Vec<WorkspaceDetails>) -> Option<WorkspaceDetails> {
+    join(rows).pop()
 }
 
 async fn find_repeated(tx: &mut Tx, new: &NewBuild) -> Result<Option<Build>, StoreError> {
@@ -216,7 +247,8 @@ async fn touch(tx: &mut Tx, workspace: WorkspaceId, deleted: bool, now: Timestam
 
 /// Gives the build's agent a new token, and makes the agent where this is the first lease.
 async fn issue_token(tx: &mut Tx, build: &Build, claim: &Claim) -> Result<AgentId, DbError> {
-    let row = values![claim.agent_id.0, build.workspace_id.0, build.id.0, claim.token_digest.clone(), claim.now];
+    let digest = claim.token_digest.clone();
+    let row = values![claim.agent_id.0, build.workspace_id.0, build.id.0, digest, claim.now, MAIN_AGENT];
     let Id(id) = tx.fetch_optional::<Id>(ISSUE_TOKEN, row).await?.unwrap_or(Id(claim.agent_id.0));
     Ok(AgentId(id))
 }

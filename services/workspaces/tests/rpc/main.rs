@@ -1,5 +1,8 @@
 //! The RPCs over an in-process transport: who may do what, and what callers are told.
 
+mod agents;
+mod lifecycle;
+mod templates;
 mod world;
 
 use std::time::Duration;
@@ -7,6 +10,7 @@ use std::time::Duration;
 use chatmesh_proto::provisioner::v1 as jobs;
 use chatmesh_proto::workspaces::v1 as pb;
 use chatmesh_rpc::{Caller, Role, UserId};
+use chatmesh_workspaces::Config;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use world::World;
@@ -24,7 +28,7 @@ fn expect<T: std::fmt::Debug>(result: Result<T, Status>, code: Code, wanted: &st
 #[tokio::test]
 async fn the_first_template_is_there_and_stays_one() {
     let world = World::new().await;
-    world.restart().await;
+    world.restart(Config::default()).await;
     let found = world.list_templates(&world.owner).await.expect("listed").templates;
     let names: Vec<_> = found.iter().map(|template| (template.name.as_str(), template.provisioner.as_str())).collect();
     assert_eq!(names, [("local", "local")]);
@@ -68,7 +72,8 @@ async fn a_workspace_goes_through_its_life() {
     assert_eq!(running.status(), pb::WorkspaceStatus::Running);
     let agent = world.resolve(owner, &created.id).await.expect("an agent");
     assert_eq!((&agent.id, agent.status()), (&job.agent_id, pb::AgentStatus::Connecting));
-    assert_eq!(running.agent.as_ref(), Some(&agent));
+    assert_eq!((running.agent.as_ref(), running.agents.as_slice()), (Some(&agent), std::slice::from_ref(&agent)));
+    assert_eq!((agent.name.as_str(), agent.display_order, agent.parent_id.as_str()), ("main", 0, ""));
     expect(world.start(owner, &created.id, "").await, Code::FailedPrecondition, "WORKSPACE_ALREADY_RUNNING");
 
     world.stop(owner, &created.id, "").await.expect("stopping");

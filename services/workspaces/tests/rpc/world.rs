@@ -6,6 +6,7 @@ use std::time::Duration;
 use chatmesh_bus::{Bus, Filter, Subject, Subscription};
 use chatmesh_core::{Clock, IdSource as _, SystemClock, SystemIds, Timestamp, Uuid};
 use chatmesh_host::{Deps, Service as _};
+use chatmesh_proto::agent::v1 as agent;
 use chatmesh_proto::provisioner::v1 as jobs;
 use chatmesh_proto::provisioner::v1::provisioner_service_client::ProvisionerServiceClient;
 use chatmesh_proto::workspaces::v1 as pb;
@@ -14,7 +15,7 @@ use chatmesh_proto::workspaces::v1::workspace_service_client::WorkspaceServiceCl
 use chatmesh_rpc::{Caller, Role, Transport, UserId};
 use chatmesh_runtime::{Readiness, Tasks};
 use chatmesh_testkit::TestDb;
-use chatmesh_workspaces::{MIGRATIONS, Service};
+use chatmesh_workspaces::{Config, MIGRATIONS, Service};
 use parking_lot::Mutex;
 use tonic::{Request, Status};
 
@@ -48,27 +49,31 @@ pub(crate) struct World {
     pub(crate) owner: Caller,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) tasks: Tasks,
-    database: TestDb,
+    pub(crate) database: TestDb,
     bus: Bus,
     transport: Transport,
 }
 
-fn as_caller<M>(caller: &Caller, message: M) -> Request<M> {
+pub(crate) fn as_caller<M>(caller: &Caller, message: M) -> Request<M> {
     let mut request = Request::new(message);
     request.extensions_mut().insert(caller.clone());
     request
 }
 
-fn service() -> Caller {
+pub(crate) fn service() -> Caller {
     Caller::service("provisioner", None)
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with(Config::default()).await
+    }
+
+    pub(crate) async fn with(config: Config) -> Self {
         let clock = Arc::new(ManualClock(Mutex::new(SystemClock.now())));
         let (bus, tasks) = (Bus::memory(), Tasks::new());
         let database = chatmesh_testkit::sqlite(MIGRATIONS).await;
-        let service = build(&database, &bus, &clock, &tasks).await;
+        let service = build(config, &database, &bus, &clock, &tasks).await;
         Self {
             owner: Caller::user(UserId(SystemIds.next()), Role::Member),
             clock,
@@ -80,8 +85,8 @@ impl World {
     }
 
     /// Sets the service up once more on the same database.
-    pub(crate) async fn restart(&self) {
-        build(&self.database, &self.bus, &self.clock, &self.tasks).await;
+    pub(crate) async fn restart(&self, config: Config) {
+        build(config, &self.database, &self.bus, &self.clock, &self.tasks).await;
     }
 
     pub(crate) fn uuid(&self) -> Uuid {
@@ -93,7 +98,7 @@ impl World {
         Changes(self.bus.subscribe(&Filter::only(&subject)).await.expect("subscribed"))
     }
 
-    fn workspaces(&self) -> WorkspaceServiceClient<Transport> {
+    pub(crate) fn workspaces(&self) -> WorkspaceServiceClient<Transport> {
         WorkspaceServiceClient::new(self.transport.clone())
     }
 
@@ -101,7 +106,7 @@ impl World {
         ProvisionerServiceClient::new(self.transport.clone())
     }
 
-    fn agents(&self) -> AgentServiceClient<Transport> {
+    pub(crate) fn agents(&self) -> AgentServiceClient<Transport> {
         AgentServiceClient::new(self.transport.clone())
     }
 
@@ -233,6 +238,12 @@ impl World {
         Ok(reply.into_inner().agent.expect("an agent"))
     }
 
+    pub(crate) async fn manifest(&self, token: &str) -> agent::Manifest {
+        let request = pb::AuthenticateAgentRequest { token: token.to_owned() };
+        let reply = self.agents().authenticate_agent(as_caller(&service(), request)).await.expect("known");
+        reply.into_inner().manifest.expect("a manifest")
+    }
+
     pub(crate) async fn report(&self, agent: &str, epoch: u32, connected: bool) -> Result<bool, Status> {
         self.report_as(&service(), agent, epoch, connected).await
     }
@@ -249,7 +260,7 @@ impl World {
     }
 }
 
-async fn build(database: &TestDb, bus: &Bus, clock: &Arc<ManualClock>, tasks: &Tasks) -> Service {
+async fn build(config: Config, database: &TestDb, bus: &Bus, clock: &Arc<ManualClock>, tasks: &Tasks) -> Service {
     let deps = Deps {
         db: database.db.clone(),
         bus: bus.clone(),
@@ -258,5 +269,5 @@ async fn build(database: &TestDb, bus: &Bus, clock: &Arc<ManualClock>, tasks: &T
         tasks: tasks.clone(),
         readiness: Readiness::new(),
     };
-    Service::build(deps).await.expect("built")
+    Service::build(config, deps).await.expect("built")
 }

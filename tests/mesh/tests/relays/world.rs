@@ -61,7 +61,17 @@ impl AgentService for Workspaces {
         if self.superseded.lock().contains(&id) {
             return Err(Status::permission_denied("the agent's build is not the latest"));
         }
-        Ok(Response::new(pb::AuthenticateAgentResponse { agent: Some(pb::Agent { id, ..pb::Agent::default() }) }))
+        Ok(Response::new(pb::AuthenticateAgentResponse {
+            agent: Some(pb::Agent { id, ..pb::Agent::default() }),
+            ..pb::AuthenticateAgentResponse::default()
+        }))
+    }
+
+    async fn report_lifecycle(
+        &self,
+        _: Request<pb::ReportLifecycleRequest>,
+    ) -> Result<Response<pb::ReportLifecycleResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
     }
 
     async fn report_connection(

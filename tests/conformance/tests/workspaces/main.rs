@@ -1,110 +1,19 @@
 //! What the store of workspaces promises, on every engine.
 
+mod agents;
+mod lifecycle;
+mod world;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
-use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds, Timestamp, Uuid};
-use chatmesh_testkit::{TestDb, databases};
+use chatmesh_core::{IdSource as _, SystemIds};
 use chatmesh_workspaces::{
-    AgentId, AgentStatus, Build, BuildId, BuildStatus, Claim, Inserted, Leased, MIGRATIONS, NewBuild, NewWorkspace,
-    Outcome, Refusal, Report, STATEMENTS, SqlWorkspaceStore, StoreError, Template, TemplateId, Transition, Workspace,
-    WorkspaceDetails, WorkspaceId, WorkspaceStatus, WorkspaceStore as _,
+    AgentId, AgentStatus, BuildId, BuildStatus, Claim, Inserted, MIGRATIONS, Outcome, Refusal, Report, STATEMENTS,
+    StoreError, Template, TemplateId, Transition, WorkspaceId, WorkspaceStatus, WorkspaceStore as _,
 };
 use futures::future::join_all;
-
-/// How long leases hold here.
-const LEASE: Duration = Duration::from_secs(30);
-
-/// A store with one template, and a time that stands still unless it is moved.
-struct World {
-    engine: &'static str,
-    store: SqlWorkspaceStore,
-    template: Template,
-    owner: Uuid,
-    now: Timestamp,
-    _database: TestDb,
-}
-
-async fn worlds() -> Vec<World> {
-    let mut worlds = Vec::new();
-    for database in databases(MIGRATIONS).await {
-        let now = SystemClock.now();
-        let store = SqlWorkspaceStore::new(database.db.clone());
-        let template = Template {
-            id: TemplateId(SystemIds.next()),
-            name: "local".to_owned(),
-            description: "for tests".to_owned(),
-            provisioner: "local".to_owned(),
-            created_at: now,
-        };
-        store.ensure_template(&template).await.expect("a template");
-        let (engine, owner) = (database.engine, SystemIds.next());
-        worlds.push(World { engine, store, template, owner, now, _database: database });
-    }
-    worlds
-}
-
-impl World {
-    fn new_workspace(&self, name: &str, request_id: Option<Uuid>) -> NewWorkspace {
-        let workspace = Workspace {
-            id: WorkspaceId(SystemIds.next()),
-            owner_id: self.owner.into(),
-            name: name.to_owned(),
-            template_id: self.template.id,
-            template: self.template.name.clone(),
-            deleted: false,
-            created_at: self.now,
-            updated_at: self.now,
-        };
-        NewWorkspace { workspace, build_id: BuildId(SystemIds.next()), request_id }
-    }
-
-    async fn insert(&self, name: &str) -> WorkspaceDetails {
-        match self.store.insert_workspace(&self.new_workspace(name, None)).await.expect("inserted") {
-            Inserted::Created(details) => details,
-            other => panic!("{}: {other:?}", self.engine),
-        }
-    }
-
-    fn new_build(&self, workspace: WorkspaceId, transition: Transition, request_id: Option<Uuid>) -> NewBuild {
-        NewBuild { id: BuildId(SystemIds.next()), workspace_id: workspace, transition, request_id, now: self.now }
-    }
-
-    async fn build(&self, workspace: WorkspaceId, transition: Transition) -> Result<Build, StoreError> {
-        self.store.insert_build(&self.new_build(workspace, transition, None)).await
-    }
-
-    /// A claim whose token has the digest of `token`'s bytes.
-    fn claim(&self, holder: &str, token: &str) -> Claim {
-        Claim {
-            holder: holder.to_owned(),
-            kinds: vec!["other".to_owned(), "local".to_owned()],
-            now: self.now,
-            expires_at: self.now + LEASE,
-            agent_id: AgentId(SystemIds.next()),
-            token_digest: token.as_bytes().to_vec(),
-        }
-    }
-
-    async fn lease(&self, holder: &str, token: &str) -> Option<Leased> {
-        self.store.lease_build(&self.claim(holder, token)).await.expect("asked")
-    }
-
-    async fn end(&self, build: BuildId, holder: &str, outcome: Outcome) -> Result<Build, StoreError> {
-        self.store.end_build(build, holder, outcome, self.now).await
-    }
-
-    /// Leases the only waiting build and completes it.
-    async fn carry_out(&self, token: &str) -> Leased {
-        let leased = self.lease("p", token).await.expect("a build");
-        self.end(leased.build.id, "p", Outcome::Succeeded).await.expect("completed");
-        leased
-    }
-
-    async fn get(&self, id: WorkspaceId) -> WorkspaceDetails {
-        self.store.get_workspace(id).await.expect("asked").expect("there")
-    }
-}
+use world::{LEASE, worlds};
 
 fn is_lost<T>(result: &Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::LeaseLost))
@@ -128,7 +37,7 @@ async fn what_is_written_is_read_back() {
         assert_eq!(world.store.find_template(&by_id).await.expect("asked"), template);
         assert_eq!(world.store.find_template("remote").await.expect("asked"), None);
         let second = Template { id: TemplateId(SystemIds.next()), ..world.template.clone() };
-        world.store.ensure_template(&second).await.expect("there already");
+        world.store.put_template(&second, &[]).await.expect("there already");
         let all = world.store.list_templates(None, 10).await.expect("listed");
         assert_eq!(all, std::slice::from_ref(&world.template));
         assert_eq!(world.store.list_templates(Some("local"), 10).await.expect("listed"), []);
@@ -236,7 +145,7 @@ async fn a_workspace_has_one_active_build_and_numbers_without_gaps() {
         }
         let stop = world.carry_out("unused").await;
         assert_eq!((stop.build.transition, stop.agent_id), (Transition::Stop, None));
-        assert_eq!(world.get(id).await.agent, None, "{}: a stopped workspace has no agent", world.engine);
+        assert_eq!(world.get(id).await.agents, [], "{}: a stopped workspace has no agent", world.engine);
 
         let start = world.build(id, Transition::Start).await.expect("started");
         let leased = world.lease("p", "t-2").await.expect("a build");
@@ -339,7 +248,7 @@ async fn reports_of_an_older_session_change_nothing() {
             world.store.report_connection(agent, report).await.expect("asked").expect("known")
         };
         let status = async |at| {
-            let agent = world.get(id).await.agent.expect("an agent");
+            let agent = world.get(id).await.agents.pop().expect("an agent");
             (agent.status(at), agent.epoch)
         };
         let at = |seconds| began + Duration::from_secs(seconds);
@@ -356,7 +265,7 @@ async fn reports_of_an_older_session_change_nothing() {
         assert!(report(8, false, at(6)).await.flipped);
         assert_eq!(status(at(6)).await, (AgentStatus::Disconnected, 8));
 
-        let details = world.get(id).await.agent.expect("an agent");
+        let details = world.get(id).await.agents.pop().expect("an agent");
         assert_eq!(details.first_connected_at, Some(at(1)));
         assert_eq!((details.last_connected_at, details.disconnected_at), (Some(at(4)), Some(at(6))));
 
