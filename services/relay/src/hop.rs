@@ -16,9 +16,11 @@ use crate::forward::{DOMAIN, NOT_CONNECTED, not_connected};
 use crate::location::Remote;
 use crate::state::State;
 
-/// True for a call that came from another replica: it goes no further.
-pub(crate) fn has_hopped(headers: &HeaderMap) -> bool {
-    headers.contains_key(metadata::FORWARDED)
+/// How many replicas a call came through.
+pub(crate) fn count(headers: &HeaderMap) -> u8 {
+    let Some(value) = headers.get(metadata::FORWARDED) else { return 0 };
+    // What is no number is no reason to pass the call on for ever.
+    value.to_str().ok().and_then(|text| text.parse().ok()).unwrap_or(u8::MAX)
 }
 
 /// Makes a call at the replica that holds the agent.
@@ -31,6 +33,7 @@ pub(crate) async fn forward(
     agent: Uuid,
     remote: Remote,
     mut request: Request<Body>,
+    hops: u8,
 ) -> Result<Response, Status> {
     let peer = state.replicas.connect(&remote.address).map_err(|problem| {
         debug!(%agent, address = %remote.address, problem, "a replica has an address that is none");
@@ -38,7 +41,7 @@ pub(crate) async fn forward(
         not_connected(agent)
     })?;
     request.headers_mut().remove(metadata::ASSERTION);
-    request.headers_mut().insert(metadata::FORWARDED, HeaderValue::from_static("1"));
+    request.headers_mut().insert(metadata::FORWARDED, HeaderValue::from(u16::from(hops)));
     state.metrics.hops.inc();
     match (*peer).clone().oneshot(request).await {
         Ok(response) => {

@@ -128,7 +128,7 @@ impl World {
         let config = chatmesh_relay::Config {
             advertise_address: Some(format!("http://{address}")),
             report_interval: Duration::from_millis(100),
-            tls: None,
+            ..chatmesh_relay::Config::default()
         };
         let workspaces = local(tonic::service::Routes::new(AgentServiceServer::new(self.workspaces.clone())).prepare());
         let mut registry = Registry::default();
