@@ -73,3 +73,19 @@ fn is_not_connected(headers: &HeaderMap) -> bool {
     let info = Status::from_header_map(headers).and_then(|status| status.get_details_error_info());
     info.is_some_and(|info| info.domain == DOMAIN && info.reason == NOT_CONNECTED)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replicas_that_a_call_came_through_are_counted_and_nonsense_goes_no_further() {
+        for (value, expected) in
+            [(None, 0), (Some("1"), 1), (Some("2"), 2), (Some("yes"), u8::MAX), (Some("999"), u8::MAX)]
+        {
+            let headers =
+                value.map(|value| (metadata::FORWARDED.parse().expect("a name"), value.parse().expect("a value")));
+            assert_eq!(count(&headers.into_iter().collect()), expected, "{value:?}");
+        }
+    }
+}

@@ -4,9 +4,18 @@ use std::time::{Duration, Instant};
 
 use chatmesh_bus::Bus;
 use chatmesh_core::{IdSource as _, SystemIds, Uuid};
+use chatmesh_proto::agent::v1::forward_port_request::Body;
+use chatmesh_proto::agent::v1::forward_port_response;
+use chatmesh_proto::agent::v1::port_service_client::PortServiceClient;
 use chatmesh_proto::agent::v1::watch_process_response::Event;
-use chatmesh_proto::agent::v1::{LifecycleState, WaitProcessRequest, WatchProcessRequest};
+use chatmesh_proto::agent::v1::{
+    ForwardPortEnd, ForwardPortHeader, ForwardPortRequest, LifecycleState, WaitProcessRequest, WatchProcessRequest,
+};
 use futures::future::{join_all, try_join_all};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
 use crate::world::{Balancer, LONG, Replica, RunningAgent, World, to};
@@ -168,4 +177,60 @@ async fn no_call_to_a_hundred_agents_fails_while_they_move() {
     let after = sessions().await.expect("connected");
     assert!(before.iter().zip(&after).all(|(before, after)| before.session_id != after.session_id), "all have moved");
     try_join_all(ids.iter().map(|id| other.ping(*id))).await.expect("no call fails");
+}
+
+/// A stream in both directions goes on over the old connection, byte for byte.
+#[tokio::test]
+async fn a_forwarded_port_survives_the_end_of_its_replica() {
+    let (world, bus, id) = (World::new().await, Bus::memory(), SystemIds.next());
+    let (one, other) = (world.replica(&bus).await, world.replica(&bus).await);
+    let balancer = Balancer::start(&world, &[&one]).await;
+    let _agent = world.agent(id, balancer.address);
+    supervised(&world, id).await;
+    let before = other.await_agent(id, LONG).await.expect("connected");
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port().into();
+    let (requests, receiver) = mpsc::channel(8);
+    let say = async |body| requests.send(ForwardPortRequest { body: Some(body) }).await.expect("the call goes on");
+    say(Body::Header(ForwardPortHeader { port, ..Default::default() })).await;
+    let mut ports = PortServiceClient::new(one.peer.clone());
+    let mut responses = ports.forward_port(to(id, ReceiverStream::new(receiver))).await.expect("begun").into_inner();
+    responses.message().await.expect("no error").expect("connected");
+    let (mut stream, _) = listener.accept().await.expect("a connection");
+
+    balancer.lead_to(&[&other]);
+    let talking = async {
+        eventually("it moves", async || {
+            other.await_agent(id, LONG).await.expect("connected").session_id != before.session_id
+        })
+        .await;
+        say(Body::Data("question".into())).await;
+        let mut question = [0; 8];
+        stream.read_exact(&mut question).await.expect("read");
+        assert_eq!(&question, b"question");
+        stream.write_all(b"answer").await.expect("written");
+        let answer = responses.message().await.expect("no error").expect("a message").body;
+        assert_eq!(answer, Some(forward_port_response::Body::Data("answer".into())));
+        drop(stream);
+        say(Body::End(ForwardPortEnd {})).await;
+        while responses.message().await.expect("no error").is_some() {}
+    };
+    tokio::join!(one.end(), talking);
+}
+
+/// An earlier connection that nobody was told to leave may be dead: what is open on it ends.
+#[tokio::test]
+async fn what_is_open_on_an_earlier_session_ends_where_the_agent_was_not_told_to_move() {
+    let (world, bus, id) = (World::new().await, Bus::memory(), SystemIds.next());
+    let (one, other) = (world.replica(&bus).await, world.replica(&bus).await);
+    let agent = world.agent(id, one.address);
+    supervised(&world, id).await;
+    let process = start(&one, id).await;
+    let (waited, _late) = tokio::join!(wait(&one, id, &process), async {
+        tokio::task::yield_now().await;
+        world.agent(id, other.address)
+    });
+    assert_eq!(waited.expect_err("cut").code(), Code::Unavailable);
+    let_go(&agent);
 }
