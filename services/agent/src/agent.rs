@@ -36,6 +36,9 @@ use crate::touched::Touched;
 /// How long a new agent waits for a former one that is still shutting down.
 const FORMER_AGENT: Duration = Duration::from_secs(25);
 
+/// The longest manifest: 64 scripts of 96 KiB, and what belongs to them.
+const MAX_MANIFEST: usize = 8 * 1024 * 1024;
+
 /// An agent with its processes and receipts.
 #[derive(Debug)]
 pub struct Agent {
@@ -123,7 +126,10 @@ impl Agent {
             self.config.directory.clone(),
         )))
         .add_service(ProcessServiceServer::new(ProcessApi::new(self.processes.clone(), self.touched.clone())))
-        .add_service(LifecycleServiceServer::new(LifecycleApi::new(self.lifecycle.clone())))
+        .add_service(
+            LifecycleServiceServer::new(LifecycleApi::new(self.lifecycle.clone()))
+                .max_decoding_message_size(MAX_MANIFEST),
+        )
         .add_service(FileServiceServer::new(FileApi::new(
             self.receipts.clone(),
             &self.config.environment,

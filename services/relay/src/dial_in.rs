@@ -22,6 +22,8 @@ use crate::state::State;
 const PROTOCOL: &str = "chatmesh-agent";
 /// The path of the route.
 const PATH: &str = "/relay/v1/connect";
+/// The longest answer about an agent: what it runs may have 6 MiB.
+const MAX_ANSWER: usize = 8 * 1024 * 1024;
 /// What agents hear from a replica that takes none any more.
 pub(crate) const ENDS: &str = "this relay ends: connect again";
 
@@ -77,7 +79,7 @@ async fn authenticate(state: &State, headers: &HeaderMap) -> Result<Admitted, (S
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Bearer "))
         .ok_or_else(|| (StatusCode::UNAUTHORIZED, "send the agent's token as `Authorization: Bearer`".to_owned()))?;
-    let mut agents = AgentServiceClient::new(state.workspaces.clone());
+    let mut agents = AgentServiceClient::new(state.workspaces.clone()).max_decoding_message_size(MAX_ANSWER);
     let response = agents.authenticate_agent(AuthenticateAgentRequest { token: token.to_owned() }).await;
     let response = response.map_err(|status| {
         let http = match status.code() {

@@ -59,7 +59,7 @@ impl<'a> Keeper<'a> {
         let shutdown = self.shutdown;
         while !shutdown.is_cancelled() {
             let began = Instant::now();
-            let beginning = shutdown.run_until_cancelled(Session::begin(self.connection));
+            let beginning = Box::pin(shutdown.run_until_cancelled(Session::begin(self.connection)));
             match alongside(&mut self.leaving, beginning).await {
                 None => break,
                 Some(Ok(session)) => self.serve(session).await,

@@ -32,9 +32,9 @@ async fn s01_scripts_run_once_although_the_agent_moves_between_replicas() {
         let repeats = workspaces.repeats();
         balancer.lead_to(&[next]);
         if repeats == 0 {
-            former.end().await
+            former.end().await;
         } else {
-            former.die()
+            former.die();
         }
         eventually("supervised again", async || workspaces.repeats() > repeats).await;
     }
@@ -62,6 +62,17 @@ async fn reports_arrive_once_and_in_order_also_where_workspaces_was_away() {
     eventually("off", async || workspaces.state(&name) == Some(LifecycleState::ShutdownError)).await;
     expected.extend(["stopped".to_owned(), "`stop` failed with exit code 3".to_owned()]);
     assert_eq!(workspaces.lines(&name), expected);
+}
+
+#[tokio::test]
+async fn the_longest_manifest_arrives() {
+    let (world, id) = (World::new().await, SystemIds.next());
+    let long = |index: usize| Script { id: index.to_string(), ..on_stop(&format!(": {}", "x".repeat(96 * 1024 - 2))) };
+    world.workspaces.run((0..64).map(long).collect());
+    let replica = world.replica(&Bus::memory()).await;
+    let _agent = world.agent(id, replica.address);
+    let (workspaces, name) = (&world.workspaces, id.to_string());
+    eventually("ready", async || workspaces.state(&name) == Some(LifecycleState::Ready)).await;
 }
 
 #[tokio::test]
