@@ -146,6 +146,26 @@ async fn replicas_that_end_together_wait_for_nobody() {
     assert!(began.elapsed() < LONG / 6, "{:?}", began.elapsed());
 }
 
+/// Without hints the store says where an agent is.
+#[tokio::test]
+async fn an_agent_moves_also_where_no_hint_comes() {
+    let (world, id) = (World::new().await, SystemIds.next());
+    let (one, other) = (world.replica(&Bus::memory()).await, world.replica(&Bus::memory()).await);
+    let balancer = Balancer::start(&world, &[&one]).await;
+    let agent = world.agent(id, balancer.address);
+    supervised(&world, id).await;
+    let process = start(&one, id).await;
+    balancer.lead_to(&[&other]);
+    let began = Instant::now();
+    let (waited, (), ()) = tokio::join!(wait(&one, id, &process), one.end(), async {
+        other.ping(id).await.expect("a pong");
+        let_go(&agent);
+    });
+    assert_eq!(waited.expect("no error"), Some(0));
+    other.ping(id).await.expect("it has moved");
+    assert!(began.elapsed() < LONG / 6, "{:?}", began.elapsed());
+}
+
 /// D4 in its orderly form: all agents of a replica move, and are reached at every moment.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_call_to_a_hundred_agents_fails_while_they_move() {
