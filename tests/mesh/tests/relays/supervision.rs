@@ -1,11 +1,15 @@
 //! What agents run when they start, and what the mesh hears of it.
 
+use std::time::Instant;
+
 use chatmesh_bus::Bus;
 use chatmesh_core::{IdSource as _, SystemIds};
 use chatmesh_proto::agent::v1::{LifecycleState, Script};
 
+use tonic::Code;
+
 use crate::eventually;
-use crate::world::{Balancer, LONG, World};
+use crate::world::{Balancer, LONG, World, old_agent};
 
 fn on_start(text: &str) -> Script {
     Script { id: "start".to_owned(), script: text.to_owned(), run_on_start: true, ..Default::default() }
@@ -94,4 +98,21 @@ async fn an_agent_that_is_not_supervised_is_reached_all_the_same() {
     balancer.lead_to(&[&third]);
     other.end().await;
     eventually("reachable", async || third.ping(id).await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn an_agent_of_an_old_release_keeps_its_session_and_is_cut_off_at_the_end() {
+    let (world, bus, id) = (World::new().await, Bus::memory(), SystemIds.next());
+    let (one, other) = (world.replica(&bus).await, world.replica(&bus).await);
+    let ended = world.tasks.spawn(old_agent::run(id, one.address));
+    let connected = one.await_agent(id, LONG).await.expect("connected");
+    // It knows nothing that is asked, but it is there.
+    for replica in [&one, &other, &one, &other] {
+        assert_eq!(replica.ping(id).await.expect_err("an old agent").code(), Code::Unimplemented);
+    }
+    assert_eq!(one.await_agent(id, LONG).await.expect("connected"), connected);
+    let began = Instant::now();
+    one.end().await;
+    assert!(began.elapsed() < LONG / 6, "{:?}", began.elapsed());
+    tokio::time::timeout(LONG, ended).await.expect("it is cut off").expect("no panic");
 }

@@ -1,5 +1,6 @@
 //! Replicas of the relay on one database, agents, and a balancer between them.
 
+pub(crate) mod old_agent;
 mod workspaces;
 
 use std::net::SocketAddr;
@@ -45,7 +46,7 @@ pub(crate) struct World {
     pub(crate) workspaces: Workspaces,
     /// How long replicas that end take to hand their agents over at most.
     pub(crate) drain_limit: Duration,
-    tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
 }
 
 #[derive(Debug)]
