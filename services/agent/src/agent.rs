@@ -15,7 +15,6 @@ use chatmesh_proto::agent::v1::mcp_service_server::McpServiceServer;
 use chatmesh_proto::agent::v1::port_service_server::PortServiceServer;
 use chatmesh_proto::agent::v1::process_service_server::ProcessServiceServer;
 use chatmesh_proto::agent::v1::terminal_service_server::TerminalServiceServer;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
@@ -36,6 +35,9 @@ use crate::touched::Touched;
 
 /// How long a new agent waits for a former one that is still shutting down.
 const FORMER_AGENT: Duration = Duration::from_secs(25);
+
+/// The longest manifest: 64 scripts of 96 KiB, and what belongs to them.
+const MAX_MANIFEST: usize = 8 * 1024 * 1024;
 
 /// An agent with its processes and receipts.
 #[derive(Debug)]
@@ -94,9 +96,7 @@ impl Agent {
         let terminals = Terminals::new(directory.clone(), environment.clone(), terminal::Limits::default());
         let settings = Settings::new(&config.environment, config.directory.clone());
         let connector = mcp::Connector::new(environment.clone(), config.directory.clone());
-        // Nothing runs at the start of a workspace that servers would have to wait for.
-        let settled = watch::channel(true).1;
-        let mcp = mcp::Manager::new(settings.clone(), connector, settled, mcp::Limits::default());
+        let mcp = mcp::Manager::new(settings.clone(), connector, lifecycle.settled(), mcp::Limits::default());
         let touched = Touched::default();
         let git = GitApi::new(touched.clone());
         let processes =
@@ -118,19 +118,6 @@ impl Agent {
         })
     }
 
-    /// True once the scripts that run on start have ended, in whatever way. Stays false as long as
-    /// no relay has said what they are.
-    #[must_use]
-    pub fn startup_settled(&self) -> watch::Receiver<bool> {
-        self.lifecycle.settled()
-    }
-
-    /// Counts how often a relay said that it ends soon, so that the agent may look for another.
-    #[must_use]
-    pub fn drain_notices(&self) -> watch::Receiver<u64> {
-        self.lifecycle.drains()
-    }
-
     /// The agent's services, as they are served on the connection.
     #[must_use]
     pub fn routes(&self) -> Routes {
@@ -139,7 +126,10 @@ impl Agent {
             self.config.directory.clone(),
         )))
         .add_service(ProcessServiceServer::new(ProcessApi::new(self.processes.clone(), self.touched.clone())))
-        .add_service(LifecycleServiceServer::new(LifecycleApi::new(self.lifecycle.clone())))
+        .add_service(
+            LifecycleServiceServer::new(LifecycleApi::new(self.lifecycle.clone()))
+                .max_decoding_message_size(MAX_MANIFEST),
+        )
         .add_service(FileServiceServer::new(FileApi::new(
             self.receipts.clone(),
             &self.config.environment,
@@ -160,7 +150,7 @@ impl Agent {
     /// # Errors
     /// The relay refused the agent for good, or the connection can not be set up at all.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ConnectionError> {
-        let connection = Connection::new(&self.config, self.instance, self.routes())?;
+        let connection = Connection::new(&self.config, self.instance, self.routes(), self.lifecycle.drains())?;
         let stop = CancellationToken::new();
         let connected = async {
             let result = connection.run(&stop).await;
@@ -177,7 +167,8 @@ impl Agent {
             self.git.close();
             tokio::join!(self.processes.close(), self.terminals.close(), self.forwards.close());
         };
-        let (result, (), ()) = tokio::join!(connected, stopped, self.mcp.run(&stop));
+        let settled = stop.run_until_cancelled(self.lifecycle.settle_without_manifest(connection.connected()));
+        let (result, (), (), _) = tokio::join!(connected, stopped, self.mcp.run(&stop), settled);
         result
     }
 }

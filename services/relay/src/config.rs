@@ -9,6 +9,9 @@ use serde::Deserialize;
 /// Two reports may be lost before an agent counts as disconnected.
 const MAX_REPORT_INTERVAL: Duration = Duration::from_secs(15);
 
+/// Within the usual grace of a process.
+const DRAIN_LIMIT: Duration = Duration::from_secs(15);
+
 /// The service's configuration.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -21,6 +24,11 @@ pub struct Config {
     /// latest; 15 s. `workspaces` takes an agent that was not reported for 30 s for disconnected.
     #[serde(with = "humantime_serde")]
     pub report_interval: Duration,
+    /// How long the agents of a replica that ends may take to move to other replicas, and calls that are in progress
+    /// to end; 15 s. Less than `lifecycle.grace`, which ends everything. Where there is no other replica, agents are cut
+    /// off at once.
+    #[serde(with = "humantime_serde")]
+    pub drain_limit: Duration,
     /// A port of its own for agents, over TLS, for meshes without an ingress that does that.
     pub tls: Option<TlsConfig>,
 }
@@ -39,7 +47,7 @@ pub struct TlsConfig {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { advertise_address: None, report_interval: MAX_REPORT_INTERVAL, tls: None }
+        Self { advertise_address: None, report_interval: MAX_REPORT_INTERVAL, drain_limit: DRAIN_LIMIT, tls: None }
     }
 }
 

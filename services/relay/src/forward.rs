@@ -4,6 +4,7 @@
 mod whole;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State as Extract};
 use axum::response::{IntoResponse, Response};
@@ -11,16 +12,20 @@ use axum::routing::any;
 use chatmesh_core::Uuid;
 use chatmesh_rpc::{Caller, Code, into_status, metadata, status_with_reason};
 use http::HeaderMap;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::service::Routes;
 use tower::ServiceExt as _;
 use tracing::{Instrument as _, info_span};
 
+use crate::carrier::AgentChannel;
 use crate::state::State;
 use crate::{Error, hop};
 use whole::Whole;
 
+/// How long an agent may take from its greeting to the beginning of its session.
+const MAX_ARRIVAL: Duration = Duration::from_secs(2);
 const AGENT_PACKAGE: &str = "chatmesh.agent.v1.";
 /// The reason of calls of which nothing has reached the agent.
 pub(crate) const NOT_CONNECTED: &str = "AGENT_NOT_CONNECTED";
@@ -50,13 +55,14 @@ async fn forward_call(state: &State, mut request: Request) -> Result<Response, S
     let caller = caller.ok_or_else(|| Status::unauthenticated("the call carries no assertion of who calls"))?;
     caller.require_service().map_err(|denied| Status::permission_denied(denied.to_string()))?;
     let agent = agent_id(request.headers())?;
-    let Some(session) = state.sessions.get(agent) else {
-        if hop::has_hopped(request.headers()) {
+    let Some((channel, call)) = begin_call(state, agent).await else {
+        let hops = hop::count(request.headers());
+        if hops >= allowed_hops(state, agent) {
             return Err(not_connected(agent));
         }
         let remote = state.locations.find(agent).await.map_err(|error| into_status(&Error::from(error)))?;
         let remote = remote.ok_or_else(|| not_connected(agent))?;
-        return hop::forward(state, agent, remote, request.map(Body::new)).await;
+        return hop::forward(state, agent, remote, request.map(Body::new), hops + 1).await;
     };
     // Nothing that says who calls reaches a workspace: a program there could use it.
     request.headers_mut().remove(metadata::ASSERTION);
@@ -65,8 +71,23 @@ async fn forward_call(state: &State, mut request: Request) -> Result<Response, S
     chatmesh_rpc::trace::inject(request.headers_mut());
     state.metrics.forwarded.inc();
     // The channel says itself whether anything of a failed call may have reached the agent.
-    let response = session.channel.oneshot(request.map(Body::new)).await?;
-    Ok(response.map(|body| Body::new(Whole::new(body, connection_lost))).into_response())
+    let response = channel.oneshot(request.map(Body::new)).await?;
+    Ok(response.map(|body| Body::new(Whole::new(body, call, connection_lost))).into_response())
+}
+
+/// Begins a call where the agent is here, or is about to be.
+async fn begin_call(state: &State, agent: Uuid) -> Option<(AgentChannel, TaskTrackerToken)> {
+    if let Some(begun) = state.sessions.begin_call(agent) {
+        return Some(begun);
+    }
+    state.arrivals.expected(agent, MAX_ARRIVAL).await;
+    state.sessions.begin_call(agent)
+}
+
+/// A call is passed on once. Where an agent has moved from here a moment ago, whoever sent the call may
+/// not have heard of it: then once more.
+fn allowed_hops(state: &State, agent: Uuid) -> u8 {
+    1 + u8::from(state.sessions.has_moved(agent))
 }
 
 /// The connection to the agent broke in the middle of an answer.

@@ -21,10 +21,10 @@ pub(crate) async fn changed(bus: &Bus, agent: Uuid, epoch: u32) {
     bus.publish(&Subject::of(SESSIONS, agent), SessionChanged { epoch }.encode_to_vec().into()).await;
 }
 
-/// Listens until the process ends. While the bus is away, what is remembered grows old by itself.
+/// Listens until the agents have left. While the bus is away, what is remembered grows old by itself.
 pub(crate) async fn listen(state: Arc<State>) {
-    let soft = state.tasks.shutdown().soft().clone();
-    while !soft.is_cancelled() {
+    let left = state.left.clone();
+    while !left.is_cancelled() {
         let subscription = state.bus.subscribe(&Filter::under(SESSIONS)).await;
         // Whatever happened while nobody listened.
         state.locations.forget_all();
@@ -36,14 +36,14 @@ pub(crate) async fn listen(state: Arc<State>) {
                         Some(hint) => take(&state, hint),
                         None => break,
                     },
-                    () = soft.cancelled() => return,
+                    () = left.cancelled() => return,
                 }
             },
             Err(error) => debug!(%error, "no hints about sessions, going on at poll speed"),
         }
         tokio::select! {
             () = tokio::time::sleep(RETRY_PAUSE) => {}
-            () = soft.cancelled() => {}
+            () = left.cancelled() => {}
         }
     }
 }
@@ -58,6 +58,6 @@ fn take(state: &State, hint: Hint) {
         return;
     };
     state.locations.forget(agent);
-    state.sessions.supersede(agent, changed.epoch);
+    state.sessions.supersede(agent, |session| session.epoch < changed.epoch);
     state.arrivals.of(agent);
 }

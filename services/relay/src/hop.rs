@@ -16,9 +16,11 @@ use crate::forward::{DOMAIN, NOT_CONNECTED, not_connected};
 use crate::location::Remote;
 use crate::state::State;
 
-/// True for a call that came from another replica: it goes no further.
-pub(crate) fn has_hopped(headers: &HeaderMap) -> bool {
-    headers.contains_key(metadata::FORWARDED)
+/// How many replicas a call came through.
+pub(crate) fn count(headers: &HeaderMap) -> u8 {
+    let Some(value) = headers.get(metadata::FORWARDED) else { return 0 };
+    // What is no number is no reason to pass the call on for ever.
+    value.to_str().ok().and_then(|text| text.parse().ok()).unwrap_or(u8::MAX)
 }
 
 /// Makes a call at the replica that holds the agent.
@@ -31,6 +33,7 @@ pub(crate) async fn forward(
     agent: Uuid,
     remote: Remote,
     mut request: Request<Body>,
+    hops: u8,
 ) -> Result<Response, Status> {
     let peer = state.replicas.connect(&remote.address).map_err(|problem| {
         debug!(%agent, address = %remote.address, problem, "a replica has an address that is none");
@@ -38,7 +41,7 @@ pub(crate) async fn forward(
         not_connected(agent)
     })?;
     request.headers_mut().remove(metadata::ASSERTION);
-    request.headers_mut().insert(metadata::FORWARDED, HeaderValue::from_static("1"));
+    request.headers_mut().insert(metadata::FORWARDED, HeaderValue::from(u16::from(hops)));
     state.metrics.hops.inc();
     match (*peer).clone().oneshot(request).await {
         Ok(response) => {
@@ -69,4 +72,20 @@ fn is_unsent(error: &(dyn Error + 'static)) -> bool {
 fn is_not_connected(headers: &HeaderMap) -> bool {
     let info = Status::from_header_map(headers).and_then(|status| status.get_details_error_info());
     info.is_some_and(|info| info.domain == DOMAIN && info.reason == NOT_CONNECTED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replicas_that_a_call_came_through_are_counted_and_nonsense_goes_no_further() {
+        for (value, expected) in
+            [(None, 0), (Some("1"), 1), (Some("2"), 2), (Some("yes"), u8::MAX), (Some("999"), u8::MAX)]
+        {
+            let headers =
+                value.map(|value| (metadata::FORWARDED.parse().expect("a name"), value.parse().expect("a value")));
+            assert_eq!(count(&headers.into_iter().collect()), expected, "{value:?}");
+        }
+    }
 }

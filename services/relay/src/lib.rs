@@ -6,6 +6,9 @@
 //!   and ends the earlier one.
 //! - Every replica takes every call. One that does not hold the agent finds the *location* of its
 //!   session in the store, [`location`], and forwards the call there, once, [`hop`].
+//! - An agent is *supervised* for as long as its session lasts: it hears what its workspace runs,
+//!   and what it reports reaches `workspaces`, [`supervise`].
+//! - A replica that ends hands its agents over to others, where there are any, [`drain`].
 //! - Any method of `chatmesh.agent.v1` that is called here is *forwarded* by its path to the agent
 //!   that the metadata names, [`forward`]; the relay knows none of them.
 
@@ -14,6 +17,7 @@ mod arrivals;
 pub mod carrier;
 mod config;
 mod dial_in;
+mod drain;
 mod error;
 mod forward;
 mod hints;
@@ -26,6 +30,7 @@ mod session;
 mod sessions;
 mod state;
 mod store;
+mod supervise;
 
 pub use config::{Config, TlsConfig};
 pub use error::Error;

@@ -17,9 +17,9 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 /// After how many times [`LOST_AFTER`] a replica is taken off the list.
 const FORGOTTEN_AFTER: u32 = 40;
 
-/// Announces the replica before it takes agents, then regularly until the process ends.
+/// Announces the replica before it takes agents, then regularly until they have left.
 pub(crate) async fn run(state: Arc<State>) {
-    let soft = state.tasks.shutdown().soft().clone();
+    let left = state.left.clone();
     let mut tick = tokio::time::interval(INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     attempt("replicas of the past are still listed", forget_others(&state)).await;
@@ -29,13 +29,18 @@ pub(crate) async fn run(state: Arc<State>) {
     loop {
         tokio::select! {
             _ = tick.tick() => {}
-            () = soft.cancelled() => break,
+            () = left.cancelled() => break,
         }
         let (address, now) = (state.config.advertise_address.as_deref(), state.clock.now());
         attempt("the replica is not announced", state.store.announce(state.replica_id, address, now)).await;
-        attempt("sessions are not compared", drop_superseded(&state)).await;
+        compare(&state).await;
         state.replicas.sweep(Instant::now());
     }
+}
+
+/// Compares the sessions here with those in the store.
+pub(crate) async fn compare(state: &State) {
+    attempt("sessions are not compared", drop_superseded(state)).await;
 }
 
 /// Takes the replica off the list, when its last session has ended.
@@ -58,7 +63,7 @@ async fn drop_superseded(state: &State) -> Result<(), DbError> {
     for (agent, session) in here {
         if !held.contains(&(agent, session.session_id)) {
             info!(%agent, epoch = session.epoch, "the agent has a later session elsewhere");
-            session.channel.close();
+            state.sessions.supersede(agent, |current| current.session_id == session.session_id);
         }
     }
     Ok(())

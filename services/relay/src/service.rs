@@ -7,6 +7,7 @@ use chatmesh_host::Deps;
 use chatmesh_proto::relay::v1::relay_service_server::{RelayServiceServer, SERVICE_NAME};
 use chatmesh_rpc::Replicas;
 use chatmesh_rpc::client::Peer;
+use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
 use crate::arrivals::Arrivals;
@@ -14,10 +15,11 @@ use crate::location::Locations;
 use crate::sessions::Sessions;
 use crate::state::State;
 use crate::store::{SessionStore, SqlSessionStore};
-use crate::{Config, RelayMetrics, dial_in, forward, hints, presence};
+use crate::{Config, RelayMetrics, dial_in, drain, forward, hints, presence};
 
 /// The schema of the service.
-pub const MIGRATIONS: Migrations = migrations!("relay", [1 => "0001_sessions", 2 => "0002_replicas"]);
+pub const MIGRATIONS: Migrations =
+    migrations!("relay", [1 => "0001_sessions", 2 => "0002_replicas", 3 => "0003_draining"]);
 
 /// The service.
 #[derive(Debug, Clone)]
@@ -46,6 +48,7 @@ impl Service {
             clock: deps.clock,
             ids: deps.ids,
             tasks: deps.tasks,
+            left: CancellationToken::new(),
         };
         Self { state: Arc::new(state) }
     }
@@ -74,13 +77,7 @@ impl chatmesh_host::Service for Service {
         let tasks = &self.state.tasks;
         tasks.spawn_loop("relay.presence", presence::run(Arc::clone(&self.state)));
         tasks.spawn_loop("relay.hints", hints::listen(Arc::clone(&self.state)));
-        let state = Arc::clone(&self.state);
-        let soft = state.tasks.shutdown().soft().clone();
-        tasks.spawn("relay.drain", async move {
-            soft.cancelled().await;
-            state.sessions.close();
-            state.sessions.until_empty().await;
-            presence::leave(&state).await;
-        });
+        let ports = tasks.shutdown().keep_open();
+        tasks.spawn("relay.drain", drain::run(Arc::clone(&self.state), ports));
     }
 }

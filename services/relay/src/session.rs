@@ -10,22 +10,29 @@ use chatmesh_proto::workspaces::v1::agent_service_client::AgentServiceClient;
 use chatmesh_rpc::Code;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::carrier::{self, AcceptError, AgentChannel, Carrier};
-use crate::hints;
+use crate::dial_in::{Admitted, ENDS};
 use crate::sessions::Session;
 use crate::state::State;
+use crate::supervise::{Line, Supervised};
+use crate::{drain, hints};
 
 /// How long a report may take; the last one is made when the agent is gone already.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs a session on an upgraded connection until it ends.
-pub(crate) async fn run<Io>(state: Arc<State>, agent: Uuid, io: Io)
+pub(crate) async fn run<Io>(state: Arc<State>, admitted: Admitted, io: Io)
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let Admitted { agent, manifest } = admitted;
     let (session_id, connected_at) = (state.ids.next(), state.clock.now());
+    // Others may be told of the session before it is here.
+    let expected = state.arrivals.expect(agent);
     let decide = |_hello, version| {
         let state = Arc::clone(&state);
         async move { welcome(&state, agent, session_id, connected_at, version).await }
@@ -44,8 +51,17 @@ where
     };
     let Carrier { hello, welcome, channel, connection } = carrier;
     info!(%agent, version = hello.agent_version, epoch = welcome.epoch, "agent connected");
-    let session = Session { session_id, epoch: welcome.epoch, connected_at, channel: channel.clone() };
-    if !state.sessions.add(agent, session) {
+    let session = Session {
+        session_id,
+        epoch: welcome.epoch,
+        connected_at,
+        channel: channel.clone(),
+        line: Line::default(),
+        calls: TaskTracker::new(),
+        relieved: CancellationToken::new(),
+        is_told: false,
+    };
+    if !state.sessions.add(agent, session.clone()) {
         return;
     }
     // The sessions may have been closed between the greeting and now.
@@ -53,20 +69,23 @@ where
         channel.close();
     }
     state.metrics.sessions.inc();
-    state.arrivals.of(agent);
+    drop(expected);
+    let (epoch, instance_id, line) = (welcome.epoch, hello.instance_id, session.line.clone());
+    let supervised = Supervised { agent, epoch, instance_id, manifest, channel, line };
+    state.tasks.spawn("relay.supervision", supervised.run(Arc::clone(&state)));
     hints::changed(&state.bus, agent, welcome.epoch).await;
     let closed = {
-        let reports = report_while_connected(&state, agent, welcome.epoch, &channel);
+        let reports = report_while_connected(&state, agent, welcome.epoch, &session.channel);
         tokio::pin!(connection);
         tokio::select! {
             closed = &mut connection => Some(closed),
-            () = reports => {
-                // The agent is not to be here any more: cut, and let what is open end with it.
-                channel.close();
-                None
-            }
+            // The agent is not to be here any more: cut, and let what is open end with it.
+            () = reports => None,
+            // What was open has ended.
+            () = drain::relieved(&session, agent) => None,
         }
     };
+    session.channel.close();
     state.metrics.sessions.dec();
     state.sessions.remove(agent, session_id);
     info!(%agent, epoch = welcome.epoch, ?closed, "agent disconnected");
@@ -80,7 +99,7 @@ where
 
 async fn welcome(state: &State, agent: Uuid, session: Uuid, now: Timestamp, version: u32) -> Result<Welcome, Refusal> {
     if state.tasks.shutdown().soft().is_cancelled() {
-        return Err(Refusal { message: "this relay ends: connect again".to_owned(), permanent: false });
+        return Err(Refusal { message: ENDS.to_owned(), permanent: false });
     }
     let epoch = state.store.begin(agent, session, state.replica_id, now).await;
     let epoch = epoch.map_err(|error| {

@@ -7,6 +7,7 @@ use chatmesh_core::{Clock, IdSource, Uuid};
 use chatmesh_rpc::Replicas;
 use chatmesh_rpc::client::Peer;
 use chatmesh_runtime::Tasks;
+use tokio_util::sync::CancellationToken;
 
 use crate::arrivals::Arrivals;
 use crate::location::Locations;
@@ -32,4 +33,6 @@ pub(crate) struct State {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) tasks: Tasks,
+    /// Cancelled when the agents have moved to other replicas, or there is none.
+    pub(crate) left: CancellationToken,
 }

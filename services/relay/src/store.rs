@@ -51,6 +51,10 @@ pub trait SessionStore: std::fmt::Debug + Send + Sync + 'static {
     async fn announce(&self, replica: Uuid, address: Option<&str>, now: Timestamp) -> Result<(), DbError>;
     /// Takes all others off the list that were reached at this address: they have ended, since it is ours now.
     async fn displace(&self, replica: Uuid, address: &str) -> Result<(), DbError>;
+    /// Records that a replica takes no more agents.
+    async fn drain(&self, replica: Uuid, now: Timestamp) -> Result<(), DbError>;
+    /// True where another replica takes agents, can be reached, and has been seen since `seen_since`.
+    async fn has_successor(&self, replica: Uuid, seen_since: Timestamp) -> Result<bool, DbError>;
     /// Takes a replica off the list: its sessions count as ended.
     async fn leave(&self, replica: Uuid) -> Result<(), DbError>;
     /// Takes those off the list that were last seen before `before`, and returns how many.

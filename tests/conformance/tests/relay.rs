@@ -141,6 +141,33 @@ async fn replicas_that_left_or_were_not_seen_for_long_are_off_the_list() {
 }
 
 #[tokio::test]
+async fn agents_are_handed_over_to_replicas_that_are_there_and_take_them() {
+    for database in databases(MIGRATIONS).await {
+        let (store, engine) = (SqlSessionStore::new(database.db.clone()), database.engine);
+        let (one, other, hidden, now) = (SystemIds.next(), SystemIds.next(), SystemIds.next(), SystemClock.now());
+        let has_successor = async |replica, since| store.has_successor(replica, since).await.expect("asked");
+        store.announce(one, Some("http://one"), now).await.expect("announced");
+        store.announce(hidden, None, now).await.expect("announced");
+        assert!(!has_successor(one, now).await, "{engine}: itself, and one that nobody reaches");
+        store.announce(other, Some("http://other"), now).await.expect("announced");
+        assert!(has_successor(one, now).await, "{engine}");
+        let later = now + Duration::from_secs(1);
+        assert!(!has_successor(one, later).await, "{engine}: not seen since");
+
+        store.drain(other, now).await.expect("recorded");
+        store.announce(other, Some("http://other"), later).await.expect("announced");
+        assert!(!has_successor(one, now).await, "{engine}: it ends as well, and does not change its mind");
+        assert!(has_successor(other, now).await, "{engine}");
+        let (agent, session) = (SystemIds.next(), SystemIds.next());
+        store.begin(agent, session, other, now).await.expect("begun");
+        assert!(
+            store.locate(agent, now).await.expect("asked").is_some(),
+            "{engine}: it holds those who have not moved"
+        );
+    }
+}
+
+#[tokio::test]
 async fn who_comes_to_an_address_takes_the_place_of_who_was_there() {
     for database in databases(MIGRATIONS).await {
         let (store, engine) = (SqlSessionStore::new(database.db.clone()), database.engine);

@@ -21,6 +21,9 @@ use super::session::Session;
 use super::state;
 use crate::receipts::{Claim, InputDigest, Key, Outcome, Receipts, Startup};
 
+/// How long a relay that is connected has to bring a manifest until nobody waits for scripts any
+/// more: one of an older release brings none.
+const NO_MANIFEST: Duration = Duration::from_secs(5);
 /// How long a script that runs on stop may take, whatever it was given: somebody waits.
 const MAX_STOP: Duration = Duration::from_secs(300);
 
@@ -58,9 +61,19 @@ impl Lifecycle {
         Self { inner: Arc::new(inner) }
     }
 
-    /// True once the scripts that run on start have ended, in whatever way.
+    /// True once the scripts that run on start have ended, in whatever way, or nobody said what they are.
     pub(crate) fn settled(&self) -> watch::Receiver<bool> {
         self.inner.settled.subscribe()
+    }
+
+    /// Settles the start where a relay is connected and brings no manifest.
+    pub(crate) async fn settle_without_manifest(&self, connected: &CancellationToken) {
+        connected.cancelled().await;
+        tokio::time::sleep(NO_MANIFEST).await;
+        if self.inner.manifest.lock().is_none() {
+            info!("the relay does not say what runs on start, so nothing waits for it");
+            self.inner.settled.send_replace(true);
+        }
     }
 
     /// Counts how often a relay said that it ends soon.

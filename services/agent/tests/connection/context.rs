@@ -3,9 +3,11 @@
 use chatmesh_proto::agent::v1 as pb;
 use chatmesh_proto::agent::v1::context_service_client::ContextServiceClient;
 use chatmesh_proto::agent::v1::mcp_service_client::McpServiceClient;
+use chatmesh_proto::agent::v1::supervise_request::Body;
 use tonic::Code;
 
 use super::connected;
+use super::lifecycle::Supervision;
 
 #[tokio::test]
 async fn context_and_mcp_servers_are_those_of_the_workspace() {
@@ -38,6 +40,30 @@ async fn context_and_mcp_servers_are_those_of_the_workspace() {
     assert_eq!(listing.discovery(), pb::McpDiscovery::Complete);
     assert_eq!(listing.servers[0].state(), pb::McpServerState::Failed);
     assert!(listing.servers[0].error.contains("`./missing` can not be started"), "{:?}", listing.servers);
+    agent.shutdown.cancel();
+    agent.end().await.expect("a clean end");
+}
+
+/// G16: before the scripts of the start have ended, no tools means that nobody knows yet.
+#[tokio::test]
+async fn g16_tools_are_unknown_until_the_scripts_that_run_on_start_have_ended() {
+    let (_relay, agent, session) = connected().await;
+    let text =
+        r#"until [ -e go ]; do sleep 0.01; done; echo '{"mcpServers":{"one":{"command":"./missing"}}}' > .mcp.json"#;
+    let script = pb::Script { id: "a".to_owned(), script: text.to_owned(), run_on_start: true, ..Default::default() };
+    let manifest = pb::Manifest { build_id: "b1".to_owned(), scripts: vec![script] };
+    Supervision::begin(&session, Body::Manifest(manifest)).await.end_later();
+
+    let mut client = McpServiceClient::new(session.channel.clone());
+    let mut list = async |wait_ms| {
+        let request = pb::ListMcpToolsRequest { refresh: false, wait_ms: Some(wait_ms) };
+        client.list_mcp_tools(request).await.expect("a listing").into_inner()
+    };
+    assert_eq!(list(200).await.discovery(), pb::McpDiscovery::Unknown);
+    std::fs::write(agent.dir.path().join("work/go"), "").expect("file");
+    let listing = list(60_000).await;
+    assert_eq!(listing.discovery(), pb::McpDiscovery::Complete);
+    assert_eq!(listing.servers.iter().map(|server| server.name.as_str()).collect::<Vec<_>>(), ["one"]);
     agent.shutdown.cancel();
     agent.end().await.expect("a clean end");
 }

@@ -8,6 +8,7 @@ use chatmesh_proto::agent::v1::supervise_response::Report;
 use futures::StreamExt as _;
 use nix::sys::signal::Signal;
 use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
 use tonic::{Code, Status, Streaming};
 
 use super::connected;
@@ -15,14 +16,14 @@ use super::program::Program;
 use super::relay::{LONG, Policy, Relay, Session};
 
 /// The relay's end of a call.
-struct Supervision {
+pub(super) struct Supervision {
     requests: mpsc::UnboundedSender<Body>,
     responses: Streaming<pb::SuperviseResponse>,
     runs: Vec<pb::ScriptRun>,
 }
 
 impl Supervision {
-    async fn begin(session: &Session, first: Body) -> Self {
+    pub(super) async fn begin(session: &Session, first: Body) -> Self {
         let (requests, receiver) = mpsc::unbounded_channel();
         let _ = requests.send(first);
         let messages = futures::stream::unfold(receiver, |mut receiver| async {
@@ -50,6 +51,15 @@ impl Supervision {
         tokio::time::timeout(LONG, telling).await.expect("the state is told")
     }
 
+    pub(super) fn say(&self, body: Body) {
+        let _ = self.requests.send(body);
+    }
+
+    /// Leaves the call to its end.
+    pub(super) fn end_later(mut self) {
+        TaskTracker::new().spawn(async move { while let Ok(Some(_)) = self.responses.message().await {} });
+    }
+
     async fn error(mut self) -> Status {
         loop {
             match tokio::time::timeout(LONG, self.responses.message()).await.expect("in time") {
@@ -60,7 +70,7 @@ impl Supervision {
     }
 }
 
-fn manifest() -> Body {
+pub(super) fn manifest() -> Body {
     let script =
         |id: &str, script: &str| pb::Script { id: id.to_owned(), script: script.to_owned(), ..Default::default() };
     let start = pb::Script { run_on_start: true, ..script("start", "echo started, niceness $(nice) >> file") };

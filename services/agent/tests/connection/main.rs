@@ -1,6 +1,7 @@
 //! A real agent and the relay's carrier over loopback TCP, with generated clients.
 
 mod context;
+mod drain;
 mod lifecycle;
 mod limits;
 mod load;

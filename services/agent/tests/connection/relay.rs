@@ -114,6 +114,11 @@ impl Relay {
         session.expect("the relay is up")
     }
 
+    /// True where no agent connects for a while.
+    pub(crate) async fn nobody_comes(&mut self) -> bool {
+        tokio::time::timeout(Duration::from_millis(1500), self.sessions.recv()).await.is_err()
+    }
+
     /// Waits until an agent was turned away.
     pub(crate) async fn turned_away(&mut self) {
         tokio::time::timeout(LONG, self.turned_away.recv()).await.expect("an agent tries").expect("the relay is up");

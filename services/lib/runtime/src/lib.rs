@@ -11,7 +11,7 @@ pub mod tls;
 pub use lifecycle::{Lifecycle, LifecycleConfig};
 pub use readiness::{Readiness, ReadinessGuard};
 pub use server::{GrpcRoutes, Listener, serve};
-pub use tasks::{Shutdown, Tasks};
+pub use tasks::{KeepOpen, Shutdown, Tasks};
 
 /// Makes ring the process's TLS provider. Call it at the start of every binary.
 pub fn install_crypto() {

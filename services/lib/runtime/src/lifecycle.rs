@@ -1,7 +1,8 @@
 //! The end of a process, in named steps with budgets:
 //!
 //! 1. lame duck: not ready any more, for long enough that load balancers notice;
-//! 2. soft: no new connections, no new work; what runs may end, until the grace is over;
+//! 2. soft: no new work, and no new connections unless a service still hands over what others look
+//!    for here; what runs may end, until the grace is over;
 //! 3. hard: what still runs is dropped. Leases are released by then, or expire.
 //!
 //! A second signal jumps to the third step.

@@ -1,6 +1,7 @@
 //! One port for gRPC, reflection, health and HTTP.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
@@ -124,7 +125,8 @@ impl Default for GrpcRoutes {
     }
 }
 
-/// Serves `router` until the shutdown begins, then lets open requests end until it is forced.
+/// Serves `router` until the shutdown begins and nobody keeps ports open, then lets open requests end
+/// until it is forced.
 pub async fn serve(listener: Listener, router: Router, tasks: Tasks) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
@@ -138,7 +140,7 @@ pub async fn serve(listener: Listener, router: Router, tasks: Tasks) {
         .keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT);
     let graceful = GracefulShutdown::new();
-    let soft = tasks.shutdown().soft().clone();
+    let mut closing = pin!(tasks.shutdown().closing());
     loop {
         let stream = tokio::select! {
             accepted = listener.inner.accept() => match accepted {
@@ -150,7 +152,7 @@ pub async fn serve(listener: Listener, router: Router, tasks: Tasks) {
                     continue;
                 }
             },
-            () = soft.cancelled() => break,
+            () = &mut closing => break,
         };
         // Without it, small messages wait for the acknowledgement of the ones before.
         if let Err(error) = stream.set_nodelay(true) {

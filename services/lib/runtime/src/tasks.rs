@@ -8,6 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::{Instrument as _, error, info_span};
 
 /// When a process ends: first softly, then hard.
@@ -15,6 +16,13 @@ use tracing::{Instrument as _, error, info_span};
 pub struct Shutdown {
     soft: CancellationToken,
     hard: CancellationToken,
+    open: TaskTracker,
+}
+
+/// Keeps the ports of a process open while it lives.
+#[derive(Debug)]
+pub struct KeepOpen {
+    _token: TaskTrackerToken,
 }
 
 impl Shutdown {
@@ -28,6 +36,23 @@ impl Shutdown {
     #[must_use]
     pub fn hard(&self) -> &CancellationToken {
         &self.hard
+    }
+
+    /// Keeps ports open beyond the beginning of the shutdown, until the guard is dropped or the
+    /// shutdown is forced: for a service that hands over what others still look for here.
+    #[must_use]
+    pub fn keep_open(&self) -> KeepOpen {
+        KeepOpen { _token: self.open.token() }
+    }
+
+    /// Waits until ports are to be closed: from the beginning of the shutdown on, when nobody keeps them open.
+    pub async fn closing(&self) {
+        self.soft.cancelled().await;
+        self.open.close();
+        tokio::select! {
+            () = self.open.wait() => {}
+            () = self.hard.cancelled() => {}
+        }
     }
 
     /// Asks for an end.
@@ -166,6 +191,24 @@ mod tests {
         assert_eq!(tasks.crashed(), Some("fragile"));
         assert!(tasks.wait(Duration::from_secs(5)).await);
         assert_eq!(tasks.running(), []);
+    }
+
+    #[tokio::test]
+    async fn ports_close_with_the_shutdown_when_nobody_keeps_them_open() {
+        let shutdown = Shutdown::default();
+        let (first, second) = (shutdown.keep_open(), shutdown.keep_open());
+        let mut closing = Box::pin(shutdown.closing());
+        drop(first);
+        assert!(tokio::time::timeout(Duration::ZERO, &mut closing).await.is_err());
+        shutdown.begin();
+        assert!(tokio::time::timeout(Duration::ZERO, &mut closing).await.is_err());
+        drop(second);
+        tokio::time::timeout(Duration::from_secs(5), closing).await.expect("nobody keeps them open");
+
+        let shutdown = Shutdown::default();
+        let _kept = shutdown.keep_open();
+        shutdown.force();
+        tokio::time::timeout(Duration::from_secs(5), shutdown.closing()).await.expect("it is forced");
     }
 
     #[tokio::test]

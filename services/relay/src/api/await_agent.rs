@@ -39,7 +39,7 @@ pub(super) async fn await_agent(
             () = tokio::time::sleep(POLL_INTERVAL) => {}
             () = tokio::time::sleep_until(deadline) => return Err(Error::NotConnected(agent.to_string())),
             // The agent will be at another replica then; the caller asks there.
-            () = state.tasks.shutdown().soft().cancelled() => return Err(Error::ShuttingDown),
+            () = state.left.cancelled() => return Err(Error::ShuttingDown),
         }
     }
 }

@@ -9,22 +9,23 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use tonic::Status;
 
-/// A body whose end is never an error.
+/// A body whose end is never an error. It keeps `Call` as long as it lives.
 #[derive(Debug)]
-pub(super) struct Whole<B> {
+pub(super) struct Whole<B, Call> {
     body: B,
+    _call: Call,
     broken: fn() -> Status,
     is_over: bool,
 }
 
-impl<B> Whole<B> {
+impl<B, Call> Whole<B, Call> {
     /// The body, with the status that callers get where it breaks off.
-    pub(super) fn new(body: B, broken: fn() -> Status) -> Self {
-        Self { body, broken, is_over: false }
+    pub(super) fn new(body: B, call: Call, broken: fn() -> Status) -> Self {
+        Self { body, _call: call, broken, is_over: false }
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for Whole<B> {
+impl<B: Body<Data = Bytes> + Unpin, Call: Unpin> Body for Whole<B, Call> {
     type Data = Bytes;
     type Error = Status;
 
@@ -64,7 +65,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_breaks_off_ends_with_a_status() {
         let frames = [Ok(Frame::data(Bytes::from("one"))), Err("cut"), Ok(Frame::data(Bytes::from("never")))];
-        let collected = Whole::new(StreamBody::new(futures::stream::iter(frames)), broken).collect().await;
+        let collected = Whole::new(StreamBody::new(futures::stream::iter(frames)), (), broken).collect().await;
         let collected = collected.expect("no error");
         let status = collected.trailers().and_then(Status::from_header_map).expect("a status");
         assert_eq!((status.code(), status.message()), (tonic::Code::Unavailable, "broke"));
@@ -76,7 +77,7 @@ mod tests {
         let mut trailers = HeaderMap::new();
         trailers.insert("grpc-status", "0".parse().expect("a value"));
         let frames = [Ok::<_, &str>(Frame::data(Bytes::from("one"))), Ok(Frame::trailers(trailers.clone()))];
-        let collected = Whole::new(StreamBody::new(futures::stream::iter(frames)), broken).collect().await;
+        let collected = Whole::new(StreamBody::new(futures::stream::iter(frames)), (), broken).collect().await;
         let collected = collected.expect("no error");
         assert_eq!(collected.trailers(), Some(&trailers));
         assert_eq!(collected.to_bytes(), "one");

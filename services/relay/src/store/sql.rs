@@ -31,6 +31,11 @@ const ANNOUNCE: Sql = Sql::portable(
      ON CONFLICT (replica_id) DO UPDATE SET address = excluded.address, seen_at = excluded.seen_at",
 );
 const DISPLACE: Sql = Sql::portable("DELETE FROM relay_replicas WHERE address = $2 AND replica_id <> $1");
+const DRAIN: Sql = Sql::portable("UPDATE relay_replicas SET drains_since = $2 WHERE replica_id = $1");
+const SUCCESSORS: Sql = Sql::portable(
+    "SELECT COUNT(*) AS count FROM relay_replicas \
+     WHERE replica_id <> $1 AND seen_at >= $2 AND drains_since IS NULL AND address <> ''",
+);
 const LEAVE: Sql = Sql::portable("DELETE FROM relay_replicas WHERE replica_id = $1");
 const FORGET: Sql = Sql::portable("DELETE FROM relay_replicas WHERE seen_at < $1");
 
@@ -83,6 +88,16 @@ impl SessionStore for SqlSessionStore {
         Ok(())
     }
 
+    async fn drain(&self, replica: Uuid, now: Timestamp) -> Result<(), DbError> {
+        self.db.execute(DRAIN, values![replica, now]).await?;
+        Ok(())
+    }
+
+    async fn has_successor(&self, replica: Uuid, seen_since: Timestamp) -> Result<bool, DbError> {
+        let count: Option<Count> = self.db.fetch_optional(SUCCESSORS, values![replica, seen_since]).await?;
+        Ok(count.is_some_and(|Count(count)| count > 0))
+    }
+
     async fn leave(&self, replica: Uuid) -> Result<(), DbError> {
         self.db.execute(LEAVE, values![replica]).await?;
         Ok(())
@@ -125,6 +140,16 @@ impl FromRow for Held {
     }
 }
 
+/// A number of rows.
+struct Count(i64);
+
+impl FromRow for Count {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self(row.get("count")?))
+    }
+}
+
 /// Every statement, for the test that prepares them on both engines.
 #[doc(hidden)]
-pub const STATEMENTS: &[Sql] = &[BEGIN, END, GET, LOCATE, HELD_BY, ANNOUNCE, DISPLACE, LEAVE, FORGET];
+pub const STATEMENTS: &[Sql] =
+    &[BEGIN, END, GET, LOCATE, HELD_BY, ANNOUNCE, DISPLACE, DRAIN, SUCCESSORS, LEAVE, FORGET];

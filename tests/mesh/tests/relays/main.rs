@@ -1,5 +1,7 @@
 //! Replicas of the relay: every one of them reaches every agent, and agents move between them.
 
+mod drain;
+mod supervision;
 mod world;
 
 use std::time::Duration;

@@ -1,8 +1,11 @@
 //! Replicas of the relay on one database, agents, and a balancer between them.
 
-use std::collections::HashSet;
+pub(crate) mod old_agent;
+mod workspaces;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chatmesh_agent::{Agent, Args, Config, ConnectionError};
@@ -14,8 +17,7 @@ use chatmesh_proto::agent::v1::process_service_client::ProcessServiceClient;
 use chatmesh_proto::agent::v1::{PingRequest, PingResponse};
 use chatmesh_proto::relay::v1::relay_service_client::RelayServiceClient;
 use chatmesh_proto::relay::v1::{AwaitAgentRequest, AwaitAgentResponse};
-use chatmesh_proto::workspaces::v1 as pb;
-use chatmesh_proto::workspaces::v1::agent_service_server::{AgentService, AgentServiceServer};
+use chatmesh_proto::workspaces::v1::agent_service_server::AgentServiceServer;
 use chatmesh_relay::{MIGRATIONS, RelayMetrics, Service};
 use chatmesh_rpc::assertion::{AssertionError, KeySource, ServiceSigner, VerificationKey, Verifier};
 use chatmesh_rpc::client::Peer;
@@ -30,8 +32,9 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Status};
 use tower::Layer as _;
+use workspaces::Workspaces;
 
 /// Longer than anything here takes.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
@@ -40,54 +43,10 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 pub(crate) struct World {
     pub(crate) db: TestDb,
     secret: SecretString,
-    workspaces: Workspaces,
-    tasks: TaskTracker,
-}
-
-/// The service that knows agents; here a token is the agent's id.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Workspaces {
-    /// The agents whose build is not the latest any more.
-    pub(crate) superseded: Arc<Mutex<HashSet<String>>>,
-}
-
-#[tonic::async_trait]
-impl AgentService for Workspaces {
-    async fn authenticate_agent(
-        &self,
-        request: Request<pb::AuthenticateAgentRequest>,
-    ) -> Result<Response<pb::AuthenticateAgentResponse>, Status> {
-        let id = request.into_inner().token;
-        if self.superseded.lock().contains(&id) {
-            return Err(Status::permission_denied("the agent's build is not the latest"));
-        }
-        Ok(Response::new(pb::AuthenticateAgentResponse {
-            agent: Some(pb::Agent { id, ..pb::Agent::default() }),
-            ..pb::AuthenticateAgentResponse::default()
-        }))
-    }
-
-    async fn report_lifecycle(
-        &self,
-        _: Request<pb::ReportLifecycleRequest>,
-    ) -> Result<Response<pb::ReportLifecycleResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
-    }
-
-    async fn report_connection(
-        &self,
-        request: Request<pb::ReportConnectionRequest>,
-    ) -> Result<Response<pb::ReportConnectionResponse>, Status> {
-        let current = !self.superseded.lock().contains(&request.into_inner().agent_id);
-        Ok(Response::new(pb::ReportConnectionResponse { current }))
-    }
-
-    async fn resolve_agent(
-        &self,
-        _: Request<pb::ResolveAgentRequest>,
-    ) -> Result<Response<pb::ResolveAgentResponse>, Status> {
-        Err(Status::unimplemented("nobody asks"))
-    }
+    pub(crate) workspaces: Workspaces,
+    /// How long replicas that end take to hand their agents over at most.
+    pub(crate) drain_limit: Duration,
+    pub(crate) tasks: TaskTracker,
 }
 
 #[derive(Debug)]
@@ -104,12 +63,12 @@ impl World {
     pub(crate) async fn new() -> Self {
         let secret = "a secret of at least thirty-two characters".into();
         let db = sqlite(MIGRATIONS).await;
-        Self { db, secret, workspaces: Workspaces::default(), tasks: TaskTracker::new() }
+        Self { db, secret, workspaces: Workspaces::default(), drain_limit: LONG, tasks: TaskTracker::new() }
     }
 
     /// The agent's build is not the latest from here on.
     pub(crate) fn supersede(&self, agent: Uuid) {
-        self.workspaces.superseded.lock().insert(agent.to_string());
+        self.workspaces.supersede(&agent.to_string());
     }
 
     /// A replica that hears the hints on `bus`.
@@ -128,6 +87,7 @@ impl World {
         let config = chatmesh_relay::Config {
             advertise_address: Some(format!("http://{address}")),
             report_interval: Duration::from_millis(100),
+            drain_limit: self.drain_limit,
             tls: None,
         };
         let workspaces = local(tonic::service::Routes::new(AgentServiceServer::new(self.workspaces.clone())).prepare());
@@ -227,6 +187,7 @@ pub(crate) fn to<M>(agent: Uuid, message: M) -> Request<M> {
 pub(crate) struct Balancer {
     pub(crate) address: SocketAddr,
     backends: Arc<Mutex<Vec<SocketAddr>>>,
+    taken: Arc<AtomicUsize>,
 }
 
 impl Balancer {
@@ -235,8 +196,11 @@ impl Balancer {
         let address = listener.local_addr().expect("an address");
         let backends = Arc::new(Mutex::new(backends.iter().map(|replica| replica.address).collect::<Vec<_>>()));
         let (tasks, shared) = (world.tasks.clone(), Arc::clone(&backends));
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&taken);
         world.tasks.spawn(async move {
             while let Ok((mut client, _)) = listener.accept().await {
+                counter.fetch_add(1, Ordering::Relaxed);
                 let backends = shared.lock().clone();
                 tasks.spawn(async move {
                     for backend in backends {
@@ -248,7 +212,12 @@ impl Balancer {
                 });
             }
         });
-        Self { address, backends }
+        Self { address, backends, taken }
+    }
+
+    /// How many connections came.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
     }
 
     /// From here on new connections go to these.

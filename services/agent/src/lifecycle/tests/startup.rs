@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use tokio_util::sync::CancellationToken;
+
 use super::super::error::Error;
 use super::*;
 
@@ -159,4 +161,26 @@ async fn s01_scripts_that_were_cut_off_by_a_restart_are_not_run_again_and_that_i
     assert_eq!(told.states.last(), Some(&LifecycleState::StartError));
     assert!(told.message.contains("unknown"), "{}", told.message);
     assert_eq!(fixture.read("file"), "once\n");
+}
+
+/// G16: a relay of an older release does not keep anybody waiting, and a slow script does.
+#[tokio::test(start_paused = true)]
+async fn a_start_settles_without_a_manifest_when_a_relay_is_connected_and_brings_none() {
+    let (fixture, connected) = (Fixture::new(), CancellationToken::new());
+    let settled = fixture.lifecycle.settled();
+    let settling = fixture.lifecycle.settle_without_manifest(&connected);
+    assert!(tokio::time::timeout(LONG * 60, settling).await.is_err(), "nobody is connected");
+    assert!(!*settled.borrow());
+    connected.cancel();
+    let began = tokio::time::Instant::now();
+    fixture.lifecycle.settle_without_manifest(&connected).await;
+    assert!(*settled.borrow());
+    assert_eq!(began.elapsed(), Duration::from_secs(5));
+
+    let fixture = Fixture::new();
+    let settled = fixture.lifecycle.settled();
+    let _session = fixture.accept(vec![script("slow", "exec sleep 1000")]);
+    fixture.lifecycle.settle_without_manifest(&connected).await;
+    assert!(!*settled.borrow(), "scripts run");
+    fixture.lifecycle.interrupt().await;
 }
