@@ -18,6 +18,8 @@ mod metrics;
 mod outcome;
 mod service;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use error::Error;
 pub use metrics::ToolMetrics;

@@ -7,8 +7,6 @@ mod content;
 mod definition;
 mod discover;
 mod listing;
-#[cfg(test)]
-mod tests;
 
 use chatmesh_proto::common::v1::ToolDefinition;
 use chatmesh_proto::tools::v1::WorkspaceToolsState;

@@ -66,17 +66,14 @@ async fn a_turn_neither_waits_for_a_search_nor_fails_with_it() {
     assert_eq!(world.ended(chat).await.status, Status::Waiting);
     assert_eq!(world.hands.searches(), (1, 0), "it was on, and ended with the turn");
 
-    world.hands.finds(Found, true);
+    world.model.then(Reply::calls("a", &[("wait", "{}")]));
     world.say(chat, "on").await;
-    begun_again(&world, chat).await;
+    eventually("it runs", async || world.hands.called().len(), |calls| *calls == 1).await;
     world.hands.hide();
+    world.hands.finds(Found, true);
+    eventually("they are listed", async || world.hands.listed(), |listed| *listed == 3).await;
+    world.hands.release("a-0");
     assert_eq!(world.ended(chat).await.status, Status::Waiting, "a list that does not come is done without");
-}
-
-async fn begun_again(world: &World, chat: ChatId) {
-    let is_asked = |asked: &usize| *asked >= 1;
-    eventually("asked", async || world.model.asked().len(), is_asked).await;
-    assert!(world.get(chat).await.last_error.is_none());
 }
 
 /// G15: an empty list ends no search for good; after a rest there is another one.
