@@ -43,7 +43,10 @@ pub(super) async fn equipment(state: &State, chat: &Chat) -> Result<Option<Equip
             keep(state, chat, workspace_id, &listed, kept).await;
             vec![listed.workspace_context.clone(), listed.skill_index.clone()]
         }
-        _ => [vec![listed.workspace_context.clone()], kept.map(as_of_then).unwrap_or_default()].concat(),
+        (WorkspaceContextState::Unreachable, _) => {
+            std::iter::once(listed.workspace_context.clone()).chain(kept.into_iter().flat_map(as_of_then)).collect()
+        }
+        _ => vec![listed.workspace_context.clone()],
     };
     Ok(Some(Equipment { listed, blocks }))
 }
