@@ -103,8 +103,10 @@ impl Turn {
                 return self.fail(error, partial).await;
             }
             let span = info_span!("chat.step", chat.step = step);
-            let next = primer.alongside(self.step(&mut work, partial).instrument(span)).await?;
-            if let Some(chat) = primer.alongside(self.after(next, &mut work, partial)).await? {
+            let step = Box::pin(self.step(&mut work, partial).instrument(span));
+            let next = primer.alongside(step).await?;
+            let after = Box::pin(self.after(next, &mut work, partial));
+            if let Some(chat) = primer.alongside(after).await? {
                 return Ok(chat);
             }
         }

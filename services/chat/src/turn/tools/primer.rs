@@ -76,8 +76,7 @@ impl Primer {
     }
 
     /// Does `work`, and goes on with the search for as long as that takes.
-    pub(in crate::turn) async fn alongside<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let mut work = std::pin::pin!(work);
+    pub(in crate::turn) async fn alongside<T>(&mut self, mut work: Pin<Box<impl Future<Output = T>>>) -> T {
         while let Some(search) = &mut self.search {
             tokio::select! {
                 biased;
