@@ -17,7 +17,7 @@ use crate::parts::relay::Relay;
 use crate::parts::serve::PartApi;
 use crate::parts::{self, Episodes};
 use crate::state::{Neighbours, State};
-use crate::store::{ChatStore, FileStore, LeaseStore, SqlChatStore, WorkerDirectory};
+use crate::store::{ChatStore, ContextStore, FileStore, LeaseStore, SqlChatStore, WorkerDirectory};
 use crate::worker::Worker;
 use crate::{ChatMetrics, Config, Error};
 
@@ -26,7 +26,8 @@ pub const MIGRATIONS: Migrations = migrations!("chat", [
     1 => "0001_chats",
     2 => "0002_workers_pins_and_cursors",
     3 => "0003_files_and_lists",
-    4 => "0004_stopped_chats"
+    4 => "0004_stopped_chats",
+    5 => "0005_workspace_contexts"
 ]);
 
 /// The service.
@@ -50,6 +51,7 @@ impl Service {
         let sql = SqlChatStore::new(deps.db);
         let workers: Arc<dyn WorkerDirectory> = Arc::new(sql.clone());
         let files: Arc<dyn FileStore> = Arc::new(sql.clone());
+        let contexts: Arc<dyn ContextStore> = Arc::new(sql.clone());
         let leases: Arc<dyn LeaseStore> = Arc::new(sql.clone());
         let store: Arc<dyn ChatStore> = Arc::new(sql);
         if config.exclusive {
@@ -63,6 +65,7 @@ impl Service {
             worker_id: WorkerId(deps.ids.next()),
             store,
             files,
+            contexts,
             leases,
             workers,
             hints: Hints::new(deps.bus.clone()),

@@ -1,6 +1,7 @@
 //! Where chats are kept. Each method is one transaction; what changes a chat goes through the
 //! state machine under the chat's row lock.
 
+mod contexts;
 mod files;
 mod leases;
 pub(crate) mod open_calls;
@@ -15,6 +16,7 @@ use chatmesh_db::DbError;
 use chatmesh_proto::chat::v1::Retry;
 use chatmesh_proto::common::v1::{GenerationError, ToolDefinition};
 use chatmesh_rpc::UserId;
+pub use contexts::{ContextStore, KeptContext};
 pub use files::FileStore;
 pub use leases::{Acquired, LeaseStore, Pool, Room, Runnable};
 pub use sql::{STATEMENTS, SqlChatStore};

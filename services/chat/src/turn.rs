@@ -26,6 +26,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod tools;
+mod workspace;
 
 use std::sync::Arc;
 
@@ -49,7 +50,7 @@ use compaction::{Verdict, judge, last_measure};
 use generate::Generated;
 use phase::Phase;
 use prepare::Work;
-use tools::Bench;
+use tools::{Bench, Primer};
 
 /// How often a turn goes on after its end because a summary took the place of what was said.
 const MAX_RE_ENTRIES: u32 = 3;
@@ -96,10 +97,16 @@ impl Turn {
         if work.is_over {
             return self.finish().await;
         }
+        let mut primer = Primer::default();
         for step in 1..=self.state.config.max_steps {
+            if let Err(error) = prepare::refresh_tools(&self, &mut work, &mut primer).await {
+                return self.fail(error, partial).await;
+            }
             let span = info_span!("chat.step", chat.step = step);
-            let next = self.step(&mut work, partial).instrument(span).await?;
-            if let Some(chat) = self.after(next, &mut work, partial).await? {
+            let step = Box::pin(self.step(&mut work, partial).instrument(span));
+            let next = primer.alongside(step).await?;
+            let after = Box::pin(self.after(next, &mut work, partial));
+            if let Some(chat) = primer.alongside(after).await? {
                 return Ok(chat);
             }
         }
@@ -108,9 +115,7 @@ impl Turn {
     }
 
     async fn step(&mut self, work: &mut Work, partial: &mut Partial) -> Result<Next, StoreError> {
-        if let Err(error) = prepare::refresh_tools(self, work).await {
-            return self.fail(error, partial).await.map(over);
-        }
+        let is_repeated = work.kept.is_some();
         let answer = match work.kept.take() {
             Some(message) => self.take_up(message, partial).await?,
             None => match generate::generate(self, work, partial).await? {
@@ -126,7 +131,13 @@ impl Turn {
             };
         }
         let began = Instant::now();
-        let bench = Bench { state: &self.state, chat: &self.chat, toolbox: &work.toolbox, provider: &work.provider };
+        let bench = Bench {
+            state: &self.state,
+            chat: &self.chat,
+            toolbox: &work.toolbox,
+            provider: &work.provider,
+            is_repeated,
+        };
         let done = bench.run(&answer, partial).await;
         if !done.results.is_empty() {
             self.state.metrics.turn.stage(&StageLabels::TOOLS, began.elapsed());

@@ -7,8 +7,8 @@
 
 mod bindings;
 mod connect;
-mod context;
 mod directory;
+mod reach;
 mod unreachable;
 
 use std::future::Future;
@@ -23,9 +23,9 @@ use tonic::{Request, Response, Status};
 
 use crate::state::Neighbours;
 pub(crate) use bindings::Bindings;
-pub(crate) use context::Directories;
 use directory::Mesh;
-pub(crate) use unreachable::explain;
+pub(crate) use reach::Reached;
+pub(crate) use unreachable::{explain, is_ours};
 
 /// How long a tool waits for an agent that is not connected.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -36,6 +36,7 @@ const MIN_PAUSE: Duration = Duration::from_millis(50);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// A chat's workspace, as its tools see it.
+#[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) neighbours: Neighbours,
     pub(crate) bindings: Bindings,
@@ -78,10 +79,29 @@ impl Workspace {
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
-        let bound = self.bindings.get(&self.caller, &self.workspace_id);
+        self.repeat(call, |status| status.code() == Code::Unavailable).await
+    }
+
+    /// Makes a call of which the agent keeps no receipt: it is made again only where nothing of it can
+    /// have reached the agent.
+    ///
+    /// # Errors
+    /// The same. Where the connection broke, whether the call was carried out is not known.
+    pub(crate) async fn once<T, F>(&self, call: impl Fn(Agent) -> F) -> Result<T, Status>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.repeat(call, reach::has_not_arrived).await
+    }
+
+    async fn repeat<T, F>(&self, call: impl Fn(Agent) -> F, may: impl Fn(&Status) -> bool) -> Result<T, Status>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let bound = self.bound();
         if let Some(id) = &bound {
             match call(self.agent(id)?).await {
-                Err(status) if status.code() == Code::Unavailable => {}
+                Err(status) if may(&status) => {}
                 other => return other.map(Response::into_inner),
             }
         }
@@ -91,7 +111,7 @@ impl Workspace {
         loop {
             let id = self.connect(bound).await?;
             match call(self.agent(&id)?).await {
-                Err(status) if status.code() == Code::Unavailable && Instant::now() < deadline => {
+                Err(status) if may(&status) && Instant::now() < deadline => {
                     tokio::time::sleep(backoff.next_pause()).await;
                 }
                 other => return other.map(Response::into_inner),

@@ -1,6 +1,7 @@
 //! The methods of `ToolService`, one line each; what they do is in the files beside.
 
 mod call_tool;
+mod discover_tools;
 mod list_tools;
 
 use std::sync::Arc;
@@ -30,5 +31,11 @@ impl ToolService for Api {
 
     async fn call_tool(&self, r: Request<pb::CallToolRequest>) -> Result<Response<pb::CallToolResponse>, Status> {
         unary(r, |caller, m| call_tool::call_tool(&self.state, caller, m)).await
+    }
+    async fn discover_tools(
+        &self,
+        r: Request<pb::DiscoverToolsRequest>,
+    ) -> Result<Response<pb::DiscoverToolsResponse>, Status> {
+        unary(r, |caller, m| discover_tools::discover_tools(&self.state, caller, m)).await
     }
 }

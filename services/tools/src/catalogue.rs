@@ -5,15 +5,17 @@ use serde_json::json;
 
 use crate::builtin::Tool;
 
-/// All built-in tools.
-pub(crate) fn definitions() -> Vec<ToolDefinition> {
-    Tool::ALL.into_iter().map(definition).collect()
+/// The built-in tools; those for skills only where there are some.
+pub(crate) fn definitions(has_skills: bool) -> Vec<ToolDefinition> {
+    Tool::ALL.into_iter().filter(|tool| has_skills || !tool.needs_skills()).map(definition).collect()
 }
 
 fn definition(tool: Tool) -> ToolDefinition {
     let (description, schema) = match tool {
         Tool::Execute => (EXECUTE, execute_schema()),
         Tool::ReadFile => (READ_FILE, read_file_schema()),
+        Tool::ReadSkill => (READ_SKILL, read_skill_schema()),
+        Tool::ReadSkillFile => (READ_SKILL_FILE, read_skill_file_schema()),
         Tool::WriteFile => (WRITE_FILE, write_file_schema()),
     };
     ToolDefinition {
@@ -61,6 +63,35 @@ fn read_file_schema() -> serde_json::Value {
     })
 }
 
+const READ_SKILL: &str = "Reads a skill of the workspace: its instructions, and which files it brings along. The skills \
+that there are stand in the list of available skills.";
+
+fn read_skill_schema() -> serde_json::Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "description": "The name of the skill, as it is listed."}
+        },
+        "required": ["name"],
+        "additionalProperties": false
+    })
+}
+
+const READ_SKILL_FILE: &str = "Reads a text file that a skill brings along, at most 512 KiB of it. `read_skill` says \
+which files there are.";
+
+fn read_skill_file_schema() -> serde_json::Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "description": "The name of the skill, as it is listed."},
+            "path": {"type": "string", "description": "The file, relative to the skill's directory."}
+        },
+        "required": ["name", "path"],
+        "additionalProperties": false
+    })
+}
+
 const WRITE_FILE: &str = "Writes a file of the workspace whole, replacing what was there. Missing directories are \
 made. The write is atomic: readers see the old file or the new one.";
 
@@ -82,7 +113,10 @@ mod tests {
 
     #[test]
     fn definitions_are_ordered_by_name_and_their_schemas_are_objects() {
-        let definitions = definitions();
+        let names = |has_skills| definitions(has_skills).into_iter().map(|tool| tool.name).collect::<Vec<_>>();
+        assert_eq!(names(false), ["execute", "read_file", "write_file"]);
+        assert_eq!(names(true), ["execute", "read_file", "read_skill", "read_skill_file", "write_file"]);
+        let definitions = definitions(true);
         assert!(definitions.is_sorted_by_key(|definition| definition.name.clone()));
         for definition in definitions {
             let schema: serde_json::Value = serde_json::from_str(&definition.input_schema).expect("JSON");

@@ -1,7 +1,9 @@
 //! Tools: what a model may ask for, and doing it.
 //!
-//! A *tool* has a definition, which the model sees, and an implementation in [`builtin`], which
-//! acts through the agent of the chat's workspace. A failure of a tool is a result for the model
+//! A *tool* has a definition, which the model sees, and an implementation: in [`builtin`], which
+//! acts through the agent of the chat's workspace, or in an MCP server of that workspace, which
+//! [`mcp`] finds and calls. What a model should know of the workspace besides is read by
+//! [`context`]. A failure of a tool is a result for the model
 //! to read: flat (`is_error`, one sentence) where the call could not be carried out, structured
 //! (an object with `error` beside other fields) where it was and failed.
 
@@ -9,11 +11,15 @@ mod agent;
 mod api;
 mod builtin;
 mod catalogue;
+mod context;
 mod error;
+mod mcp;
 mod metrics;
 mod outcome;
 mod service;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use error::Error;
 pub use metrics::ToolMetrics;

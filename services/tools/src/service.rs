@@ -5,8 +5,9 @@ use std::sync::Arc;
 use chatmesh_proto::tools::v1::tool_service_server::{SERVICE_NAME, ToolServiceServer};
 
 use crate::ToolMetrics;
-use crate::agent::{Bindings, Directories};
+use crate::agent::Bindings;
 use crate::api::Api;
+use crate::mcp::Discovered;
 use crate::state::{Neighbours, State};
 
 /// The service. It keeps nothing: what was done is remembered where it was done.
@@ -19,7 +20,7 @@ impl Service {
     /// Sets the service up.
     #[must_use]
     pub fn build(neighbours: Neighbours, metrics: ToolMetrics) -> Self {
-        let state = State { neighbours, bindings: Bindings::default(), directories: Directories::default(), metrics };
+        let state = State { neighbours, bindings: Bindings::default(), discovered: Discovered::default(), metrics };
         Self { state: Arc::new(state) }
     }
 }

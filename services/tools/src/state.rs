@@ -1,9 +1,11 @@
 //! What the operations on tools stand on.
 
+use chatmesh_rpc::Caller;
 use chatmesh_rpc::client::Peer;
 
 use crate::ToolMetrics;
-use crate::agent::{Bindings, Directories};
+use crate::agent::{Bindings, Workspace};
+use crate::mcp::Discovered;
 
 /// The services through which tools act.
 #[derive(Debug, Clone)]
@@ -19,6 +21,14 @@ pub struct Neighbours {
 pub(crate) struct State {
     pub(crate) neighbours: Neighbours,
     pub(crate) bindings: Bindings,
-    pub(crate) directories: Directories,
+    pub(crate) discovered: Discovered,
     pub(crate) metrics: ToolMetrics,
+}
+
+impl State {
+    /// The workspace of a chat, as its tools see it.
+    pub(crate) fn workspace(&self, caller: Caller, chat_id: String, workspace_id: String) -> Workspace {
+        let (neighbours, bindings) = (self.neighbours.clone(), self.bindings.clone());
+        Workspace { neighbours, bindings, caller, chat_id, workspace_id }
+    }
 }

@@ -1,5 +1,6 @@
 //! The store in SQL, one text for both engines.
 
+mod contexts;
 mod files;
 mod leases;
 mod list;

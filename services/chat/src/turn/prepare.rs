@@ -3,11 +3,13 @@
 
 use chatmesh_proto::common::v1::{GenerationError, ToolDefinition};
 use chatmesh_proto::llm::v1::{ResponseChain, ResponseStarted};
+use chatmesh_proto::tools::v1::ListToolsResponse;
 
 use super::chain::Circumstances;
 use super::prompt::{Prompt, unanswered_of};
 use super::rows::{Kind, Row, is_open};
-use super::tools::{self, Toolbox};
+use super::tools::{Primer, Toolbox};
+use super::workspace::{Equipment, equipment};
 use super::{Answer, Partial, Turn, markers};
 use crate::domain::{Chat, Message, NewMessage};
 use crate::files;
@@ -41,6 +43,13 @@ pub(super) struct Work {
 }
 
 impl Work {
+    /// Goes on with what the mesh has by now.
+    fn equip(&mut self, chat: &Chat, equipment: Option<Equipment>) {
+        let (listed, blocks) = taken_apart(equipment);
+        self.toolbox = Toolbox::new(listed, self.client_tools.clone(), chat.workspace_id);
+        self.prompt.instruct(chat, &blocks);
+    }
+
     /// Who answered, and what is known of the model.
     pub(super) fn heard(&mut self, started: &ResponseStarted) {
         self.provider.clone_from(&started.provider);
@@ -62,15 +71,15 @@ impl Work {
 /// go with the turn.
 pub(super) async fn prepare(turn: &Turn, partial: &mut Partial) -> Result<Result<Work, GenerationError>, StoreError> {
     let (state, chat) = (&*turn.state, &turn.chat);
-    let (listed, history, client_tools, kept) = tokio::join!(
-        tools::list(state, chat),
+    let (equipment, history, client_tools, kept) = tokio::join!(
+        equipment(state, chat),
         history(state, chat),
         state.store.dynamic_tools(chat.id),
         state.store.kept_step(chat.id, chat.versions.history),
     );
     let (history, client_tools, kept) = (history?, client_tools?, kept?);
-    let listed = match listed {
-        Ok(listed) => listed,
+    let (listed, blocks) = match equipment {
+        Ok(equipment) => taken_apart(equipment),
         Err(error) => {
             if let Some(kept) = kept {
                 partial.resume(chat.versions.history, &Answer::from_message(kept));
@@ -78,8 +87,7 @@ pub(super) async fn prepare(turn: &Turn, partial: &mut Partial) -> Result<Result
             return Ok(Err(error));
         }
     };
-    let context = listed.as_ref().map(|listed| listed.workspace_context.clone()).unwrap_or_default();
-    let prompt = Prompt::new(chat, &context, history.messages, history.unanswered);
+    let prompt = Prompt::new(chat, &blocks, history.messages, history.unanswered);
     let is_over = kept.is_none() && is_over(state, chat, prompt.rows()).await?;
     Ok(Ok(Work {
         prompt,
@@ -91,16 +99,23 @@ pub(super) async fn prepare(turn: &Turn, partial: &mut Partial) -> Result<Result
     }))
 }
 
-/// Lists the tools anew where the chat has another workspace by now.
-pub(super) async fn refresh_tools(turn: &Turn, work: &mut Work) -> Result<(), GenerationError> {
-    if turn.chat.workspace_id == work.toolbox.workspace_id {
-        return Ok(());
+/// Lists the tools anew where the chat has another workspace by now, takes up what was found since the last step,
+/// and has looked for what is still missing.
+pub(super) async fn refresh_tools(turn: &Turn, work: &mut Work, primer: &mut Primer) -> Result<(), GenerationError> {
+    let chat = &turn.chat;
+    if chat.workspace_id != work.toolbox.workspace_id {
+        primer.start_over();
+        let equipment = equipment(&turn.state, chat).await?;
+        work.equip(chat, equipment);
+    } else if let Some(found) = primer.take() {
+        work.equip(chat, Some(found));
     }
-    let listed = tools::list(&turn.state, &turn.chat).await?;
-    let context = listed.as_ref().map(|listed| listed.workspace_context.clone()).unwrap_or_default();
-    work.toolbox = Toolbox::new(listed, work.client_tools.clone(), turn.chat.workspace_id);
-    work.prompt.instruct(&turn.chat, &context);
+    primer.begin(&turn.state, chat, work.toolbox.missing);
     Ok(())
+}
+
+fn taken_apart(equipment: Option<Equipment>) -> (Option<ListToolsResponse>, Vec<String>) {
+    equipment.map(|Equipment { listed, blocks }| (Some(listed), blocks)).unwrap_or_default()
 }
 
 /// Reads the history anew, as after a summary.

@@ -33,23 +33,19 @@ pub(super) struct Prompt {
 }
 
 impl Prompt {
-    /// The prompt of a history. `unanswered` is its end as it is stored.
-    pub(super) fn new(
-        chat: &Chat,
-        workspace_context: &str,
-        history: Vec<Message>,
-        unanswered: Vec<NewMessage>,
-    ) -> Self {
+    /// The prompt of a history. `unanswered` is its end as it is stored, `workspace` what is said of the workspace.
+    pub(super) fn new(chat: &Chat, workspace: &[String], history: Vec<Message>, unanswered: Vec<NewMessage>) -> Self {
         let mut prompt = Self::default();
-        prompt.instruct(chat, workspace_context);
+        prompt.instruct(chat, workspace);
         prompt.read(history, unanswered);
         prompt
     }
 
-    /// Takes other instructions.
-    pub(super) fn instruct(&mut self, chat: &Chat, workspace_context: &str) {
-        let texts = [INSTRUCTIONS, chat.system_prompt.as_str(), workspace_context];
-        let texts = texts.into_iter().filter(|text| !text.trim().is_empty());
+    /// Takes other instructions: those of the mesh, of the chat, and of its workspace.
+    pub(super) fn instruct(&mut self, chat: &Chat, workspace: &[String]) {
+        let texts = [INSTRUCTIONS, chat.system_prompt.as_str()];
+        let texts =
+            texts.into_iter().chain(workspace.iter().map(String::as_str)).filter(|text| !text.trim().is_empty());
         let message = |text: &str| PromptMessage {
             role: Role::System.into(),
             parts: vec![Part { body: Some(Body::Text(text.to_owned())), ..Part::default() }],

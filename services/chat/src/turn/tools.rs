@@ -3,6 +3,7 @@
 mod call;
 mod list;
 mod outcome;
+mod primer;
 mod toolbox;
 
 use chatmesh_proto::common::v1::{FinishReason, Part, Role, ToolCall};
@@ -12,6 +13,7 @@ use futures::stream::FuturesUnordered;
 use tracing::{Instrument as _, info_span};
 
 pub(super) use list::list;
+pub(super) use primer::Primer;
 pub(super) use toolbox::{Fate, Toolbox};
 
 use super::{Answer, Partial};
@@ -27,6 +29,8 @@ pub(super) struct Bench<'a> {
     pub(super) toolbox: &'a Toolbox,
     /// Who asks, for the metrics.
     pub(super) provider: &'a str,
+    /// Another worker ran the calls before and ended before it could say what came of them.
+    pub(super) is_repeated: bool,
 }
 
 /// What came of the calls of a step.
@@ -72,6 +76,12 @@ impl Bench<'_> {
             (reason, Fate::HandOver) if reason != FinishReason::ToolCalls => {
                 Fate::Refuse("the answer was at its end, so this call was not made".to_owned())
             }
+            // Their servers keep no receipts: what was done once would be done twice.
+            (_, Fate::Run) if self.is_repeated && self.toolbox.is_outside(&call.name) => Fate::Refuse(
+                "the worker that made this call ended before the answer came: whether the tool did its work is not \
+                 known. Look at its effects before you call it again"
+                    .to_owned(),
+            ),
             (_, fate) => fate,
         }
     }
@@ -81,7 +91,10 @@ impl Bench<'_> {
         let span = info_span!("chat.tool", gen_ai.tool.name = %call.name, gen_ai.tool.call.id = %call.call_id);
         let outcome = match fate {
             Fate::Refuse(why) => failure(why),
-            Fate::Run | Fate::HandOver => call::call(self.state, self.chat, call).instrument(span).await,
+            Fate::Run | Fate::HandOver => {
+                let keeps_receipt = !self.toolbox.is_outside(&call.name);
+                call::call(self.state, self.chat, call, keeps_receipt).instrument(span).await
+            }
         };
         let mut part = result_part(call, self.counted(call, outcome, model));
         part.create_time = Some(began.into());

@@ -33,6 +33,13 @@ pub fn request_on_behalf_of<M>(user: UserId, message: M) -> tonic::Request<M> {
     request
 }
 
+/// True where a failed call was never sent, because no connection was made: to make it again is safe whatever it does.
+#[must_use]
+pub fn is_unsent(status: &Status) -> bool {
+    let first: &(dyn std::error::Error + 'static) = status;
+    std::iter::successors(Some(first), |&error| error.source()).any(|cause| cause.is::<tonic::ConnectError>())
+}
+
 /// A neighbour, as a service sees it: generated clients are made from it. An assertion that a
 /// request carries already, the gateway's from a user's token, is left as it is.
 #[derive(Debug, Clone)]

@@ -84,6 +84,7 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
+    use crate::client::is_unsent;
 
     const PREFACE_BYTES: usize = 24;
     const FRAME_HEAD_BYTES: usize = 9;
@@ -117,5 +118,18 @@ mod tests {
         let status = result.expect_err("no answer");
         assert_eq!(status.code(), Code::Unavailable, "{status:?}");
         assert!(status.message().starts_with("the connection was lost"), "{status:?}");
+        assert!(!is_unsent(&status), "it may have been carried out: {status:?}");
+    }
+
+    /// Only a call that nobody can have carried out may be made again whatever it does.
+    #[tokio::test]
+    async fn a_call_that_found_nobody_was_not_sent() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        drop(listener);
+        let mut client = IdentityServiceClient::new(connect_lazy(&url).expect("a transport"));
+        let status = client.get_verification_keys(GetVerificationKeysRequest {}).await.expect_err("nobody is there");
+        assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+        assert!(is_unsent(&status), "{status:?}");
     }
 }

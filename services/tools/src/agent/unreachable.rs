@@ -112,7 +112,8 @@ pub(crate) fn explain(status: &Status) -> String {
     }
 }
 
-fn is_ours(status: &Status) -> bool {
+/// True where the way to the agent says so, and neither the agent nor the relay.
+pub(crate) fn is_ours(status: &Status) -> bool {
     use tonic_types::StatusExt as _;
     status.get_details_error_info().is_some_and(|info| info.domain == DOMAIN)
 }

@@ -2,12 +2,9 @@
 
 use chatmesh_proto::agent::v1::ReadFileLinesRequest;
 use chatmesh_proto::agent::v1::file_service_client::FileServiceClient;
-use chatmesh_rpc::Code;
 use serde::{Deserialize, Serialize};
-use tonic::Status;
-use tonic_types::StatusExt as _;
 
-use super::{absolute, parse};
+use super::{absolute, is_of_agent, parse};
 use crate::agent::{Workspace, explain};
 use crate::outcome::Outcome;
 
@@ -58,15 +55,9 @@ pub(super) async fn run(workspace: &Workspace, args: &str) -> Result<Outcome, St
             content: Some(lines.content),
             error: None,
         })),
-        Err(status) if is_about_the_file(&status) => {
+        Err(status) if is_of_agent(&status) => {
             Ok(Outcome::of(&Report { error: Some(status.message().to_owned()), ..Report::default() }))
         }
         Err(status) => Err(explain(&status)),
     }
-}
-
-/// True where the agent looked at the file and says what is in the way.
-fn is_about_the_file(status: &Status) -> bool {
-    let is_of_agent = status.get_details_error_info().is_some_and(|info| info.domain == "chatmesh.agent.v1");
-    is_of_agent && status.code() != Code::Unavailable
 }

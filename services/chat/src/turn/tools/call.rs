@@ -7,7 +7,7 @@ use chatmesh_core::Backoff;
 use chatmesh_proto::common::v1::ToolCall;
 use chatmesh_proto::tools::v1::tool_service_client::ToolServiceClient;
 use chatmesh_proto::tools::v1::{CallToolRequest, CallToolResponse};
-use chatmesh_rpc::client::request_on_behalf_of;
+use chatmesh_rpc::client::{is_unsent, request_on_behalf_of};
 use futures::FutureExt as _;
 use tokio::time::timeout;
 use tonic::{Code, Status};
@@ -20,12 +20,13 @@ use crate::state::State;
 /// How long a tool may take: what the longest allowed command takes, and a little more.
 const CALL_TIMEOUT: Duration = Duration::from_secs(4 * 3600 + 300);
 /// How often a call is made while the service that runs tools is away, which with the pauses is
-/// about half a minute. The idempotency key makes that safe.
+/// about half a minute. The idempotency key makes that safe where a receipt is kept under it.
 const CALL_ATTEMPTS: u32 = 10;
 
-/// Runs a tool. Whatever happens is a result: no tool ends a turn.
-pub(super) async fn call(state: &State, chat: &Chat, call: &ToolCall) -> CallToolResponse {
-    let outcome = AssertUnwindSafe(call_again(state, chat, call)).catch_unwind().await;
+/// Runs a tool. Whatever happens is a result: no tool ends a turn. Where nobody keeps a receipt of what the tool
+/// did, a call that may have arrived is not made again.
+pub(super) async fn call(state: &State, chat: &Chat, call: &ToolCall, keeps_receipt: bool) -> CallToolResponse {
+    let outcome = AssertUnwindSafe(call_again(state, chat, call, keeps_receipt)).catch_unwind().await;
     outcome.unwrap_or_else(|_panic| {
         // The panic hook has said where.
         error!(chat = %chat.id, tool = %call.name, "a tool panicked");
@@ -33,12 +34,19 @@ pub(super) async fn call(state: &State, chat: &Chat, call: &ToolCall) -> CallToo
     })
 }
 
-async fn call_again(state: &State, chat: &Chat, call: &ToolCall) -> CallToolResponse {
+async fn call_again(state: &State, chat: &Chat, call: &ToolCall, keeps_receipt: bool) -> CallToolResponse {
     let message = request(chat, call);
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
     for attempt in 1.. {
         match call_once(state, chat, message.clone()).await {
             Ok(response) => return response,
+            Err(status) if status.code() == Code::Unavailable && !keeps_receipt && !is_unsent(&status) => {
+                return failure(&format!(
+                    "the connection was lost while the tool ran ({}): whether it did its work is not known. Look at \
+                     its effects before you call it again",
+                    status.message()
+                ));
+            }
             Err(status) if status.code() == Code::Unavailable && attempt < CALL_ATTEMPTS => {
                 tokio::time::sleep(backoff.next_pause()).await;
             }

@@ -23,12 +23,17 @@ const PATIENCE_WITHOUT_WORKSPACE: Duration = Duration::from_secs(5);
 
 /// The tools that the chat may use; `None` where nobody can say and it gets along without. A chat with a
 /// workspace does not: its model would be told that it has no tools, in the middle of its work.
-pub(in crate::turn) async fn list(state: &State, chat: &Chat) -> Result<Option<ListToolsResponse>, GenerationError> {
+/// `has_skills` says that skills of the workspace are known from before.
+pub(in crate::turn) async fn list(
+    state: &State,
+    chat: &Chat,
+    has_skills: bool,
+) -> Result<Option<ListToolsResponse>, GenerationError> {
     let patience = if chat.workspace_id.is_some() { PATIENCE } else { PATIENCE_WITHOUT_WORKSPACE };
     let give_up_at = Instant::now() + patience;
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
     loop {
-        let status = match list_once(state, chat).await {
+        let status = match list_once(state, chat, has_skills).await {
             Ok(tools) => return Ok(Some(tools)),
             Err(status) => status,
         };
@@ -59,14 +64,16 @@ fn is_passing(code: Code) -> bool {
     matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Unknown | Code::Cancelled)
 }
 
-async fn list_once(state: &State, chat: &Chat) -> Result<ListToolsResponse, Status> {
+async fn list_once(state: &State, chat: &Chat, has_skills: bool) -> Result<ListToolsResponse, Status> {
     let message = ListToolsRequest {
         chat_id: chat.id.to_string(),
         workspace_id: chat.workspace_id.map(|id| id.to_string()).unwrap_or_default(),
+        has_skills,
     };
     let mut request = request_on_behalf_of(chat.owner_id, message);
     request.set_timeout(ATTEMPT_TIMEOUT);
-    let mut tools = ToolServiceClient::new(state.neighbours.tools.clone());
+    let mut tools = ToolServiceClient::new(state.neighbours.tools.clone())
+        .max_decoding_message_size(chatmesh_rpc::MAX_MESSAGE_BYTES);
     match timeout(ATTEMPT_TIMEOUT, tools.list_tools(request)).await {
         Ok(listed) => listed.map(tonic::Response::into_inner),
         Err(_) => Err(Status::deadline_exceeded("the list did not come in time")),

@@ -7,6 +7,8 @@ use chatmesh_proto::common::v1::{ToolCall, ToolDefinition};
 use chatmesh_proto::tools::v1::ListToolsResponse;
 use serde_json::{Map, Value};
 
+use super::primer::Missing;
+
 /// Stands for all tools of outside servers: their names are not ours to count by.
 const OUTSIDE: &str = "mcp";
 /// Stands for the client's tools.
@@ -25,6 +27,8 @@ pub(in crate::turn) struct Toolbox {
     client: HashSet<String>,
     /// False where nobody could say which tools the mesh has.
     is_known: bool,
+    /// What nobody could say of the workspace.
+    pub(in crate::turn) missing: Missing,
     /// The workspace that the mesh's tools act on.
     pub(in crate::turn) workspace_id: Option<Uuid>,
 }
@@ -49,6 +53,7 @@ impl Toolbox {
         workspace_id: Option<Uuid>,
     ) -> Self {
         let is_known = mesh.is_some();
+        let missing = mesh.as_ref().map(Missing::of).unwrap_or_default();
         let mut definitions = mesh.unwrap_or_default().tools;
         let names = |definitions: &[ToolDefinition]| definitions.iter().map(|tool| tool.name.clone()).collect();
         let mesh: HashSet<String> = names(&definitions);
@@ -56,14 +61,16 @@ impl Toolbox {
         client.retain(|tool| !mesh.contains(&tool.name));
         let of_client = names(&client);
         definitions.append(&mut client);
-        Self { definitions, mesh, client: of_client, is_known, workspace_id }
+        Self { definitions, mesh, client: of_client, is_known, missing, workspace_id }
     }
 
     /// Who runs a call.
     pub(in crate::turn) fn fate(&self, call: &ToolCall) -> Fate {
         let name = call.name.as_str();
         let is_clients = self.client.contains(name);
-        if !is_clients && self.is_known && !self.mesh.contains(name) {
+        // A tool of a server may be there though nobody could say so.
+        let is_known = self.is_known && !(self.missing.tools && is_outside(name));
+        if !is_clients && is_known && !self.mesh.contains(name) {
             return Fate::Refuse(format!("there is no tool `{name}`: it was not found among the tools of this chat"));
         }
         if let Err(error) = serde_json::from_str::<Map<String, Value>>(arguments(call)) {
@@ -72,16 +79,26 @@ impl Toolbox {
         if is_clients { Fate::HandOver } else { Fate::Run }
     }
 
+    /// True where the tool is run by a server in the workspace, which keeps no receipt of what it did.
+    pub(in crate::turn) fn is_outside(&self, name: &str) -> bool {
+        is_outside(name) && !self.client.contains(name)
+    }
+
     /// What a tool is counted under.
     pub(in crate::turn) fn label(&self, name: &str) -> String {
         let label = match name {
-            name if name.contains(SEPARATOR) && self.mesh.contains(name) => OUTSIDE,
+            name if is_outside(name) && self.mesh.contains(name) => OUTSIDE,
             name if self.mesh.contains(name) => name,
             name if self.client.contains(name) => CLIENT,
             _ => UNKNOWN,
         };
         label.to_owned()
     }
+}
+
+/// True for the name of a tool that is not the mesh's own.
+fn is_outside(name: &str) -> bool {
+    name.contains(SEPARATOR)
 }
 
 /// The arguments as JSON: a model that has nothing to say may write nothing.
@@ -91,6 +108,8 @@ fn arguments(call: &ToolCall) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use chatmesh_proto::tools::v1::WorkspaceToolsState;
+
     use super::*;
 
     fn tool(name: &str) -> ToolDefinition {
@@ -142,6 +161,20 @@ mod tests {
         let toolbox = Toolbox::new(None, vec![tool("ask")], None);
         assert_eq!(toolbox.fate(&call("execute", "{}")), Fate::Run);
         assert_eq!(toolbox.fate(&call("ask", "{}")), Fate::HandOver);
+    }
+
+    /// G15: a tool that an earlier worker knew is not denied because this one could not list it.
+    #[test]
+    fn tools_of_servers_that_could_not_be_listed_are_not_denied() {
+        let listed = |state: WorkspaceToolsState| {
+            mesh(&["execute"]).map(|listed| ListToolsResponse { workspace_tools_state: state.into(), ..listed })
+        };
+        let fate = |state, name| Toolbox::new(listed(state), vec![tool("my__own")], None).fate(&call(name, "{}"));
+        assert_eq!(fate(WorkspaceToolsState::Unknown, "github__search"), Fate::Run);
+        assert_eq!(fate(WorkspaceToolsState::Empty, "github__search"), Fate::Run);
+        assert!(matches!(fate(WorkspaceToolsState::Found, "github__search"), Fate::Refuse(_)));
+        assert!(matches!(fate(WorkspaceToolsState::Unknown, "search"), Fate::Refuse(_)));
+        assert_eq!(fate(WorkspaceToolsState::Unknown, "my__own"), Fate::HandOver);
     }
 
     #[test]

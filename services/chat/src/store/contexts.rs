@@ -1,0 +1,29 @@
+//! Where it is kept what workspaces last said of themselves.
+
+use async_trait::async_trait;
+use chatmesh_core::{Timestamp, Uuid};
+
+use super::StoreError;
+use crate::domain::ChatId;
+
+/// What a workspace said of itself at some time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptContext {
+    /// The workspace.
+    pub workspace_id: Uuid,
+    /// Where it is, and what its instruction files say.
+    pub context: String,
+    /// Its skills, a line each; empty where it has none.
+    pub skill_index: String,
+    /// When it said so.
+    pub read_at: Timestamp,
+}
+
+/// Keeps of each chat what its workspace last said of itself.
+#[async_trait]
+pub trait ContextStore: std::fmt::Debug + Send + Sync + 'static {
+    /// Keeps it in the place of what was read before; what was read later stays.
+    async fn keep_context(&self, chat: ChatId, context: KeptContext) -> Result<(), StoreError>;
+    /// What this workspace last said; `None` where it never did, or the chat had another one since.
+    async fn kept_context(&self, chat: ChatId, workspace: Uuid) -> Result<Option<KeptContext>, StoreError>;
+}

@@ -1,0 +1,95 @@
+//! What a turn is given of its chat's workspace: tools, and what the model should know.
+//!
+//! Both are fetched for every turn, so that what was edited in the workspace counts from the next turn on. What the
+//! workspace said of itself is kept with the chat, for turns in which it does not answer; an answer that did not come
+//! changes nothing of that.
+
+use std::time::Duration;
+
+use chatmesh_core::Uuid;
+use chatmesh_proto::common::v1::GenerationError;
+use chatmesh_proto::tools::v1::{ListToolsResponse, WorkspaceContextState};
+use tracing::warn;
+
+use super::tools;
+use crate::domain::Chat;
+use crate::state::State;
+use crate::store::KeptContext;
+
+/// The most bytes of a context, or of an index of skills, that are kept.
+const MAX_KEPT_BYTES: usize = 256 * 1024;
+/// For how long the same words are not kept again.
+const FRESH_FOR: Duration = Duration::from_secs(60);
+
+/// What the mesh has for a chat at one moment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Equipment {
+    /// The tools, and what is known of them.
+    pub(super) listed: ListToolsResponse,
+    /// What the prompt says of the workspace, a block each.
+    pub(super) blocks: Vec<String>,
+}
+
+/// Asks for what the mesh has for a chat; `None` where nobody can say and the chat gets along without.
+pub(super) async fn equipment(state: &State, chat: &Chat) -> Result<Option<Equipment>, GenerationError> {
+    let kept = match chat.workspace_id {
+        Some(workspace) => kept(state, chat, workspace).await,
+        None => None,
+    };
+    let has_skills = kept.as_ref().is_some_and(|kept| !kept.skill_index.is_empty());
+    let Some(listed) = tools::list(state, chat, has_skills).await? else { return Ok(None) };
+    let blocks = match (listed.workspace_context_state(), chat.workspace_id) {
+        (WorkspaceContextState::Found | WorkspaceContextState::Empty, Some(workspace_id)) => {
+            keep(state, chat, workspace_id, &listed, kept).await;
+            vec![listed.workspace_context.clone(), listed.skill_index.clone()]
+        }
+        (WorkspaceContextState::Unreachable, _) => {
+            std::iter::once(listed.workspace_context.clone()).chain(kept.into_iter().flat_map(as_of_then)).collect()
+        }
+        _ => vec![listed.workspace_context.clone()],
+    };
+    Ok(Some(Equipment { listed, blocks }))
+}
+
+/// What the workspace said when it last answered, with a word on that.
+fn as_of_then(kept: KeptContext) -> Vec<String> {
+    let when = kept.read_at.format("%Y-%m-%d %H:%M UTC");
+    let note = format!(
+        "The workspace does not answer now. This is what it said of itself when it last did, at {when}; it may have \
+         changed since."
+    );
+    vec![format!("{note}\n\n{}", kept.context), kept.skill_index]
+}
+
+async fn kept(state: &State, chat: &Chat, workspace: Uuid) -> Option<KeptContext> {
+    match state.contexts.kept_context(chat.id, workspace).await {
+        Ok(kept) => kept,
+        Err(error) => {
+            warn!(chat = %chat.id, %error, "what the workspace last said cannot be read");
+            None
+        }
+    }
+}
+
+/// Keeps what the workspace says now. A turn goes on without it: all it is for is another turn.
+async fn keep(state: &State, chat: &Chat, workspace_id: Uuid, listed: &ListToolsResponse, kept: Option<KeptContext>) {
+    let now = KeptContext {
+        workspace_id,
+        context: bounded(&listed.workspace_context),
+        skill_index: bounded(&listed.skill_index),
+        read_at: state.clock.now(),
+    };
+    let is_known = kept.is_some_and(|kept| {
+        now.read_at < kept.read_at + FRESH_FOR && kept == KeptContext { read_at: kept.read_at, ..now.clone() }
+    });
+    if is_known {
+        return;
+    }
+    if let Err(error) = state.contexts.keep_context(chat.id, now).await {
+        warn!(chat = %chat.id, %error, "what the workspace says is not kept");
+    }
+}
+
+fn bounded(text: &str) -> String {
+    text[..text.floor_char_boundary(MAX_KEPT_BYTES)].to_owned()
+}

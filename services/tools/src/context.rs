@@ -1,0 +1,73 @@
+//! What a model should know of its workspace before a step: where it is, what the people who work on
+//! it want to be heeded, and which skills it has.
+//!
+//! Everything is read anew for every turn, so that an edit is seen by the next one. What could not be
+//! read is said to be so and is not mistaken for "there is nothing".
+
+mod bounded;
+mod clean;
+mod instructions;
+mod skills;
+
+use std::time::Duration;
+
+use chatmesh_proto::agent::v1::context_service_client::ContextServiceClient;
+use chatmesh_proto::agent::v1::{GetContextRequest, GetContextResponse};
+use chatmesh_proto::tools::v1::WorkspaceContextState;
+use tonic::Status;
+
+use crate::agent::{Reached, Workspace, explain};
+pub(crate) use clean::clean;
+
+/// How long a turn waits to learn about its workspace before it begins.
+pub(crate) const CONTEXT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What a model is told of its workspace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Context {
+    pub(crate) state: WorkspaceContextState,
+    /// Where it is and what its instruction files say, or why that is not known.
+    pub(crate) text: String,
+    /// Its skills, a line each.
+    pub(crate) skill_index: String,
+}
+
+impl Context {
+    fn of(response: &GetContextResponse) -> Self {
+        let is_empty = response.instruction_files.is_empty() && response.skills.is_empty();
+        Self {
+            state: if is_empty { WorkspaceContextState::Empty } else { WorkspaceContextState::Found },
+            text: instructions::text(response),
+            skill_index: skills::index(&response.skills),
+        }
+    }
+
+    fn unreachable(text: String) -> Self {
+        Self { state: WorkspaceContextState::Unreachable, text, skill_index: String::new() }
+    }
+}
+
+/// Reads the context of a workspace, with the agent that gave it. A workspace that does not answer soon
+/// does not hold the turn up, and one that does not run is not waited for at all.
+pub(crate) async fn read(workspace: &Workspace) -> (Context, Option<Reached>) {
+    let mut reached = None;
+    let answer = tokio::time::timeout(CONTEXT_TIMEOUT, ask(workspace, &mut reached)).await;
+    let context = match answer {
+        Ok(Ok(response)) => Context::of(&response),
+        Ok(Err(status)) => {
+            Context::unreachable(format!("You have a workspace, but it is not usable now: {}", explain(&status)))
+        }
+        Err(_) => Context::unreachable(
+            "You have a workspace, but it does not answer at the moment; a tool call may reach it.".to_owned(),
+        ),
+    };
+    (context, reached)
+}
+
+async fn ask(workspace: &Workspace, reached: &mut Option<Reached>) -> Result<GetContextResponse, Status> {
+    let found = reached.insert(workspace.find().await?);
+    let call = |agent: crate::agent::Agent| async move {
+        ContextServiceClient::new(agent.transport()).get_context(agent.request(GetContextRequest {})).await
+    };
+    workspace.ask(found, CONTEXT_TIMEOUT, call).await
+}

@@ -1,0 +1,88 @@
+//! Calls of tools that servers in the workspace have.
+
+use chatmesh_proto::agent::v1 as agent;
+use chatmesh_proto::tools::v1::WorkspaceToolsState;
+use chatmesh_rpc::{Code, status_with_reason};
+use serde_json::json;
+
+use super::workspace::{Mood, World};
+
+fn says(text: &str) -> agent::CallMcpToolResponse {
+    let content = agent::McpContent {
+        kind: agent::McpContentKind::Text.into(),
+        text: text.to_owned(),
+        ..agent::McpContent::default()
+    };
+    agent::CallMcpToolResponse { content: vec![content], ..agent::CallMcpToolResponse::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_carries_its_arguments_and_its_key() {
+    let world = World::new();
+    world.workspace.has.lock().answer = Some(Ok(says("found it")));
+    let (result, is_error) = world.call("git__hub__search", &json!({"q": "é"})).await;
+    assert_eq!((result, is_error), (json!({"success": true, "output": "found it"}), false));
+    let called = world.workspace.has.lock().called.clone();
+    let expected = agent::CallMcpToolRequest {
+        name: "git__hub__search".to_owned(),
+        arguments_json: r#"{"q":"é"}"#.to_owned(),
+        tool_call_id: "chat-1/2/call-1".to_owned(),
+    };
+    assert_eq!(called, [expected]);
+}
+
+/// G20: the connection breaks after the call was sent: it is not made again, and its outcome is said to be unknown.
+#[tokio::test(start_paused = true)]
+async fn g20_a_call_whose_answer_was_lost_is_not_made_again() {
+    let world = World::new();
+    world.workspace.has.lock().answer = Some(Ok(says("done")));
+    world.call("srv__t", &json!({})).await;
+    world.workspace.has.lock().mood = Mood::Breaks;
+    let (result, is_error) = world.call("srv__t", &json!({})).await;
+    assert!(is_error && result["error"].as_str().is_some_and(|error| error.contains("not known")), "{result}");
+    assert_eq!(world.workspace.has.lock().called.len(), 2, "once each");
+}
+
+/// Nothing of it has reached an agent that was not connected: the call waits for the agent.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_cannot_have_arrived_waits_for_the_agent() {
+    let world = World::new();
+    world.workspace.has.lock().answer = Some(Ok(says("done")));
+    world.call("srv__t", &json!({})).await;
+    world.workspace.has.lock().mood = Mood::Away;
+    let back = async {
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        world.workspace.has.lock().mood = Mood::Well;
+    };
+    let nothing = json!({});
+    let ((result, is_error), ()) = tokio::join!(world.call("srv__t", &nothing), back);
+    assert!(!is_error, "{result}");
+}
+
+/// A server that is gone is gone from the next list as well.
+#[tokio::test(start_paused = true)]
+async fn tools_of_a_server_that_is_gone_are_asked_for_anew() {
+    let world = World::new();
+    let tool =
+        agent::McpTool { name: "srv__t".to_owned(), input_schema_json: "{}".to_owned(), ..agent::McpTool::default() };
+    {
+        let mut has = world.workspace.has.lock();
+        has.tools.set_discovery(agent::McpDiscovery::Complete);
+        has.tools.tools = vec![tool];
+        let message = "there is no MCP server `srv` in this workspace";
+        has.answer = Some(Err(status_with_reason(Code::NotFound, "MCP_SERVER_UNKNOWN", "chatmesh.agent.v1", message)));
+    }
+    assert_eq!(world.list(false).await.workspace_tools_state(), WorkspaceToolsState::Found);
+    let (result, is_error) = world.call("srv__t", &json!({})).await;
+    assert_eq!((result, is_error), (json!({"error": "there is no MCP server `srv` in this workspace"}), true));
+    world.workspace.has.lock().tools.tools.clear();
+    assert_eq!(world.list(false).await.workspace_tools_state(), WorkspaceToolsState::Empty);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_nobodys_is_not_asked_for() {
+    let world = World::new();
+    let (result, is_error) = world.call("dance", &json!({})).await;
+    assert!(is_error && result["error"].as_str().is_some_and(|error| error.contains("read_skill_file")), "{result}");
+    assert_eq!(world.workspace.asked(), [0, 0, 0]);
+}

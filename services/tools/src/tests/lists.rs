@@ -1,0 +1,148 @@
+//! What a turn is told at its beginning.
+
+use std::time::Duration;
+
+use chatmesh_proto::agent::v1 as agent;
+use chatmesh_proto::tools::v1::{ListToolsResponse, WorkspaceContextState, WorkspaceToolsState};
+use tokio::time::Instant;
+
+use super::workspace::{Mood, World};
+
+fn tool(name: &str) -> agent::McpTool {
+    let input_schema_json = r#"{"type":"object","properties":{}}"#.to_owned();
+    agent::McpTool { name: name.to_owned(), input_schema_json, ..agent::McpTool::default() }
+}
+
+impl World {
+    fn has_context(&self, instructions: &str, skills: &[&str]) {
+        let file = agent::InstructionFile {
+            path: "/w/AGENTS.md".to_owned(),
+            content: instructions.to_owned(),
+            truncated: false,
+        };
+        let skill = |name: &&str| agent::Skill { name: (*name).to_owned(), ..agent::Skill::default() };
+        let mut has = self.workspace.has.lock();
+        has.context.working_dir = "/w".to_owned();
+        has.context.instruction_files = if instructions.is_empty() { vec![] } else { vec![file] };
+        has.context.skills = skills.iter().map(skill).collect();
+    }
+
+    fn has_tools(&self, discovery: agent::McpDiscovery, names: &[&str]) {
+        let tools = names.iter().map(|name| tool(name)).collect();
+        let listed = agent::ListMcpToolsResponse { tools, discovery: discovery.into(), ..Default::default() };
+        self.workspace.has.lock().tools = listed;
+    }
+
+    fn is(&self, mood: Mood) {
+        self.workspace.has.lock().mood = mood;
+    }
+}
+
+fn names(listed: &ListToolsResponse) -> Vec<&str> {
+    listed.tools.iter().map(|tool| tool.name.as_str()).collect()
+}
+
+const BUILTIN: [&str; 3] = ["execute", "read_file", "write_file"];
+const WITH_SKILLS: [&str; 5] = ["execute", "read_file", "read_skill", "read_skill_file", "write_file"];
+
+/// G14: nothing of the context is remembered. Tools of servers are: they cost nobody a question.
+#[tokio::test(start_paused = true)]
+async fn g14_the_context_is_read_anew_and_tools_are_not_asked_for_twice() {
+    let world = World::new();
+    world.has_context("Use make.", &["deploy"]);
+    world.has_tools(agent::McpDiscovery::Complete, &["b__two", "a__one"]);
+    let listed = world.list(false).await;
+    assert_eq!(listed.workspace_context_state(), WorkspaceContextState::Found);
+    assert!(listed.workspace_context.contains("Working directory: /w"), "{}", listed.workspace_context);
+    assert!(listed.workspace_context.contains("path=\"/w/AGENTS.md\">\nUse make.\n"), "{}", listed.workspace_context);
+    assert!(listed.skill_index.contains("- deploy: "), "{}", listed.skill_index);
+    assert_eq!(listed.workspace_tools_state(), WorkspaceToolsState::Found);
+    assert_eq!(names(&listed), [&WITH_SKILLS[..], &["a__one", "b__two"]].concat());
+    assert_eq!(world.workspace.asked(), [1, 0, 1], "nobody waits for an agent that is there");
+
+    world.has_context("Use cargo.", &[]);
+    let listed = world.list(false).await;
+    assert!(listed.workspace_context.contains("\nUse cargo.\n") && listed.skill_index.is_empty());
+    assert_eq!(names(&listed), [&BUILTIN[..], &["a__one", "b__two"]].concat(), "skills are gone, and their tools");
+    assert_eq!(world.workspace.asked(), [1, 0, 0]);
+}
+
+/// C12: "there is nothing" is an answer, and no answer is none.
+#[tokio::test(start_paused = true)]
+async fn c12_nothing_there_and_nobody_there_are_two_things() {
+    let world = World::new();
+    world.has_context("", &[]);
+    assert_eq!(world.list(false).await.workspace_context_state(), WorkspaceContextState::Empty);
+    for mood in [Mood::Stopped, Mood::Away, Mood::Silent, Mood::Breaks] {
+        world.is(mood);
+        let listed = world.list(false).await;
+        assert_eq!(listed.workspace_context_state(), WorkspaceContextState::Unreachable, "{mood:?}");
+        assert!(listed.workspace_context.starts_with("You have a workspace, but it"), "{}", listed.workspace_context);
+        assert_eq!(listed.workspace_tools_state(), WorkspaceToolsState::Unknown, "{mood:?}");
+        assert_eq!(names(&listed), BUILTIN);
+        assert_eq!(names(&world.list(true).await), WITH_SKILLS, "{mood:?}: what the chat knows stays");
+    }
+}
+
+/// C11, G5: a stopped workspace costs one question and no wait; one that does not answer holds nobody up for long.
+#[tokio::test(start_paused = true)]
+async fn c11_a_workspace_that_is_not_there_does_not_hold_a_turn_up() {
+    let world = World::new();
+    for (mood, longest, asked) in [
+        (Mood::Stopped, Duration::ZERO, [1, 0, 0]),
+        (Mood::Away, Duration::from_secs(3), [1, 1, 0]),
+        (Mood::Silent, Duration::from_secs(3), [1, 0, 0]),
+        (Mood::Breaks, Duration::ZERO, [1, 1, 0]),
+    ] {
+        world.is(mood);
+        let began = Instant::now();
+        world.list(false).await;
+        assert!(began.elapsed() <= longest + Duration::from_millis(10), "{mood:?}: {:?}", began.elapsed());
+        assert_eq!(world.workspace.asked(), asked, "{mood:?}");
+    }
+}
+
+/// G16: servers that still connect are waited for a moment and no longer, and what is not whole is not remembered.
+#[tokio::test(start_paused = true)]
+async fn g16_servers_that_still_connect_hold_a_turn_up_for_a_moment_only() {
+    let world = World::new();
+    world.has_context("Use make.", &[]);
+    world.has_tools(agent::McpDiscovery::Unknown, &["a__one"]);
+    let began = Instant::now();
+    let listed = world.list(false).await;
+    assert!(began.elapsed() <= Duration::from_millis(1010), "{:?}", began.elapsed());
+    assert_eq!(listed.workspace_tools_state(), WorkspaceToolsState::Unknown);
+    assert_eq!(names(&listed), [&BUILTIN[..], &["a__one"]].concat(), "what there is can be used");
+
+    world.has_tools(agent::McpDiscovery::Complete, &[]);
+    for _ in 0..2 {
+        world.workspace.asked();
+        assert_eq!(world.list(false).await.workspace_tools_state(), WorkspaceToolsState::Empty);
+        assert_eq!(world.workspace.asked(), [1, 0, 1], "an empty list is not remembered");
+    }
+}
+
+/// Tools that were found stay for as long as they are remembered, so that a blip does not change the prompt; after a
+/// minute they are asked for.
+#[tokio::test(start_paused = true)]
+async fn tools_that_were_found_outlast_a_blip() {
+    let world = World::new();
+    world.has_tools(agent::McpDiscovery::Complete, &["a__one"]);
+    world.list(false).await;
+    world.is(Mood::Away);
+    let listed = world.list(false).await;
+    assert_eq!(listed.workspace_tools_state(), WorkspaceToolsState::Found);
+    assert_eq!(names(&listed), [&BUILTIN[..], &["a__one"]].concat());
+}
+
+/// C13 through the door: what a search finds is there for the next list at no cost.
+#[tokio::test(start_paused = true)]
+async fn c13_what_a_search_finds_is_listed_at_once() {
+    let world = World::new();
+    world.has_tools(agent::McpDiscovery::Complete, &["a__one"]);
+    let found = world.discover().await;
+    assert_eq!((found.workspace_tools_state(), found.reachable), (WorkspaceToolsState::Found, true));
+    world.workspace.asked();
+    assert_eq!(world.list(false).await.workspace_tools_state(), WorkspaceToolsState::Found);
+    assert_eq!(world.workspace.asked(), [1, 0, 0]);
+}

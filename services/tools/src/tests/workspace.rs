@@ -1,0 +1,261 @@
+//! A workspace: who knows its agent, who reaches it, and the agent itself.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use chatmesh_core::{IdSource as _, SecretString, SystemClock, SystemIds};
+use chatmesh_proto::agent::v1 as agent;
+use chatmesh_proto::agent::v1::context_service_server::{ContextService, ContextServiceServer};
+use chatmesh_proto::agent::v1::mcp_service_server::{McpService, McpServiceServer};
+use chatmesh_proto::relay::v1::relay_service_server::{RelayService, RelayServiceServer};
+use chatmesh_proto::relay::v1::{AwaitAgentRequest, AwaitAgentResponse};
+use chatmesh_proto::tools::v1 as pb;
+use chatmesh_proto::tools::v1::tool_service_server::ToolService as _;
+use chatmesh_proto::workspaces::v1 as workspaces;
+use chatmesh_proto::workspaces::v1::agent_service_server::{AgentService, AgentServiceServer};
+use chatmesh_rpc::assertion::ServiceSigner;
+use chatmesh_rpc::client::Peer;
+use chatmesh_rpc::{Caller, Code, Role, UserId, local, metadata, status_with_reason};
+use parking_lot::Mutex;
+use prometheus_client::registry::Registry;
+use tokio::time::Instant;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status};
+
+use crate::ToolMetrics;
+use crate::agent::Bindings;
+use crate::api::Api;
+use crate::mcp::Discovered;
+use crate::state::{Neighbours, State};
+
+/// How a workspace does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Mood {
+    /// It runs, and its agent is there.
+    #[default]
+    Well,
+    /// It does not run.
+    Stopped,
+    /// Its agent is not connected.
+    Away,
+    /// Its agent is there and says nothing.
+    Silent,
+    /// The connection breaks in the middle of calls.
+    Breaks,
+}
+
+/// What the agent has.
+#[derive(Debug, Default)]
+pub(super) struct Has {
+    pub(super) mood: Mood,
+    pub(super) context: agent::GetContextResponse,
+    pub(super) tools: agent::ListMcpToolsResponse,
+    pub(super) answer: Option<Result<agent::CallMcpToolResponse, Status>>,
+    pub(super) skill: Option<Result<agent::ReadSkillResponse, Status>>,
+    pub(super) file: agent::ReadSkillFileResponse,
+    /// The calls of its tools.
+    pub(super) called: Vec<agent::CallMcpToolRequest>,
+}
+
+/// How often whom was asked.
+#[derive(Debug, Default)]
+struct Counts {
+    resolved: AtomicUsize,
+    dialed: AtomicUsize,
+    listed: AtomicUsize,
+}
+
+/// The workspace; clones are the same one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Played {
+    pub(super) has: Arc<Mutex<Has>>,
+    counts: Arc<Counts>,
+}
+
+impl Played {
+    /// How often the workspaces, the relay, and the agent for its tools were asked since the last time.
+    pub(super) fn asked(&self) -> [usize; 3] {
+        let Counts { resolved, dialed, listed } = &*self.counts;
+        [resolved, dialed, listed].map(|count| count.swap(0, Ordering::Relaxed))
+    }
+
+    /// What becomes of a call of the agent.
+    async fn reached<M>(&self, request: &Request<M>) -> Result<(), Status> {
+        assert_eq!(request.metadata().get(metadata::AGENT_ID).expect("an agent"), "agent-1");
+        assert_eq!(request.metadata().get(metadata::CHAT_ID).expect("a chat"), "chat-1");
+        let mood = self.has.lock().mood;
+        let lost = |reason| Err(status_with_reason(Code::Unavailable, reason, "chatmesh.relay.v1", "not there"));
+        match mood {
+            Mood::Well => Ok(()),
+            Mood::Stopped | Mood::Away => lost("AGENT_NOT_CONNECTED"),
+            Mood::Breaks => lost("AGENT_CONNECTION_LOST"),
+            Mood::Silent => std::future::pending().await,
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl AgentService for Played {
+    async fn authenticate_agent(
+        &self,
+        _: Request<workspaces::AuthenticateAgentRequest>,
+    ) -> Result<Response<workspaces::AuthenticateAgentResponse>, Status> {
+        Err(Status::unimplemented("nobody asks"))
+    }
+
+    async fn report_lifecycle(
+        &self,
+        _: Request<workspaces::ReportLifecycleRequest>,
+    ) -> Result<Response<workspaces::ReportLifecycleResponse>, Status> {
+        Err(Status::unimplemented("nobody asks"))
+    }
+
+    async fn report_connection(
+        &self,
+        _: Request<workspaces::ReportConnectionRequest>,
+    ) -> Result<Response<workspaces::ReportConnectionResponse>, Status> {
+        Err(Status::unimplemented("nobody asks"))
+    }
+
+    async fn resolve_agent(
+        &self,
+        _: Request<workspaces::ResolveAgentRequest>,
+    ) -> Result<Response<workspaces::ResolveAgentResponse>, Status> {
+        self.counts.resolved.fetch_add(1, Ordering::Relaxed);
+        if self.has.lock().mood == Mood::Stopped {
+            return Err(Status::failed_precondition("workspace `w` is not running: start it"));
+        }
+        let agent = Some(workspaces::Agent { id: "agent-1".to_owned(), ..workspaces::Agent::default() });
+        Ok(Response::new(workspaces::ResolveAgentResponse { agent, ..workspaces::ResolveAgentResponse::default() }))
+    }
+}
+
+#[tonic::async_trait]
+impl RelayService for Played {
+    async fn await_agent(&self, request: Request<AwaitAgentRequest>) -> Result<Response<AwaitAgentResponse>, Status> {
+        self.counts.dialed.fetch_add(1, Ordering::Relaxed);
+        let until = Instant::now() + Duration::from_millis(request.into_inner().timeout_ms.into());
+        while self.has.lock().mood == Mood::Away {
+            if Instant::now() >= until {
+                return Err(Status::deadline_exceeded("it did not come"));
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(Response::new(AwaitAgentResponse::default()))
+    }
+}
+
+#[tonic::async_trait]
+impl ContextService for Played {
+    async fn get_context(
+        &self,
+        request: Request<agent::GetContextRequest>,
+    ) -> Result<Response<agent::GetContextResponse>, Status> {
+        self.reached(&request).await?;
+        Ok(Response::new(self.has.lock().context.clone()))
+    }
+
+    async fn read_skill(
+        &self,
+        request: Request<agent::ReadSkillRequest>,
+    ) -> Result<Response<agent::ReadSkillResponse>, Status> {
+        self.reached(&request).await?;
+        self.has.lock().skill.clone().expect("a skill").map(Response::new)
+    }
+
+    async fn read_skill_file(
+        &self,
+        request: Request<agent::ReadSkillFileRequest>,
+    ) -> Result<Response<agent::ReadSkillFileResponse>, Status> {
+        self.reached(&request).await?;
+        Ok(Response::new(self.has.lock().file.clone()))
+    }
+}
+
+#[tonic::async_trait]
+impl McpService for Played {
+    async fn list_mcp_tools(
+        &self,
+        request: Request<agent::ListMcpToolsRequest>,
+    ) -> Result<Response<agent::ListMcpToolsResponse>, Status> {
+        self.reached(&request).await?;
+        self.counts.listed.fetch_add(1, Ordering::Relaxed);
+        let tools = self.has.lock().tools.clone();
+        if tools.discovery() == agent::McpDiscovery::Unknown {
+            tokio::time::sleep(Duration::from_millis(request.into_inner().wait_ms().into())).await;
+        }
+        Ok(Response::new(tools))
+    }
+
+    async fn call_mcp_tool(
+        &self,
+        request: Request<agent::CallMcpToolRequest>,
+    ) -> Result<Response<agent::CallMcpToolResponse>, Status> {
+        self.has.lock().called.push(request.get_ref().clone());
+        self.reached(&request).await?;
+        self.has.lock().answer.clone().expect("an answer").map(Response::new)
+    }
+}
+
+/// The service, with one workspace.
+pub(super) struct World {
+    pub(super) workspace: Played,
+    api: Api,
+    caller: Caller,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let workspace = Played::default();
+        let routes = Routes::new(AgentServiceServer::new(workspace.clone()))
+            .add_service(RelayServiceServer::new(workspace.clone()))
+            .add_service(ContextServiceServer::new(workspace.clone()))
+            .add_service(McpServiceServer::new(workspace.clone()));
+        let secret = SecretString::from("a secret of at least thirty-two characters");
+        let peer = Peer::new(local(routes.prepare()), ServiceSigner::new("tools", &secret, Arc::new(SystemClock)));
+        let state = State {
+            neighbours: Neighbours { workspaces: peer.clone(), relay: peer },
+            bindings: Bindings::default(),
+            discovered: Discovered::default(),
+            metrics: ToolMetrics::register(&mut Registry::default()),
+        };
+        let caller = Caller::service("chat", Some((UserId(SystemIds.next()), Role::Member)));
+        Self { workspace, api: Api::new(Arc::new(state)), caller }
+    }
+
+    fn request<M>(&self, message: M) -> Request<M> {
+        let mut request = Request::new(message);
+        request.extensions_mut().insert(self.caller.clone());
+        request
+    }
+
+    pub(super) async fn list(&self, has_skills: bool) -> pb::ListToolsResponse {
+        let request =
+            pb::ListToolsRequest { chat_id: "chat-1".to_owned(), workspace_id: "workspace-1".to_owned(), has_skills };
+        self.api.list_tools(self.request(request)).await.expect("a list").into_inner()
+    }
+
+    pub(super) async fn discover(&self) -> pb::DiscoverToolsResponse {
+        let request = pb::DiscoverToolsRequest {
+            chat_id: "chat-1".to_owned(),
+            workspace_id: "workspace-1".to_owned(),
+            until_reachable: false,
+        };
+        self.api.discover_tools(self.request(request)).await.expect("an answer").into_inner()
+    }
+
+    /// Calls a tool; returns the result, and whether the call failed as a whole.
+    pub(super) async fn call(&self, name: &str, args: &serde_json::Value) -> (serde_json::Value, bool) {
+        let request = pb::CallToolRequest {
+            chat_id: "chat-1".to_owned(),
+            workspace_id: "workspace-1".to_owned(),
+            name: name.to_owned(),
+            args: args.to_string(),
+            call_id: "call-1".to_owned(),
+            idempotency_key: "chat-1/2/call-1".to_owned(),
+        };
+        let called = self.api.call_tool(self.request(request)).await.expect("an outcome").into_inner();
+        (serde_json::from_str(&called.result).expect("JSON"), called.is_error)
+    }
+}
