@@ -8,6 +8,7 @@
 mod channel;
 mod connection;
 mod error;
+mod gather;
 mod handshake;
 #[cfg(test)]
 mod tests;

@@ -6,14 +6,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::client::conn::http2;
+use hyper::rt::Executor as _;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tonic::body::Body;
 use tracing::debug;
 
 use super::channel::AgentChannel;
 use super::error::{AcceptError, Closed};
+use super::gather::Gather;
 use super::together::together;
 
 /// A ping is sent this often.
@@ -61,7 +63,7 @@ where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (executor, parts) = together();
-    let (sender, connection) = http2::Builder::new(executor)
+    let (sender, connection) = http2::Builder::new(executor.clone())
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEP_ALIVE_INTERVAL)
         .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
@@ -69,19 +71,22 @@ where
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(FRAME)
-        .handshake::<_, Body>(TokioIo::new(io))
+        .handshake::<_, Body>(TokioIo::new(Gather::new(io)))
         .await
         .map_err(AcceptError::Http)?;
     let closed = watch::Sender::new(None);
     let channel = AgentChannel::new(sender, closed.subscribe());
     let close = channel.close_requested();
+    let (ended, end) = oneshot::channel();
+    executor.execute(async move {
+        // Nobody asks any more where this side has closed it.
+        let _ = ended.send(connection.await);
+    });
     let running = Box::pin(async move {
         tokio::select! {
-            // Calls are taken before their parts run, and what they send goes out last.
-            biased;
-            result = connection => match result {
-                Ok(()) => Closed::ByAgent,
-                Err(error) => Closed::Broken(error.to_string()),
+            end = end => match end {
+                Ok(Err(error)) => Closed::Broken(error.to_string()),
+                Ok(Ok(())) | Err(_) => Closed::ByAgent,
             },
             () = close.cancelled_owned() => Closed::ByRelay,
             never = parts => match never {},

@@ -1,19 +1,25 @@
 //! All parts of a connection on one task.
 //!
-//! HTTP/2 consists of several futures: one moves bytes, and each call has one or two. On tasks of their
-//! own they run on several threads, wake each other across them, and wait for each other's lock; what one
-//! call sends then goes out in several small pieces. On one task, everything that a call sends goes out
-//! at once, and to drop the connection is to drop all of it.
+//! HTTP/2 consists of several futures: one moves bytes, one takes calls, and each call has one or two. On
+//! tasks of their own they run on several threads, wake each other across them, and wait for each other's
+//! lock; what one call sends then goes out in several small pieces. On one task they take turns until none
+//! has anything to do, without anybody else being woken, and to drop the task is to drop all of it.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use futures::task::AtomicWaker;
 use hyper::rt::Executor;
 use tokio::sync::mpsc;
+
+/// How often the parts take turns before other tasks of the thread do.
+const MAX_ROUNDS: usize = 32;
 
 type Part = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -21,18 +27,19 @@ type Part = Pin<Box<dyn Future<Output = ()> + Send>>;
 #[derive(Debug, Clone)]
 pub(super) struct Together(mpsc::UnboundedSender<Part>);
 
-/// Runs the parts; to be polled together with the connection that they are of.
+/// Runs the parts; never ends by itself.
 #[derive(Debug)]
 pub(super) struct Parts {
     // As many as there are calls, which are bounded.
     new: mpsc::UnboundedReceiver<Part>,
     running: FuturesUnordered<Part>,
+    signal: Arc<Signal>,
 }
 
 /// An executor, and what runs its futures. What is executed after the end of that does not run.
 pub(super) fn together() -> (Together, Parts) {
     let (sender, new) = mpsc::unbounded_channel();
-    (Together(sender), Parts { new, running: FuturesUnordered::new() })
+    (Together(sender), Parts { new, running: FuturesUnordered::new(), signal: Arc::default() })
 }
 
 impl<F> Executor<F> for Together
@@ -45,10 +52,32 @@ where
     }
 }
 
-impl Future for Parts {
-    type Output = Infallible;
+/// Says that a part has something to do: to the task where it sleeps, and to its loop where it runs. A task
+/// that is woken while it runs is queued again, and another thread is woken for the queue.
+#[derive(Debug, Default)]
+struct Signal {
+    task: AtomicWaker,
+    is_running: AtomicBool,
+    is_wanted: AtomicBool,
+}
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Infallible> {
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // In this order: `Parts::poll` says first that it does not run, and looks then whether it is wanted.
+        self.is_wanted.store(true, Ordering::SeqCst);
+        if !self.is_running.load(Ordering::SeqCst) {
+            self.task.wake();
+        }
+    }
+}
+
+impl Parts {
+    /// Lets every part run that has something to do.
+    fn round(&mut self, cx: &mut Context<'_>) {
         loop {
             while let Poll::Ready(Some(part)) = self.new.poll_recv(cx) {
                 self.running.push(part);
@@ -56,17 +85,39 @@ impl Future for Parts {
             match self.running.poll_next_unpin(cx) {
                 // Its end may have begun another one.
                 Poll::Ready(Some(())) => {}
-                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) | Poll::Pending => return,
             }
         }
     }
 }
 
+impl Future for Parts {
+    type Output = Infallible;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Infallible> {
+        let signal = Arc::clone(&self.signal);
+        signal.task.register(cx.waker());
+        let waker = Waker::from(Arc::clone(&signal));
+        for _ in 0..MAX_ROUNDS {
+            signal.is_running.store(true, Ordering::SeqCst);
+            signal.is_wanted.store(false, Ordering::SeqCst);
+            self.round(&mut Context::from_waker(&waker));
+            signal.is_running.store(false, Ordering::SeqCst);
+            if !signal.is_wanted.load(Ordering::SeqCst) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
 
-    use tokio::sync::Notify;
+    use tokio::sync::{Notify, mpsc};
+    use tokio::task::yield_now;
 
     use super::*;
 
@@ -89,5 +140,72 @@ mod tests {
         }
         assert_eq!(Arc::strong_count(&held), 1, "nothing is left");
         executor.execute(std::future::pending());
+    }
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn parts_that_wake_each_other_wake_nobody_else() {
+        let (executor, parts) = together();
+        let (there, mut here) = mpsc::channel(1);
+        let (back, mut answers) = mpsc::channel(1);
+        let done = Arc::new(AtomicUsize::new(0));
+        executor.execute(async move {
+            while let Some(number) = here.recv().await {
+                let _ = back.send(number).await;
+            }
+        });
+        let count = Arc::clone(&done);
+        executor.execute(async move {
+            for number in 0..10_usize {
+                let _ = there.send(number).await;
+                count.fetch_add(answers.recv().await.map_or(0, |_| 1), Ordering::SeqCst);
+            }
+        });
+        let wakes = Arc::new(Wakes::default());
+        let waker = Waker::from(Arc::clone(&wakes));
+        let mut parts = std::pin::pin!(parts);
+        assert!(parts.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        assert_eq!((done.load(Ordering::SeqCst), wakes.0.load(Ordering::SeqCst)), (10, 0));
+    }
+
+    #[test]
+    fn a_part_that_never_rests_lets_other_tasks_run() {
+        let (executor, parts) = together();
+        executor.execute(async {
+            loop {
+                yield_now().await;
+            }
+        });
+        let wakes = Arc::new(Wakes::default());
+        let waker = Waker::from(Arc::clone(&wakes));
+        assert!(std::pin::pin!(parts).poll(&mut Context::from_waker(&waker)).is_pending());
+        assert!(wakes.0.load(Ordering::SeqCst) >= 1);
+    }
+
+    /// A wake from another thread that comes while the parts run is not lost.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn no_wake_is_lost_between_threads() {
+        let (executor, parts) = together();
+        let running = tokio::spawn(parts);
+        let (there, mut here) = mpsc::channel(1);
+        let (back, mut answers) = mpsc::channel(1);
+        executor.execute(async move {
+            while let Some(number) = here.recv().await {
+                let _ = back.send(number).await;
+            }
+        });
+        for number in 0..20_000_usize {
+            there.send(number).await.expect("taken");
+            assert_eq!(answers.recv().await, Some(number));
+        }
+        running.abort();
     }
 }
