@@ -43,16 +43,17 @@ pub fn connect_lazy(url: &str) -> Result<Transport, tonic::transport::Error> {
 }
 
 /// A connection that broke has no code of its own in tonic; to a caller it is a server that is not
-/// there. Its call may have been carried out or not.
+/// there. Its call may have been carried out or not. A deadline that passed is CANCELLED in tonic.
 fn lost(error: impl Into<BoxError>) -> Status {
     let error = error.into();
     let timed_out = causes(&*error).any(|cause| cause.is::<TimeoutExpired>());
     let cause = causes(&*error).last().map(ToString::to_string).unwrap_or_default();
+    if timed_out {
+        return Status::deadline_exceeded("no answer came before the deadline");
+    }
     let status = Status::from_error(error);
     match status.code() {
-        Code::Unknown | Code::Cancelled if !timed_out => {
-            Status::unavailable(format!("the connection was lost: {cause}"))
-        }
+        Code::Unknown | Code::Cancelled => Status::unavailable(format!("the connection was lost: {cause}")),
         _ => status,
     }
 }
@@ -131,5 +132,21 @@ mod tests {
         let status = client.get_verification_keys(GetVerificationKeysRequest {}).await.expect_err("nobody is there");
         assert_eq!(status.code(), Code::Unavailable, "{status:?}");
         assert!(is_unsent(&status), "{status:?}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_says_nothing_until_the_deadline_has_exceeded_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let mut client = IdentityServiceClient::new(connect_lazy(&url).expect("a transport"));
+        let mut request = tonic::Request::new(GetVerificationKeysRequest {});
+        request.set_timeout(Duration::from_millis(50));
+        let (result, _socket) = tokio::join!(client.get_verification_keys(request), async {
+            let (mut socket, _) = listener.accept().await.expect("a connection");
+            socket.write_all(&EMPTY_SETTINGS).await.expect("written");
+            socket
+        });
+        let status = result.expect_err("no answer");
+        assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
     }
 }

@@ -8,24 +8,31 @@ use chatmesh_core::Backoff;
 use chatmesh_rpc::Code;
 use tokio::time::{Instant, sleep};
 use tonic::Status;
+use tonic_types::StatusExt as _;
 
 use super::directory::Directory;
 use super::unreachable::{Unreachable, classify};
 
 /// How long a remembered agent is waited for before the workspace is asked.
 const VALIDATE_AFTER: Duration = Duration::from_secs(5);
+/// How long a relay must have waited for an agent without a break before its absence says anything. Where the relay
+/// itself was away, so were the reports of all agents: what `workspaces` says of them is no second sign then.
+const PROOF: Duration = Duration::from_secs(20);
 /// Pauses while the services that know agents are away.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
+
+/// The relay's reason for an agent that did not come in time.
+const NOT_CONNECTED: &str = "AGENT_NOT_CONNECTED";
 
 /// How one wait for an agent ended.
 enum Dialed {
     Connected,
     /// The workspace has another agent by now.
     Moved(String),
-    /// Nobody came in time.
+    /// The relay has waited, and nobody came.
     TimedOut,
-    /// The relay could not be asked.
+    /// The relay could not be asked, or does not answer.
     Broken,
     /// There is nobody to wait for.
     Over(Status),
@@ -61,9 +68,10 @@ pub(super) async fn connect(
         match dial(directory, &agent, left, !is_known).await {
             Dialed::Connected => return Ok(agent),
             Dialed::Moved(other) => (next, is_known) = (Some(other), true),
-            Dialed::TimedOut => return Err(classify(directory).await),
+            Dialed::TimedOut if left >= PROOF => return Err(classify(directory).await),
+            Dialed::TimedOut => return Err(Unreachable::Timeout),
             Dialed::Over(status) => return Err(Unreachable::from_status(status)),
-            Dialed::Broken if left.is_zero() => return Err(classify(directory).await),
+            Dialed::Broken if left.is_zero() => return Err(Unreachable::Timeout),
             // Asked anew whom to wait for, after a pause.
             Dialed::Broken => {
                 sleep(backoff.next_pause().min(left)).await;
@@ -99,10 +107,16 @@ async fn dial(directory: &impl Directory, agent: &str, timeout: Duration, valida
 fn outcome(dialed: Result<(), Status>) -> Dialed {
     match dialed {
         Ok(()) => Dialed::Connected,
-        Err(status) if status.code() == Code::DeadlineExceeded => Dialed::TimedOut,
+        Err(status) if is_late(&status) => Dialed::TimedOut,
         Err(status) if is_transient(&status) => Dialed::Broken,
         Err(status) => Dialed::Over(status),
     }
+}
+
+/// True where a relay says that the agent did not come. A relay that says nothing until the time is over does not.
+fn is_late(status: &Status) -> bool {
+    let reason = status.get_details_error_info().map(|info| info.reason);
+    status.code() == Code::DeadlineExceeded && reason.as_deref() == Some(NOT_CONNECTED)
 }
 
 /// True where asking again can help.

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chatmesh_proto::workspaces::v1::AgentStatus;
+use chatmesh_rpc::status_with_reason;
 use parking_lot::Mutex;
 
 use super::super::directory::Found;
@@ -17,6 +18,8 @@ enum Wait {
     Never,
     /// The relay is away after this many seconds.
     Breaks(u64),
+    /// The relay says nothing.
+    Hangs,
 }
 
 /// What a workspace says.
@@ -91,7 +94,7 @@ impl Directory for Scripted {
         self.dialed.fetch_add(1, Ordering::SeqCst);
         let _open = Open(&self.open);
         let wait = self.waits.iter().find(|(id, _)| *id == agent).map_or(Wait::Never, |(_, wait)| *wait);
-        let late = Status::deadline_exceeded("not connected");
+        let late = status_with_reason(Code::DeadlineExceeded, NOT_CONNECTED, "chatmesh.relay.v1", "not connected");
         match wait {
             Wait::Comes(after) if Duration::from_secs(after) <= timeout => {
                 sleep(Duration::from_secs(after)).await;
@@ -100,6 +103,10 @@ impl Directory for Scripted {
             Wait::Breaks(after) => {
                 sleep(Duration::from_secs(after).min(timeout)).await;
                 Err(Status::unavailable("the relay ends"))
+            }
+            Wait::Hangs => {
+                sleep(timeout).await;
+                Err(Status::deadline_exceeded("the call did not end before its deadline"))
             }
             Wait::Comes(_) | Wait::Never => {
                 sleep(timeout).await;
@@ -111,7 +118,7 @@ impl Directory for Scripted {
 
 use AgentStatus::{Connected, Connecting, Disconnected};
 use Says::{Agent, Away, NotRunning};
-use Wait::{Breaks, Comes, Never};
+use Wait::{Breaks, Comes, Hangs, Never};
 
 /// C08: the eight rows of waiting with a late look whether the agent is still the workspace's.
 /// Paused time; no wait is left open in any (`Scripted::connect` counts them).
@@ -179,6 +186,21 @@ async fn c09_what_is_said_when_nobody_came_depends_on_the_latest_agent() {
     // The remembered one is long gone, the latest is not.
     let newer = [Agent("old", Disconnected, Some(500)), Agent("new", Connecting, None)];
     assert!(matches!(of(&newer).await, Unreachable::Timeout));
+}
+
+/// G8: while a relay is away no agent can report, so what the workspace says of its agent is no second sign.
+#[tokio::test(start_paused = true)]
+async fn g8_a_relay_that_is_away_is_no_reason_to_end_a_workspace() {
+    for wait in [Breaks(0), Breaks(7), Breaks(29), Hangs] {
+        for status in [Disconnected, AgentStatus::Timeout] {
+            for bound in [None, Some("old")] {
+                let away = Scripted::new(&[("old", wait)], &[Agent("old", status, Some(500))]);
+                let (connected, took) = away.connect(bound).await;
+                assert!(matches!(connected, Err(Unreachable::Timeout)), "{wait:?} {status:?}: {connected:?}");
+                assert!(took <= TIMEOUT + Duration::from_secs(5), "{took:?}");
+            }
+        }
+    }
 }
 
 /// G7: the remembered agent is disconnected, a new one is connected: the wait moves to it.
