@@ -25,8 +25,8 @@ pub struct Config {
     #[serde(with = "humantime_serde")]
     pub report_interval: Duration,
     /// How long the agents of a replica that ends may take to move to other replicas, and calls that are in progress
-    /// to end; 15 s. Less than `lifecycle.grace`, which ends everything. Where there is no other replica, agents are cut
-    /// off at once.
+    /// to end; 15 s, and three quarters of `lifecycle.grace` at most. Where there is no other replica, agents are cut off
+    /// at once.
     #[serde(with = "humantime_serde")]
     pub drain_limit: Duration,
     /// A port of its own for agents, over TLS, for meshes without an ingress that does that.

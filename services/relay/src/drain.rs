@@ -42,7 +42,6 @@ pub(crate) async fn run(state: Arc<State>, ports: KeepOpen) {
     state.sessions.close();
     drop(ports);
     state.sessions.until_empty().await;
-    presence::leave(&state).await;
 }
 
 async fn hand_over(state: &State) {

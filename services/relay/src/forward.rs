@@ -22,7 +22,7 @@ use tracing::{Instrument as _, info_span};
 use crate::carrier::AgentChannel;
 use crate::state::State;
 use crate::{Error, hop};
-use whole::Whole;
+use whole::{Whole, not_ours};
 
 /// How long an agent may take from its greeting to the beginning of its session.
 const MAX_ARRIVAL: Duration = Duration::from_secs(2);
@@ -71,7 +71,9 @@ async fn forward_call(state: &State, mut request: Request) -> Result<Response, S
     chatmesh_rpc::trace::inject(request.headers_mut());
     state.metrics.forwarded.inc();
     // The channel says itself whether anything of a failed call may have reached the agent.
-    let response = channel.oneshot(request.map(Body::new)).await?;
+    let mut response = channel.oneshot(request.map(Body::new)).await?;
+    let headers = std::mem::take(response.headers_mut());
+    *response.headers_mut() = not_ours(headers);
     Ok(response.map(|body| Body::new(Whole::new(body, call, connection_lost))).into_response())
 }
 

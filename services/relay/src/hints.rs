@@ -57,7 +57,7 @@ fn take(state: &State, hint: Hint) {
     let (Ok(agent), Ok(changed)) = (Uuid::try_parse(subject.last_word()), SessionChanged::decode(payload)) else {
         return;
     };
-    state.locations.forget(agent);
+    state.locations.changed(agent, changed.epoch);
     state.sessions.supersede(agent, |session| session.epoch < changed.epoch);
     state.arrivals.of(agent);
 }

@@ -76,9 +76,13 @@ impl Locations {
         })
     }
 
-    /// Something changed about an agent.
-    pub(crate) fn forget(&self, agent: Uuid) {
-        self.known.lock().agents.remove(&agent);
+    /// A session of an agent has begun or ended: it is where the store says, from this epoch on.
+    pub(crate) fn changed(&self, agent: Uuid, epoch: u32) {
+        let mut known = self.known.lock();
+        known.agents.remove(&agent);
+        if known.missed.get(&agent).is_some_and(|(missed, _)| *missed <= epoch) {
+            known.missed.remove(&agent);
+        }
     }
 
     /// Anything may have changed.

@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 /// After how many times [`LOST_AFTER`] a replica is taken off the list.
 const FORGOTTEN_AFTER: u32 = 40;
 
-/// Announces the replica before it takes agents, then regularly until they have left.
+/// Announces the replica before it takes agents, then regularly until they have left, and takes it off the list.
 pub(crate) async fn run(state: Arc<State>) {
     let left = state.left.clone();
     let mut tick = tokio::time::interval(INTERVAL);
@@ -36,16 +36,14 @@ pub(crate) async fn run(state: Arc<State>) {
         compare(&state).await;
         state.replicas.sweep(Instant::now());
     }
+    state.sessions.until_empty().await;
+    // Here, so that nothing that was announced comes after it.
+    attempt("the replica is still listed", state.store.leave(state.replica_id)).await;
 }
 
 /// Compares the sessions here with those in the store.
 pub(crate) async fn compare(state: &State) {
     attempt("sessions are not compared", drop_superseded(state)).await;
-}
-
-/// Takes the replica off the list, when its last session has ended.
-pub(crate) async fn leave(state: &State) {
-    attempt("the replica is still listed", state.store.leave(state.replica_id)).await;
 }
 
 async fn forget_others(state: &State) -> Result<(), DbError> {

@@ -9,7 +9,7 @@ use chatmesh_proto::workspaces::v1::ReportConnectionRequest;
 use chatmesh_proto::workspaces::v1::agent_service_client::AgentServiceClient;
 use chatmesh_rpc::Code;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{MissedTickBehavior, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -23,6 +23,9 @@ use crate::{drain, hints};
 
 /// How long a report may take; the last one is made when the agent is gone already.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the store may take for the beginning or the end of a session.
+const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs a session on an upgraded connection until it ends.
 pub(crate) async fn run<Io>(state: Arc<State>, admitted: Admitted, io: Io)
@@ -39,14 +42,16 @@ where
     };
     let carrier = match carrier::accept(io, decide).await {
         Ok(carrier) => carrier,
-        Err(AcceptError::Refused(refusal)) => {
-            info!(%agent, "agent refused: {}", refusal.message);
-            state.metrics.refused.inc();
-            return;
-        }
         Err(error) => {
-            info!(%agent, %error, "agent did not greet as it should");
-            return;
+            match error {
+                AcceptError::Refused(refusal) => {
+                    info!(%agent, "agent refused: {}", refusal.message);
+                    state.metrics.refused.inc();
+                }
+                error => info!(%agent, %error, "agent did not greet as it should"),
+            }
+            // It may be recorded already.
+            return end(&state, agent, session_id).await;
         }
     };
     let Carrier { hello, welcome, channel, connection } = carrier;
@@ -61,17 +66,17 @@ where
         relieved: CancellationToken::new(),
         is_told: false,
     };
-    if !state.sessions.add(agent, session.clone()) {
-        return;
-    }
+    let Some(present) = Present::begin(&state, agent, session.clone()) else {
+        return end(&state, agent, session_id).await;
+    };
     // The sessions may have been closed between the greeting and now.
     if state.tasks.shutdown().soft().is_cancelled() {
         channel.close();
     }
-    state.metrics.sessions.inc();
     drop(expected);
     let (epoch, instance_id, line) = (welcome.epoch, hello.instance_id, session.line.clone());
-    let supervised = Supervised { agent, epoch, instance_id, manifest, channel, line };
+    let relieved = session.relieved.clone();
+    let supervised = Supervised { agent, epoch, instance_id, manifest, channel, line, relieved };
     state.tasks.spawn("relay.supervision", supervised.run(Arc::clone(&state)));
     hints::changed(&state.bus, agent, welcome.epoch).await;
     let closed = {
@@ -85,26 +90,67 @@ where
             () = drain::relieved(&session, agent) => None,
         }
     };
-    session.channel.close();
-    state.metrics.sessions.dec();
-    state.sessions.remove(agent, session_id);
+    drop(present);
     info!(%agent, epoch = welcome.epoch, ?closed, "agent disconnected");
-    if let Err(error) = state.store.end(agent, session_id, state.clock.now()).await {
-        // Whoever is sent here for the agent is told that it is gone.
-        warn!(%agent, %error, "the end of a session is not recorded");
-    }
+    end(&state, agent, session_id).await;
     hints::changed(&state.bus, agent, welcome.epoch).await;
     report(&state, agent, welcome.epoch, false).await;
+}
+
+/// A session that callers find, until this is dropped.
+struct Present<'a> {
+    state: &'a State,
+    agent: Uuid,
+    session: Session,
+}
+
+impl<'a> Present<'a> {
+    /// `None` where the agent has a later session here.
+    fn begin(state: &'a State, agent: Uuid, session: Session) -> Option<Self> {
+        let is_latest = state.sessions.add(agent, session.clone());
+        is_latest.then(|| {
+            state.metrics.sessions.inc();
+            Self { state, agent, session }
+        })
+    }
+}
+
+impl Drop for Present<'_> {
+    fn drop(&mut self) {
+        self.session.channel.close();
+        self.state.metrics.sessions.dec();
+        self.state.sessions.remove(self.agent, self.session.session_id);
+    }
+}
+
+/// Records the end of a session, where its beginning is recorded.
+async fn end(state: &State, agent: Uuid, session: Uuid) {
+    let ending = state.store.end(agent, session, state.clock.now());
+    match timeout(STORE_TIMEOUT, ending).await {
+        Ok(Ok(())) => {}
+        // Whoever is sent here for the agent is told that it is gone.
+        Ok(Err(error)) => warn!(%agent, %error, "the end of a session is not recorded"),
+        Err(_) => warn!(%agent, "the end of a session is not recorded: the database takes too long"),
+    }
 }
 
 async fn welcome(state: &State, agent: Uuid, session: Uuid, now: Timestamp, version: u32) -> Result<Welcome, Refusal> {
     if state.tasks.shutdown().soft().is_cancelled() {
         return Err(Refusal { message: ENDS.to_owned(), permanent: false });
     }
-    let epoch = state.store.begin(agent, session, state.replica_id, now).await;
+    let away = || {
+        let message = "the relay's database is not available: connect again".to_owned();
+        Refusal { message, permanent: false }
+    };
+    // In less time than the agent waits: a session that begins when the agent is elsewhere by then would end that one.
+    let beginning = timeout(STORE_TIMEOUT, state.store.begin(agent, session, state.replica_id, now)).await;
+    let epoch = beginning.map_err(|_| {
+        warn!(%agent, "session not recorded: the database takes too long");
+        away()
+    })?;
     let epoch = epoch.map_err(|error| {
         warn!(%agent, %error, "session not recorded");
-        Refusal { message: "the relay's database is not available: connect again".to_owned(), permanent: false }
+        away()
     })?;
     Ok(Welcome { version, agent_id: agent.to_string(), session_id: session.to_string(), epoch })
 }

@@ -18,8 +18,10 @@ use chatmesh_proto::workspaces::v1::agent_service_client::AgentServiceClient;
 use chatmesh_rpc::Code;
 use futures::stream::poll_fn;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status, Streaming};
+use tonic_types::StatusExt as _;
 use tracing::{debug, error, info, warn};
 
 use self::batch::Batch;
@@ -35,6 +37,10 @@ const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pauses before something that failed is tried again.
 const MIN_PAUSE: Duration = Duration::from_millis(200);
 const MAX_PAUSE: Duration = Duration::from_secs(15);
+/// A call that lasted this long was a good one.
+const STABLE: Duration = Duration::from_secs(60);
+/// The agent's reason where it does not take its manifest.
+const MANIFEST_INVALID: &str = "MANIFEST_INVALID";
 /// How long the last reports of an agent that is gone are tried to be told.
 const LAST_REPORTS: Duration = Duration::from_secs(5);
 /// What may wait to be sent to an agent.
@@ -50,6 +56,8 @@ pub(crate) struct Supervised {
     pub(crate) manifest: Manifest,
     pub(crate) channel: AgentChannel,
     pub(crate) line: Line,
+    /// Cancelled when the agent has another session, which supervises it then.
+    pub(crate) relieved: CancellationToken,
 }
 
 impl Supervised {
@@ -58,18 +66,29 @@ impl Supervised {
     pub(crate) async fn run(self, state: Arc<State>) {
         let (agent, mut backoff) = (self.agent, Backoff::new(MIN_PAUSE, MAX_PAUSE));
         loop {
-            match self.call(&state).await {
-                Ok(()) => return debug!(%agent, "no more reports come"),
-                Err(status) if status.code() == Code::InvalidArgument => {
-                    return error!(%agent, "the agent does not take its manifest: {}", status.message());
-                }
-                Err(status) if is_final(status.code()) => {
+            let began = Instant::now();
+            let status = tokio::select! {
+                ended = self.call(&state) => match ended {
+                    Ok(()) => return debug!(%agent, "no more reports come"),
+                    Err(status) => status,
+                },
+                () = self.relieved.cancelled() => return debug!(%agent, "another session supervises the agent"),
+            };
+            if began.elapsed() >= STABLE {
+                backoff.reset();
+            }
+            let pause = match verdict(&status) {
+                Verdict::Over => {
                     return info!(%agent, code = ?status.code(), "not supervised any more: {}", status.message());
                 }
-                Err(status) => debug!(%agent, code = ?status.code(), "supervision broke: {}", status.message()),
-            }
+                Verdict::Refused => return error!(%agent, "the agent does not take its manifest: {}", status.message()),
+                Verdict::Later => MAX_PAUSE,
+                Verdict::Again => backoff.next_pause(),
+            };
+            debug!(%agent, code = ?status.code(), ?pause, "supervision broke: {}", status.message());
             tokio::select! {
-                () = sleep(backoff.next_pause()) => {}
+                () = sleep(pause) => {}
+                () = self.relieved.cancelled() => return,
                 _ = self.channel.closed() => return,
             }
         }
@@ -167,9 +186,27 @@ impl Supervised {
     }
 }
 
-/// True where another call on this session ends in the same way.
-fn is_final(code: Code) -> bool {
-    // An agent of an older release; another build; a later call in the place of this one; an agent
-    // that nobody knows any more.
-    matches!(code, Code::Unimplemented | Code::FailedPrecondition | Code::Aborted | Code::NotFound)
+/// What the end of a call means for the next one.
+enum Verdict {
+    /// It would end in the same way: an older release, another build, an agent that nobody knows any more.
+    Over,
+    /// What the workspace runs is not what the agent takes.
+    Refused,
+    /// Another call was made in the place of this one, which should be that of a later session: this one ends soon.
+    Later,
+    /// It may be better.
+    Again,
+}
+
+fn verdict(status: &Status) -> Verdict {
+    match status.code() {
+        Code::Unimplemented | Code::FailedPrecondition | Code::NotFound => Verdict::Over,
+        Code::InvalidArgument if reason(status).as_deref() == Some(MANIFEST_INVALID) => Verdict::Refused,
+        Code::Aborted => Verdict::Later,
+        _ => Verdict::Again,
+    }
+}
+
+fn reason(status: &Status) -> Option<String> {
+    status.get_details_error_info().map(|info| info.reason)
 }

@@ -127,6 +127,8 @@ impl One<'_> {
                 let workspaces = self.peer(Service::Workspaces)?;
                 let mut config = self.config.relay.clone();
                 config.validate().map_err(anyhow::Error::msg)?;
+                // What is left of the grace is for what comes after the last agent.
+                config.drain_limit = config.drain_limit.min(self.config.lifecycle.grace * 3 / 4);
                 config.advertise_address = config.advertise_address.or_else(|| url_of(self.address));
                 let relay = chatmesh_relay::Service::build(config, self.deps(db).await?, workspaces, metrics);
                 dial_in_over_tls(&self.config.relay, &relay, &self.process.tasks).await?;

@@ -10,13 +10,14 @@ use hyper::rt::Executor as _;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tracing::debug;
 
 use super::channel::AgentChannel;
 use super::error::{AcceptError, Closed};
 use super::gather::Gather;
-use super::together::together;
+use super::together::{Parts, together};
 
 /// A ping is sent this often.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
@@ -28,6 +29,8 @@ const STREAM_WINDOW: u32 = 1024 * 1024;
 const MAX_STREAMS: u32 = 2000;
 /// As much as all streams may hold: however many of them nobody reads, the others go on.
 const CONNECTION_WINDOW: u32 = STREAM_WINDOW * MAX_STREAMS;
+/// How long an agent that shuts down may take for its last answers: a little more than it takes by itself.
+const LAST_ANSWERS: Duration = Duration::from_secs(15);
 /// A message of a bulk stream comes in one piece.
 const FRAME: u32 = 64 * 1024 + 64;
 
@@ -82,15 +85,23 @@ where
         // Nobody asks any more where this side has closed it.
         let _ = ended.send(connection.await);
     });
-    let running = Box::pin(async move {
-        tokio::select! {
-            end = end => match end {
-                Ok(Err(error)) => Closed::Broken(error.to_string()),
-                Ok(Ok(())) | Err(_) => Closed::ByAgent,
-            },
-            () = close.cancelled_owned() => Closed::ByRelay,
-            never = parts => match never {},
-        }
-    });
+    let running = Box::pin(run(parts, end, close));
     Ok((channel, Connection { running, closed }))
+}
+
+/// Runs until the connection has ended. An agent that takes no more calls has the time to answer those that it has.
+async fn run(mut parts: Parts, end: oneshot::Receiver<hyper::Result<()>>, close: CancellationToken) -> Closed {
+    tokio::select! {
+        end = end => match end {
+            Ok(Err(error)) => return Closed::Broken(error.to_string()),
+            Ok(Ok(())) | Err(_) => {}
+        },
+        () = close.cancelled() => return Closed::ByRelay,
+        () = &mut parts => return Closed::ByAgent,
+    }
+    tokio::select! {
+        () = parts => Closed::ByAgent,
+        () = tokio::time::sleep(LAST_ANSWERS) => Closed::ByAgent,
+        () = close.cancelled() => Closed::ByRelay,
+    }
 }

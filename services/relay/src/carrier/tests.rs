@@ -87,3 +87,58 @@ async fn a_channel_learns_that_its_connection_is_gone() {
     assert_eq!(connection.await, Closed::ByRelay);
     assert!(channel.is_closed());
 }
+
+/// An agent that shuts down says so first: calls that it has are answered, and new ones did not reach it.
+#[tokio::test]
+async fn an_agent_that_takes_no_more_calls_answers_those_that_it_has() {
+    use http::{Request, Response};
+    use hyper::server::conn::http2::Builder;
+    use hyper::service::service_fn;
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    use tokio::sync::{Notify, oneshot};
+    use tonic::body::Body;
+    use tower::ServiceExt as _;
+
+    let (mut agent, relay) = duplex(64 * 1024);
+    say(&mut agent, &hello(1, 1)).await;
+    let Carrier { channel, connection, .. } = accept(relay, admit).await.expect("carrier");
+    let connection = tokio::spawn(connection);
+    reply(&mut agent).await;
+
+    let (arrived, answers) = (std::sync::Arc::new(Notify::new()), std::sync::Arc::new(Notify::new()));
+    let (shut_down, shutting_down) = oneshot::channel::<()>();
+    let (has, may) = (arrived.clone(), answers.clone());
+    let serving = tokio::spawn(async move {
+        let service = service_fn(move |_| {
+            let (has, may) = (has.clone(), may.clone());
+            async move {
+                has.notify_one();
+                may.notified().await;
+                Ok::<_, std::convert::Infallible>(Response::new(Body::empty()))
+            }
+        });
+        let serving = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(agent), service);
+        let mut serving = std::pin::pin!(serving);
+        tokio::select! {
+            ended = &mut serving => return ended,
+            _ = shutting_down => serving.as_mut().graceful_shutdown(),
+        }
+        serving.await
+    });
+
+    let call = || channel.clone().oneshot(Request::post("/a/B").body(Body::empty()).expect("a request"));
+    let first = tokio::spawn(call());
+    arrived.notified().await;
+    shut_down.send(()).expect("listens");
+    // Until the relay has heard of it, calls still arrive.
+    while !channel.is_closed() {
+        tokio::select! {
+            refused = call() => assert_eq!(refused.expect_err("no new call").code(), tonic::Code::Unavailable),
+            () = arrived.notified() => {}
+        }
+    }
+    answers.notify_waiters();
+    assert!(first.await.expect("no panic").is_ok(), "the answer comes");
+    assert_eq!(connection.await.expect("no panic"), Closed::ByAgent);
+    drop(serving);
+}

@@ -5,7 +5,6 @@
 //! lock; what one call sends then goes out in several small pieces. On one task they take turns until none
 //! has anything to do, without anybody else being woken, and to drop the task is to drop all of it.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -27,7 +26,7 @@ type Part = Pin<Box<dyn Future<Output = ()> + Send>>;
 #[derive(Debug, Clone)]
 pub(super) struct Together(mpsc::UnboundedSender<Part>);
 
-/// Runs the parts; never ends by itself.
+/// Runs the parts; ends with the last of them.
 #[derive(Debug)]
 pub(super) struct Parts {
     // As many as there are calls, which are bounded.
@@ -67,8 +66,9 @@ impl Wake for Signal {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // In this order: `Parts::poll` says first that it does not run, and looks then whether it is wanted.
-        self.is_wanted.store(true, Ordering::SeqCst);
+        // In this order: `Parts::poll` says first that it does not run, and looks then whether it is wanted. Swapped,
+        // as there, and not stored: what a waker did before is seen by whoever takes the wish away.
+        self.is_wanted.swap(true, Ordering::SeqCst);
         if !self.is_running.load(Ordering::SeqCst) {
             self.task.wake();
         }
@@ -76,8 +76,8 @@ impl Wake for Signal {
 }
 
 impl Parts {
-    /// Lets every part run that has something to do.
-    fn round(&mut self, cx: &mut Context<'_>) {
+    /// Lets every part run that has something to do. True where there are none any more.
+    fn round(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
             while let Poll::Ready(Some(part)) = self.new.poll_recv(cx) {
                 self.running.push(part);
@@ -85,25 +85,29 @@ impl Parts {
             match self.running.poll_next_unpin(cx) {
                 // Its end may have begun another one.
                 Poll::Ready(Some(())) => {}
-                Poll::Ready(None) | Poll::Pending => return,
+                Poll::Ready(None) => return true,
+                Poll::Pending => return false,
             }
         }
     }
 }
 
 impl Future for Parts {
-    type Output = Infallible;
+    type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Infallible> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let signal = Arc::clone(&self.signal);
         signal.task.register(cx.waker());
         let waker = Waker::from(Arc::clone(&signal));
         for _ in 0..MAX_ROUNDS {
             signal.is_running.store(true, Ordering::SeqCst);
-            signal.is_wanted.store(false, Ordering::SeqCst);
-            self.round(&mut Context::from_waker(&waker));
+            signal.is_wanted.swap(false, Ordering::SeqCst);
+            let is_over = self.round(&mut Context::from_waker(&waker));
             signal.is_running.store(false, Ordering::SeqCst);
-            if !signal.is_wanted.load(Ordering::SeqCst) {
+            if is_over {
+                return Poll::Ready(());
+            }
+            if !signal.is_wanted.swap(false, Ordering::SeqCst) {
                 return Poll::Pending;
             }
         }
@@ -136,7 +140,7 @@ mod tests {
         });
         tokio::select! {
             () = begun.notified() => {}
-            never = parts => match never {},
+            () = parts => panic!("one never ends"),
         }
         assert_eq!(Arc::strong_count(&held), 1, "nothing is left");
         executor.execute(std::future::pending());
@@ -172,8 +176,17 @@ mod tests {
         let wakes = Arc::new(Wakes::default());
         let waker = Waker::from(Arc::clone(&wakes));
         let mut parts = std::pin::pin!(parts);
-        assert!(parts.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        assert!(parts.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
         assert_eq!((done.load(Ordering::SeqCst), wakes.0.load(Ordering::SeqCst)), (10, 0));
+    }
+
+    #[tokio::test]
+    async fn they_end_with_the_last_of_them() {
+        let (executor, parts) = together();
+        executor.execute(async {
+            yield_now().await;
+        });
+        parts.await;
     }
 
     #[test]

@@ -8,6 +8,12 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use tonic::Status;
+use tonic_types::StatusExt as _;
+
+use super::DOMAIN;
+
+/// Where gRPC has the details of a status.
+const DETAILS: &str = "grpc-status-details-bin";
 
 /// A body whose end is never an error. It keeps `Call` as long as it lives.
 #[derive(Debug)]
@@ -34,7 +40,7 @@ impl<B: Body<Data = Bytes> + Unpin, Call: Unpin> Body for Whole<B, Call> {
             return Poll::Ready(None);
         }
         Pin::new(&mut self.body).poll_frame(cx).map(|frame| match frame? {
-            Ok(frame) => Some(Ok(frame)),
+            Ok(frame) => Some(Ok(with_trailers(frame))),
             Err(_) => {
                 self.is_over = true;
                 let mut trailers = HeaderMap::new();
@@ -52,11 +58,49 @@ impl<B: Body<Data = Bytes> + Unpin, Call: Unpin> Body for Whole<B, Call> {
     }
 }
 
+/// Takes the details out of a status of an agent that gives a reason of the relay: what is done after these reasons is
+/// right only where the relay says them.
+pub(super) fn not_ours(mut headers: HeaderMap) -> HeaderMap {
+    if headers.contains_key(DETAILS) && is_ours(&headers) {
+        headers.remove(DETAILS);
+    }
+    headers
+}
+
+fn with_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(trailers) => Frame::trailers(not_ours(trailers)),
+        Err(frame) => frame,
+    }
+}
+
+fn is_ours(headers: &HeaderMap) -> bool {
+    let info = Status::from_header_map(headers).and_then(|status| status.get_details_error_info());
+    info.is_some_and(|info| info.domain == DOMAIN)
+}
+
 #[cfg(test)]
 mod tests {
     use http_body_util::{BodyExt as _, StreamBody};
 
     use super::*;
+
+    /// A program in the workspace could have calls made again that must not be.
+    #[tokio::test]
+    async fn an_agent_does_not_speak_for_the_relay() {
+        use chatmesh_rpc::{Code, status_with_reason};
+        for (domain, kept) in [(DOMAIN, false), ("chatmesh.agent.v1", true)] {
+            let status = status_with_reason(Code::Unavailable, "AGENT_NOT_CONNECTED", domain, "says the agent");
+            let mut trailers = HeaderMap::new();
+            status.add_header(&mut trailers).expect("headers");
+            assert_eq!(not_ours(trailers.clone()).contains_key(DETAILS), kept);
+            let body = StreamBody::new(futures::stream::iter([Ok::<_, &str>(Frame::trailers(trailers))]));
+            let collected = Whole::new(body, (), broken).collect().await.expect("no error");
+            let trailers = collected.trailers().expect("trailers");
+            assert_eq!(trailers.contains_key(DETAILS), kept, "{domain}");
+            assert_eq!(Status::from_header_map(trailers).expect("a status").code(), Code::Unavailable);
+        }
+    }
 
     fn broken() -> Status {
         Status::unavailable("broke")
