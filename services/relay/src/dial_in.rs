@@ -70,6 +70,8 @@ pub(crate) struct Admitted {
     pub(crate) agent: Uuid,
     /// What its workspace runs.
     pub(crate) manifest: Manifest,
+    /// Names its token.
+    pub(crate) token_issue_time: Option<pbjson_types::Timestamp>,
 }
 
 /// Finds out whose token it is. 401 and 403 tell an agent to give up, 503 to come again.
@@ -92,11 +94,11 @@ async fn authenticate(state: &State, headers: &HeaderMap) -> Result<Admitted, (S
         };
         (http, status.message().to_owned())
     })?;
-    let AuthenticateAgentResponse { agent, manifest } = response.into_inner();
+    let AuthenticateAgentResponse { agent, manifest, token_issue_time } = response.into_inner();
     let Agent { id, build_id, .. } = agent.unwrap_or_default();
     let agent = Uuid::try_parse(&id);
     let agent = agent.map_err(|_| (StatusCode::SERVICE_UNAVAILABLE, "no agent in the answer".to_owned()))?;
     // Without one the agent would wait for what to run.
     let manifest = manifest.unwrap_or(Manifest { build_id, scripts: Vec::new() });
-    Ok(Admitted { agent, manifest })
+    Ok(Admitted { agent, manifest, token_issue_time })
 }

@@ -32,7 +32,7 @@ pub(crate) async fn run<Io>(state: Arc<State>, admitted: Admitted, io: Io)
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Admitted { agent, manifest } = admitted;
+    let Admitted { agent, manifest, token_issue_time } = admitted;
     let (session_id, connected_at) = (state.ids.next(), state.clock.now());
     // Others may be told of the session before it is here.
     let expected = state.arrivals.expect(agent);
@@ -79,8 +79,14 @@ where
     let supervised = Supervised { agent, epoch, instance_id, manifest, channel, line, relieved };
     state.tasks.spawn("relay.supervision", supervised.run(Arc::clone(&state)));
     hints::changed(&state.bus, agent, welcome.epoch).await;
+    let reported = ReportConnectionRequest {
+        agent_id: agent.to_string(),
+        epoch: welcome.epoch,
+        connected: true,
+        token_issue_time,
+    };
     let closed = {
-        let reports = report_while_connected(&state, agent, welcome.epoch, &session.channel);
+        let reports = report_while_connected(&state, &reported, &session.channel);
         tokio::pin!(connection);
         tokio::select! {
             closed = &mut connection => Some(closed),
@@ -94,7 +100,7 @@ where
     info!(%agent, epoch = welcome.epoch, ?closed, "agent disconnected");
     end(&state, agent, session_id).await;
     hints::changed(&state.bus, agent, welcome.epoch).await;
-    report(&state, agent, welcome.epoch, false).await;
+    report(&state, &reported, false).await;
 }
 
 /// A session that callers find, until this is dropped.
@@ -155,8 +161,8 @@ async fn welcome(state: &State, agent: Uuid, session: Uuid, now: Timestamp, vers
     Ok(Welcome { version, agent_id: agent.to_string(), session_id: session.to_string(), epoch })
 }
 
-/// Reports at once and then regularly. Ends where the agent's build is no longer the latest.
-async fn report_while_connected(state: &State, agent: Uuid, epoch: u32, channel: &AgentChannel) {
+/// Reports at once and then regularly. Ends where the agent is not to be connected any more.
+async fn report_while_connected(state: &State, reported: &ReportConnectionRequest, channel: &AgentChannel) {
     let mut tick = tokio::time::interval(state.config.report_interval);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -164,17 +170,16 @@ async fn report_while_connected(state: &State, agent: Uuid, epoch: u32, channel:
             _ = tick.tick() => {}
             _ = channel.closed() => return,
         }
-        if report(state, agent, epoch, true).await == Some(false) {
-            info!(%agent, "the agent's build is not the latest any more");
+        if report(state, reported, true).await == Some(false) {
+            info!(agent = reported.agent_id, "the agent's build or its token is not the latest any more");
             return;
         }
     }
 }
 
 /// Reports to `workspaces`. `None` where nobody could be told.
-async fn report(state: &State, agent: Uuid, epoch: u32, connected: bool) -> Option<bool> {
-    let message = ReportConnectionRequest { agent_id: agent.to_string(), epoch, connected };
-    let mut request = tonic::Request::new(message);
+async fn report(state: &State, reported: &ReportConnectionRequest, connected: bool) -> Option<bool> {
+    let mut request = tonic::Request::new(ReportConnectionRequest { connected, ..reported.clone() });
     request.set_timeout(REPORT_TIMEOUT);
     let mut agents = AgentServiceClient::new(state.workspaces.clone());
     match agents.report_connection(request).await {
@@ -182,7 +187,7 @@ async fn report(state: &State, agent: Uuid, epoch: u32, connected: bool) -> Opti
         // Its row is gone: there is no such agent any more.
         Err(status) if status.code() == Code::NotFound => Some(false),
         Err(status) => {
-            warn!(%agent, connected, error = %status.message(), "connection not reported");
+            warn!(agent = reported.agent_id, connected, error = %status.message(), "connection not reported");
             None
         }
     }

@@ -109,7 +109,7 @@ pub struct Leased {
 pub struct KnownAgent {
     /// The agent.
     pub agent: Agent,
-    /// True where its build is the workspace's latest.
+    /// True where its build is the one that its workspace runs, or is being stopped in.
     pub current: bool,
 }
 
@@ -118,7 +118,7 @@ pub struct KnownAgent {
 pub struct AgentDetails {
     /// The agent.
     pub agent: Agent,
-    /// True where its build is the workspace's latest.
+    /// True where its build is the one that its workspace runs, or is being stopped in.
     pub current: bool,
     /// What its template had when it got its first token.
     pub scripts: Vec<Script>,
@@ -129,8 +129,10 @@ pub struct AgentDetails {
 pub struct Reported {
     /// The agent's workspace.
     pub workspace_id: WorkspaceId,
-    /// True where the agent's build is the workspace's latest.
+    /// True where the agent's build is the one that its workspace runs, or is being stopped in.
     pub current: bool,
+    /// When the agent got the token that it has.
+    pub token_issued_at: Timestamp,
     /// True where the agent's status is another now.
     pub flipped: bool,
 }

@@ -19,5 +19,9 @@ pub(super) async fn authenticate_agent(
     }
     let agent = convert::agent(&known.agent, state.clock.now());
     let manifest = convert::manifest(known.agent.build_id, known.scripts);
-    Ok(pb::AuthenticateAgentResponse { agent: Some(agent), manifest: Some(manifest) })
+    Ok(pb::AuthenticateAgentResponse {
+        agent: Some(agent),
+        manifest: Some(manifest),
+        token_issue_time: Some(known.agent.created_at.into()),
+    })
 }

@@ -1,4 +1,4 @@
-use chatmesh_core::Violations;
+use chatmesh_core::{Timestamp, Violations};
 use chatmesh_proto::workspaces::v1 as pb;
 use chatmesh_rpc::Caller;
 
@@ -21,5 +21,8 @@ pub(super) async fn report_connection(
     if reported.flipped {
         state.hints.changed(reported.workspace_id).await;
     }
-    Ok(pb::ReportConnectionResponse { current: reported.current })
+    // A token that took the place of the session's takes the session's with it.
+    let token = request.token_issue_time.and_then(|time| Timestamp::try_from(time).ok());
+    let has_token = token.is_none_or(|issued_at| issued_at == reported.token_issued_at);
+    Ok(pb::ReportConnectionResponse { current: reported.current && has_token })
 }

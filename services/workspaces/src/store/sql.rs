@@ -175,13 +175,14 @@ impl WorkspaceStore for SqlWorkspaceStore {
             return Ok(None);
         };
         let (workspace_id, before) = (agent.workspace_id, agent.status(report.at));
+        let token_issued_at = agent.created_at;
         let mut flipped = false;
         if let Some(agent) = agent.after(report) {
             flipped = agent.status(report.at) != before;
             tx.execute(UPDATE_AGENT, agent_row(&agent)).await?;
             tx.commit().await?;
         }
-        Ok(Some(Reported { workspace_id, current, flipped }))
+        Ok(Some(Reported { workspace_id, current, token_issued_at, flipped }))
     }
 
     async fn report_lifecycle(

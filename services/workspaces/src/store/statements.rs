@@ -38,6 +38,8 @@ macro_rules! select_details {
     };
 }
 
+// An agent is current until another build starts its workspace, or until one has stopped it: what runs on stop runs
+// while the workspace is being stopped, and is reported.
 macro_rules! select_agent {
     ($further:literal, $rest:literal) => {
         concat!(
@@ -50,6 +52,7 @@ macro_rules! select_agent {
              lifecycle_state AS a_lifecycle_state, lifecycle_changed_at AS a_lifecycle_changed_at, \
              lifecycle_message AS a_lifecycle_message, \
              build_id = (SELECT b.id FROM builds b WHERE b.workspace_id = agents.workspace_id \
+             AND (b.transition = 'start' OR b.status NOT IN ('pending', 'running')) \
              ORDER BY b.build_number DESC LIMIT 1) AS is_current FROM agents ",
             $rest
         )

@@ -13,7 +13,7 @@ use chatmesh_rpc::{Caller, Role, UserId};
 use chatmesh_workspaces::Config;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
-use world::World;
+use world::{World, as_caller, service};
 
 fn reason(status: &Status) -> String {
     status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
@@ -190,10 +190,45 @@ async fn an_agent_counts_until_its_build_is_superseded() {
     world.clock.advance(Duration::from_secs(31));
     assert_eq!(world.resolve(&world.owner, &id).await.expect("an agent").status(), pb::AgentStatus::Disconnected);
 
+    // What runs on stop runs now, and is reported.
     world.stop(&world.owner, &id, "").await.expect("stopping");
+    assert_eq!(world.authenticate(&job.agent_token).await.expect("still known").id, agent.id);
+    assert!(world.report(&agent.id, 1, true).await.expect("reported"));
+    world.run_job("p").await;
     expect(world.authenticate(&job.agent_token).await, Code::PermissionDenied, "AGENT_SUPERSEDED");
     assert!(!world.report(&agent.id, 1, true).await.expect("reported"));
     expect(world.report(&world.uuid().to_string(), 1, true).await.map(drop), Code::NotFound, "NOT_FOUND");
+}
+
+/// A session that began with a token which another one has replaced is to end, whoever holds it.
+#[tokio::test]
+async fn a_session_counts_as_long_as_its_token() {
+    let world = World::new().await;
+    world.create(&world.owner, "local", "dev", "").await.expect("created");
+    let issued = async |token: &str| {
+        let request = pb::AuthenticateAgentRequest { token: token.to_owned() };
+        let known =
+            world.agents().authenticate_agent(as_caller(&service(), request)).await.expect("known").into_inner();
+        (known.agent.expect("an agent").id, known.token_issue_time.expect("a time"))
+    };
+    let first = world.lease("p").await.expect("leased").expect("a job");
+    let (agent_id, first) = issued(&first.agent_token).await;
+    let is_current = async |token| {
+        let request = pb::ReportConnectionRequest {
+            agent_id: agent_id.clone(),
+            epoch: 1,
+            connected: true,
+            token_issue_time: Some(token),
+        };
+        world.agents().report_connection(as_caller(&service(), request)).await.expect("reported").into_inner().current
+    };
+    assert!(is_current(first).await);
+    world.clock.advance(Duration::from_secs(3600));
+    let second = world.lease("q").await.expect("leased").expect("the same job");
+    let (same, second) = issued(&second.agent_token).await;
+    assert_eq!(same, agent_id);
+    assert!(!is_current(first).await, "the lease was lost, and the token with it");
+    assert!(is_current(second).await);
 }
 
 #[tokio::test]

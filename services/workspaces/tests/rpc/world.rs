@@ -255,7 +255,8 @@ impl World {
         epoch: u32,
         connected: bool,
     ) -> Result<bool, Status> {
-        let request = pb::ReportConnectionRequest { agent_id: agent.to_owned(), epoch, connected };
+        let request =
+            pb::ReportConnectionRequest { agent_id: agent.to_owned(), epoch, connected, ..Default::default() };
         Ok(self.agents().report_connection(as_caller(caller, request)).await?.into_inner().current)
     }
 }

@@ -210,7 +210,7 @@ async fn the_shutdown_is_told_though_the_build_that_stops_the_workspace_is_the_l
         let said = world.say(agent, batch(SystemIds.next(), 1, vec![(1, world.reached(LifecycleState::Off))])).await;
         assert_eq!((said.workspace_id, said.changed), (id, true), "{}", world.engine);
         let known = world.store.get_agent(agent).await.expect("asked").expect("known");
-        assert_eq!((known.current, known.agent.lifecycle.state), (false, LifecycleState::Off), "{}", world.engine);
+        assert_eq!((known.current, known.agent.lifecycle.state), (true, LifecycleState::Off), "{}", world.engine);
         let stop = world.lease("p", "t-2").await.expect("a build");
         world.end(stop.build.id, "p", Outcome::Succeeded).await.expect("stopped");
         world.build(id, Transition::Start).await.expect("starting");

@@ -270,9 +270,14 @@ async fn reports_of_an_older_session_change_nothing() {
         assert_eq!((details.last_connected_at, details.disconnected_at), (Some(at(4)), Some(at(6))));
 
         world.build(id, Transition::Stop).await.expect("stopping");
-        assert!(!report(9, true, at(7)).await.current, "{}: its build is not the latest", world.engine);
+        assert!(report(9, true, at(7)).await.current, "{}: what runs on stop is reported", world.engine);
+        let stop = world.lease("p", "t-2").await.expect("a build");
+        world.end(stop.build.id, "p", Outcome::Succeeded).await.expect("stopped");
+        assert!(!report(9, true, at(8)).await.current, "{}: its workspace is stopped", world.engine);
         let known = world.store.find_agent_by_token(b"t").await.expect("asked").expect("known");
         assert!(!known.current);
+        world.build(id, Transition::Start).await.expect("starting");
+        assert!(!report(9, true, at(9)).await.current, "{}: another build starts the workspace", world.engine);
         let unknown = Report { epoch: 1, connected: true, at: at(8) };
         let nobody = world.store.report_connection(AgentId(SystemIds.next()), unknown).await.expect("asked");
         assert_eq!(nobody, None);

@@ -127,7 +127,7 @@ impl AgentService for Workspaces {
         let manifest = Manifest { build_id: build_id.clone(), scripts: known.scripts.clone() };
         let manifest = (!known.scripts.is_empty()).then_some(manifest);
         let agent = Some(pb::Agent { id, build_id, ..pb::Agent::default() });
-        Ok(Response::new(pb::AuthenticateAgentResponse { agent, manifest }))
+        Ok(Response::new(pb::AuthenticateAgentResponse { agent, manifest, ..Default::default() }))
     }
 
     async fn report_lifecycle(
