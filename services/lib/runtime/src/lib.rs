@@ -3,6 +3,7 @@
 
 pub mod config;
 mod lifecycle;
+mod prompt;
 mod readiness;
 mod server;
 mod tasks;

@@ -17,6 +17,7 @@ use tonic_health::server::HealthReporter;
 use tracing::{debug, warn};
 
 use crate::Tasks;
+use crate::prompt::Prompt;
 
 const STREAM_WINDOW: u32 = 1024 * 1024;
 /// As much as 256 streams hold that nobody reads: the others on the connection go on.
@@ -29,7 +30,7 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a client may take for its TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a client may take to send the head of a request (HTTP/1.1).
+/// How long a client may take to show which protocol it speaks, and to send the head of a request (HTTP/1.1).
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A bound port that nobody serves yet.
@@ -196,7 +197,10 @@ impl Connections {
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let service = TowerToHyperService::new(self.router);
-        let connection = self.builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+        let connection = self
+            .builder
+            .serve_connection_with_upgrades(TokioIo::new(Prompt::new(stream, HEADER_TIMEOUT)), service)
+            .into_owned();
         let connection = graceful.watch(connection);
         let hard = self.tasks.shutdown().hard().clone();
         self.tasks.spawn("connection", async move {
