@@ -33,9 +33,16 @@ impl Mesh {
     /// # Panics
     /// The test does, or the mesh does not start or end as it should.
     pub async fn run(scripts: Vec<Script>, test: impl AsyncFnOnce(&Mesh)) {
+        Self::run_with(Config::default(), scripts, test).await;
+    }
+
+    /// The same with a configuration.
+    ///
+    /// # Panics
+    /// As `run`.
+    pub async fn run_with(mut config: Config, scripts: Vec<Script>, test: impl AsyncFnOnce(&Mesh)) {
         chatmesh_runtime::install_crypto();
         let data_dir = tempfile::tempdir().expect("a temporary directory");
-        let mut config = Config::default();
         config.server.listen.set_port(0);
         let options = UpOptions {
             data_dir: data_dir.path().to_owned(),
