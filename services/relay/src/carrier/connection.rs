@@ -74,7 +74,7 @@ where
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(FRAME)
-        .handshake::<_, Body>(TokioIo::new(Gather::new(io)))
+        .handshake::<_, Body>(TokioIo::new(Gather::new(io, parts.rounds())))
         .await
         .map_err(AcceptError::Http)?;
     let closed = watch::Sender::new(None);

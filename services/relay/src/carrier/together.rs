@@ -8,7 +8,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures::StreamExt as _;
@@ -33,12 +33,38 @@ pub(super) struct Parts {
     new: mpsc::UnboundedReceiver<Part>,
     running: FuturesUnordered<Part>,
     signal: Arc<Signal>,
+    rounds: Arc<Rounds>,
+}
+
+/// Counts how often all parts had their turn. One of them may wait for the others.
+#[derive(Debug, Default)]
+pub(super) struct Rounds {
+    /// 0 before the parts run.
+    number: AtomicU64,
+    waiting: AtomicWaker,
+}
+
+impl Rounds {
+    /// The number of this round; `None` where the parts do not run yet.
+    pub(super) fn number(&self) -> Option<u64> {
+        Some(self.number.load(Ordering::SeqCst)).filter(|number| *number > 0)
+    }
+
+    /// Wakes this part in the next round, after all others that have something to do in this one.
+    pub(super) fn wake_in_next(&self, cx: &Context<'_>) {
+        self.waiting.register(cx.waker());
+    }
+
+    fn next(&self) {
+        self.number.fetch_add(1, Ordering::SeqCst);
+        self.waiting.wake();
+    }
 }
 
 /// An executor, and what runs its futures. What is executed after the end of that does not run.
 pub(super) fn together() -> (Together, Parts) {
     let (sender, new) = mpsc::unbounded_channel();
-    (Together(sender), Parts { new, running: FuturesUnordered::new(), signal: Arc::default() })
+    (Together(sender), Parts { new, running: FuturesUnordered::new(), signal: Arc::default(), rounds: Arc::default() })
 }
 
 impl<F> Executor<F> for Together
@@ -76,19 +102,33 @@ impl Wake for Signal {
 }
 
 impl Parts {
-    /// Lets every part run that has something to do. True where there are none any more.
+    /// The rounds of these parts.
+    pub(super) fn rounds(&self) -> Arc<Rounds> {
+        Arc::clone(&self.rounds)
+    }
+
+    /// Lets every part run that has something to do, and those that they begin. True where there are none any more.
     fn round(&mut self, cx: &mut Context<'_>) -> bool {
+        self.take_new(cx);
         loop {
-            while let Poll::Ready(Some(part)) = self.new.poll_recv(cx) {
-                self.running.push(part);
-            }
-            match self.running.poll_next_unpin(cx) {
-                // Its end may have begun another one.
-                Poll::Ready(Some(())) => {}
-                Poll::Ready(None) => return true,
-                Poll::Pending => return false,
+            let is_over = match self.running.poll_next_unpin(cx) {
+                Poll::Ready(Some(())) => continue,
+                Poll::Ready(None) => true,
+                Poll::Pending => false,
+            };
+            if !self.take_new(cx) {
+                return is_over;
             }
         }
+    }
+
+    /// True where there are any.
+    fn take_new(&mut self, cx: &mut Context<'_>) -> bool {
+        let before = self.running.len();
+        while let Poll::Ready(Some(part)) = self.new.poll_recv(cx) {
+            self.running.push(part);
+        }
+        self.running.len() > before
     }
 }
 
@@ -103,6 +143,7 @@ impl Future for Parts {
             signal.is_running.store(true, Ordering::SeqCst);
             signal.is_wanted.swap(false, Ordering::SeqCst);
             let is_over = self.round(&mut Context::from_waker(&waker));
+            self.rounds.next();
             signal.is_running.store(false, Ordering::SeqCst);
             if is_over {
                 return Poll::Ready(());
