@@ -36,7 +36,7 @@ impl World {
         self.state.contexts.kept_context(chat, workspace).await.expect("read")
     }
 
-    async fn move_to(&self, chat: ChatId, workspace: Uuid) {
+    pub(super) async fn move_to(&self, chat: ChatId, workspace: Uuid) {
         let metadata = Metadata { workspace_id: Some(Some(workspace)), ..Metadata::default() };
         let update = Update { metadata, ..Update::default() };
         self.state.store.update(chat, update, self.state.clock.now()).await.expect("moved");
