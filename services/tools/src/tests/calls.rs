@@ -79,6 +79,42 @@ async fn tools_of_a_server_that_is_gone_are_asked_for_anew() {
     assert_eq!(world.list(false).await.workspace_tools_state(), WorkspaceToolsState::Empty);
 }
 
+/// M14: a tool whose name no provider takes is offered under another one, and called by its own.
+#[tokio::test(start_paused = true)]
+async fn m14_a_tool_that_is_offered_under_another_name_is_called_by_its_own() {
+    let world = World::new();
+    let tool = |name: &str| agent::McpTool {
+        name: name.to_owned(),
+        input_schema_json: "{}".to_owned(),
+        ..agent::McpTool::default()
+    };
+    {
+        let mut has = world.workspace.has.lock();
+        has.tools.set_discovery(agent::McpDiscovery::Complete);
+        has.tools.tools = vec![tool("GitHub Copilot__get.file"), tool("GitHub.Copilot__get file")];
+        has.answer = Some(Ok(says("found it")));
+    }
+    let listed = world.list(false).await;
+    let offered: Vec<&str> =
+        listed.tools.iter().map(|tool| tool.name.as_str()).filter(|name| name.contains("__")).collect();
+    assert!(offered.len() == 2 && offered.iter().all(|name| name.starts_with("GitHub_Copilot__get_file_")));
+    // First where only the agent knows, then where it is remembered.
+    for _ in 0..2 {
+        for name in &offered {
+            let (result, is_error) = world.call(name, &json!({})).await;
+            assert!(!is_error, "{result}");
+        }
+    }
+    let mut called: Vec<String> = world.workspace.has.lock().called.drain(..).map(|call| call.name).collect();
+    called.sort_unstable();
+    called.dedup();
+    assert_eq!(called, ["GitHub Copilot__get.file", "GitHub.Copilot__get file"]);
+
+    let (result, is_error) = world.call("GitHub_Copilot__gone_0123456789", &json!({})).await;
+    assert!(is_error && result["error"].as_str().is_some_and(|error| error.contains("there is no tool")), "{result}");
+    assert_eq!(world.workspace.has.lock().called.len(), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_name_that_is_nobodys_is_not_asked_for() {
     let world = World::new();

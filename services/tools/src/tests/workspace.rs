@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chatmesh_core::{IdSource as _, SecretString, SystemClock, SystemIds};
+use chatmesh_core::{Clock as _, IdSource as _, SecretString, SystemClock, SystemIds};
 use chatmesh_proto::agent::v1 as agent;
 use chatmesh_proto::agent::v1::context_service_server::{ContextService, ContextServiceServer};
 use chatmesh_proto::agent::v1::mcp_service_server::{McpService, McpServiceServer};
@@ -49,6 +49,10 @@ pub(super) enum Mood {
 #[derive(Debug, Default)]
 pub(super) struct Has {
     pub(super) mood: Mood,
+    /// The workspace was deleted.
+    pub(super) is_deleted: bool,
+    /// For how long the agent has been there, where the workspaces say so.
+    pub(super) here_for: Option<Duration>,
     pub(super) context: agent::GetContextResponse,
     pub(super) tools: agent::ListMcpToolsResponse,
     pub(super) answer: Option<Result<agent::CallMcpToolResponse, Status>>,
@@ -126,7 +130,16 @@ impl AgentService for Played {
         if self.has.lock().mood == Mood::Stopped {
             return Err(Status::failed_precondition("workspace `w` is not running: start it"));
         }
-        let agent = Some(workspaces::Agent { id: "agent-1".to_owned(), ..workspaces::Agent::default() });
+        let (is_deleted, here_for) = {
+            let has = self.has.lock();
+            (has.is_deleted, has.here_for)
+        };
+        if is_deleted {
+            return Err(Status::not_found("there is no workspace `w`"));
+        }
+        let first_connect_time = here_for.map(|here_for| (SystemClock.now() - here_for).into());
+        let agent = workspaces::Agent { id: "agent-1".to_owned(), first_connect_time, ..Default::default() };
+        let agent = Some(agent);
         Ok(Response::new(workspaces::ResolveAgentResponse { agent, ..workspaces::ResolveAgentResponse::default() }))
     }
 }
@@ -236,11 +249,11 @@ impl World {
         self.api.list_tools(self.request(request)).await.expect("a list").into_inner()
     }
 
-    pub(super) async fn discover(&self) -> pb::DiscoverToolsResponse {
+    pub(super) async fn discover(&self, until_reachable: bool) -> pb::DiscoverToolsResponse {
         let request = pb::DiscoverToolsRequest {
             chat_id: "chat-1".to_owned(),
             workspace_id: "workspace-1".to_owned(),
-            until_reachable: false,
+            until_reachable,
         };
         self.api.discover_tools(self.request(request)).await.expect("an answer").into_inner()
     }
