@@ -11,9 +11,11 @@ mod listing;
 mod schema;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chatmesh_proto::common::v1::ToolDefinition;
 use chatmesh_proto::tools::v1::WorkspaceToolsState;
+use tonic::Status;
 
 pub(crate) use cache::Discovered;
 pub(crate) use call::call;
@@ -27,6 +29,12 @@ const SEPARATOR: &str = "__";
 /// True for the name of a tool that a server has: no tool of the mesh is named like that.
 pub(crate) fn is_name(name: &str) -> bool {
     name.contains(SEPARATOR)
+}
+
+/// Ends a call that its agent does not end: what is between may not heed the deadline that a request carries.
+async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+    let answered = tokio::time::timeout(limit, call).await;
+    answered.unwrap_or_else(|_| Err(Status::deadline_exceeded("the workspace's agent did not answer in time")))
 }
 
 /// What is known of the tools of a workspace's servers.

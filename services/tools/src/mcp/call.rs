@@ -11,7 +11,7 @@ use tonic::Status;
 use tonic_types::StatusExt as _;
 
 use super::alias::is_alias;
-use super::{Discovered, content, listing};
+use super::{Discovered, content, listing, within};
 use crate::agent::{Agent, Workspace, explain, is_ours};
 use crate::outcome::Outcome;
 
@@ -39,7 +39,7 @@ pub(crate) async fn call(workspace: &Workspace, discovered: &Discovered, name: &
             let mut request = agent.request(request);
             request.set_timeout(TIMEOUT);
             let mut servers = McpServiceClient::new(agent.transport()).max_decoding_message_size(MAX_ANSWER_BYTES);
-            servers.call_mcp_tool(request).await
+            within(TIMEOUT, servers.call_mcp_tool(request)).await
         }
     };
     match workspace.once(call).await {

@@ -9,7 +9,7 @@ use tonic::{Response, Status};
 use tracing::debug;
 
 use super::definition::offered;
-use super::{Discovered, Found};
+use super::{Discovered, Found, within};
 use crate::agent::{Agent, Reached, Workspace};
 
 /// How long the agent may wait in the first look of a turn until its servers are connected. What comes later
@@ -114,5 +114,5 @@ async fn ask(agent: Agent, wait: Duration) -> Result<Response<ListMcpToolsRespon
     let mut request = agent.request(ListMcpToolsRequest { refresh: false, wait_ms });
     request.set_timeout(wait + SLACK);
     let mut servers = McpServiceClient::new(agent.transport()).max_decoding_message_size(MAX_LIST_BYTES);
-    servers.list_mcp_tools(request).await
+    within(wait + SLACK, servers.list_mcp_tools(request)).await
 }
