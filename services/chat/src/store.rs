@@ -203,6 +203,15 @@ pub struct ClientResult {
     pub is_error: bool,
 }
 
+/// An answer that was kept while its tools ran.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptStep {
+    /// The answer.
+    pub answer: NewMessage,
+    /// The workspace that its tools act on; `None` where the chat had none.
+    pub workspace_id: Option<Uuid>,
+}
+
 /// Names the lease under which a runner writes, and the history that it has seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fence {
@@ -349,10 +358,16 @@ pub trait ChatStore: std::fmt::Debug + Send + Sync + 'static {
     async fn record_attempt(&self, fence: Fence, now: Timestamp) -> Result<Chat, StoreError>;
     /// Keeps the pause before the next call.
     async fn record_retry(&self, fence: Fence, retry: Retry, now: Timestamp) -> Result<Chat, StoreError>;
-    /// Keeps the model's answer while its tools run.
-    async fn record_step(&self, fence: Fence, answer: &NewMessage, now: Timestamp) -> Result<Chat, StoreError>;
+    /// Keeps the model's answer while its tools run, with the workspace that they act on.
+    async fn record_step(
+        &self,
+        fence: Fence,
+        answer: &NewMessage,
+        workspace: Option<Uuid>,
+        now: Timestamp,
+    ) -> Result<Chat, StoreError>;
     /// The answer that was kept for this version of the history.
-    async fn kept_step(&self, chat: ChatId, history_version: u32) -> Result<Option<NewMessage>, StoreError>;
+    async fn kept_step(&self, chat: ChatId, history_version: u32) -> Result<Option<KeptStep>, StoreError>;
     /// Commits the answer and the results.
     async fn commit_step(
         &self,

@@ -30,6 +30,7 @@ mod workspace;
 
 use std::sync::Arc;
 
+use chatmesh_core::Uuid;
 use chatmesh_proto::chat::v1::WatchKind;
 use chatmesh_proto::common::v1::{ErrorKind, FinishReason, GenerationError, Role};
 use tokio::time::Instant;
@@ -45,7 +46,7 @@ use crate::machine::Status;
 use crate::metrics::{ModelLabels, StageLabels};
 use crate::parts::Episode;
 use crate::state::State;
-use crate::store::{Fence, StoreError};
+use crate::store::{Fence, KeptStep, StoreError};
 use compaction::{Verdict, judge, last_measure};
 use generate::Generated;
 use phase::Phase;
@@ -116,10 +117,15 @@ impl Turn {
 
     async fn step(&mut self, work: &mut Work, partial: &mut Partial) -> Result<Next, StoreError> {
         let is_repeated = work.kept.is_some();
+        // An answer acts on the workspace that the model was told of, wherever the chat is by then.
+        let mut made_for = work.toolbox.workspace_id;
         let answer = match work.kept.take() {
-            Some(message) => self.take_up(message, partial).await?,
+            Some(KeptStep { answer, workspace_id }) => {
+                made_for = workspace_id;
+                self.take_up(answer, partial).await?
+            }
             None => match generate::generate(self, work, partial).await? {
-                Generated::Answer(answer) => self.keep(answer).await?,
+                Generated::Answer(answer) => self.keep(answer, made_for).await?,
                 Generated::Overflow(error) => return Ok(Next::Overflow(error)),
                 Generated::Failed(error) => return self.fail(error, partial).await.map(over),
             },
@@ -136,6 +142,7 @@ impl Turn {
             chat: &self.chat,
             toolbox: &work.toolbox,
             provider: &work.provider,
+            made_for,
             is_repeated,
         };
         let done = bench.run(&answer, partial).await;
@@ -228,10 +235,10 @@ impl Turn {
     }
 
     /// Keeps an answer that asks for tools before they run.
-    async fn keep(&mut self, answer: Answer) -> Result<Answer, StoreError> {
+    async fn keep(&mut self, answer: Answer, workspace: Option<Uuid>) -> Result<Answer, StoreError> {
         if !answer.local_calls().is_empty() {
             let fence = self.fence();
-            let keep = || self.state.store.record_step(fence, &answer.message, self.state.clock.now());
+            let keep = || self.state.store.record_step(fence, &answer.message, workspace, self.state.clock.now());
             self.chat = persist(&self.state, keep).await?;
         }
         Ok(answer)

@@ -7,6 +7,7 @@
 mod bounded;
 mod clean;
 mod instructions;
+mod missing;
 mod skills;
 
 use std::time::Duration;
@@ -15,8 +16,9 @@ use chatmesh_proto::agent::v1::context_service_client::ContextServiceClient;
 use chatmesh_proto::agent::v1::{GetContextRequest, GetContextResponse};
 use chatmesh_proto::tools::v1::WorkspaceContextState;
 use tonic::Status;
+use tracing::debug;
 
-use crate::agent::{Reached, Workspace, explain};
+use crate::agent::{Reached, Workspace};
 pub(crate) use clean::clean;
 
 /// How long a turn waits to learn about its workspace before it begins.
@@ -41,10 +43,6 @@ impl Context {
             skill_index: skills::index(&response.skills),
         }
     }
-
-    fn unreachable(text: String) -> Self {
-        Self { state: WorkspaceContextState::Unreachable, text, skill_index: String::new() }
-    }
 }
 
 /// Reads the context of a workspace, with the agent that gave it. A workspace that does not answer soon
@@ -55,11 +53,14 @@ pub(crate) async fn read(workspace: &Workspace) -> (Context, Option<Reached>) {
     let context = match answer {
         Ok(Ok(response)) => Context::of(&response),
         Ok(Err(status)) => {
-            Context::unreachable(format!("You have a workspace, but it is not usable now: {}", explain(&status)))
+            let code = status.code();
+            debug!(workspace = workspace.workspace_id, ?code, reason = status.message(), "no context of a workspace");
+            missing::context(&status)
         }
-        Err(_) => Context::unreachable(
-            "You have a workspace, but it does not answer at the moment; a tool call may reach it.".to_owned(),
-        ),
+        Err(_) => {
+            debug!(workspace = workspace.workspace_id, "a workspace did not say in time what it is");
+            missing::context(&Status::deadline_exceeded("it did not answer in time"))
+        }
     };
     (context, reached)
 }

@@ -1,15 +1,21 @@
 //! The tools of the MCP servers in a workspace. Its agent runs the servers; here their tools are found,
 //! offered under `server__tool`, and called.
 
+mod alias;
 mod cache;
 mod call;
 mod content;
 mod definition;
 mod discover;
 mod listing;
+mod schema;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chatmesh_proto::common::v1::ToolDefinition;
 use chatmesh_proto::tools::v1::WorkspaceToolsState;
+use tonic::Status;
 
 pub(crate) use cache::Discovered;
 pub(crate) use call::call;
@@ -25,16 +31,46 @@ pub(crate) fn is_name(name: &str) -> bool {
     name.contains(SEPARATOR)
 }
 
+/// Ends a call that its agent does not end: what is between may not heed the deadline that a request carries.
+async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+    let answered = tokio::time::timeout(limit, call).await;
+    answered.unwrap_or_else(|_| Err(Status::deadline_exceeded("the workspace's agent did not answer in time")))
+}
+
 /// What is known of the tools of a workspace's servers.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Found {
     /// Ordered by name.
     pub(crate) tools: Vec<ToolDefinition>,
+    /// What tools are called by their servers, where they are offered under another name.
+    originals: BTreeMap<String, String>,
+    /// How many tools are not offered: there are too many, or no provider would take them.
+    pub(crate) left_out: usize,
     /// Nothing more is to be expected.
     pub(crate) is_complete: bool,
+    /// Where there are none: that is how it stays for a while, and nobody need wait for some.
+    pub(crate) is_settled: bool,
 }
 
 impl Found {
+    /// How many bytes it takes to remember.
+    fn size(&self) -> usize {
+        let tool = |tool: &ToolDefinition| tool.name.len() + tool.description.len() + tool.input_schema.len();
+        let names = self.originals.iter().map(|(alias, name)| alias.len() + name.len());
+        self.tools.iter().map(tool).chain(names).sum()
+    }
+
+    /// What the model is told of tools that are not offered; `None` where all are.
+    pub(crate) fn note(&self) -> Option<String> {
+        (self.left_out > 0).then(|| {
+            format!(
+                "{} more tools of the MCP servers in this workspace are not offered: there are too many, they are too \
+                 large, or no model provider takes them.",
+                self.left_out
+            )
+        })
+    }
+
     pub(crate) fn state(&self) -> WorkspaceToolsState {
         match (self.is_complete, self.tools.is_empty()) {
             (false, _) => WorkspaceToolsState::Unknown,

@@ -59,3 +59,24 @@ async fn what_was_read_later_stays_and_takes_the_place_of_another_workspace() {
         assert_eq!(world.kept(&chat, another).await, Some(newest), "{}", world.engine);
     }
 }
+
+/// The words of a workspace are long and seldom others.
+#[tokio::test]
+async fn what_is_said_again_is_the_same_at_a_later_time() {
+    for mut world in worlds().await {
+        let chat = world.idle("a chat").await;
+        let (workspace, another) = (SystemIds.next(), SystemIds.next());
+        world.store.heard_again(chat.id, workspace, world.now).await.expect("nothing to note");
+        assert_eq!(world.kept(&chat, workspace).await, None, "{}", world.engine);
+        let said = world.said(workspace, "use make");
+        world.keep(&chat, &said).await;
+        let earlier = world.now;
+        world.tick();
+        world.store.heard_again(chat.id, another, world.now).await.expect("noted");
+        assert_eq!(world.kept(&chat, workspace).await, Some(said.clone()), "{}: another workspace", world.engine);
+        world.store.heard_again(chat.id, workspace, world.now).await.expect("noted");
+        world.store.heard_again(chat.id, workspace, earlier).await.expect("too late");
+        let again = KeptContext { read_at: world.now, ..said };
+        assert_eq!(world.kept(&chat, workspace).await, Some(again), "{}", world.engine);
+    }
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chatmesh_proto::agent::v1 as pb;
 use chatmesh_proto::agent::v1::context_service_server::ContextService;
+use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
 use super::bounds::Bounds;
@@ -15,15 +16,20 @@ use super::{instructions, skill_files, skills};
 /// How long a file system may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How many questions read files at the same time.
+const MAX_READERS: usize = 2;
+
 /// Serves `ContextService`.
 #[derive(Debug)]
 pub(crate) struct ContextApi {
     settings: Arc<Settings>,
+    /// A file system that hangs keeps as many threads, and not one more for every question.
+    readers: Arc<Semaphore>,
 }
 
 impl ContextApi {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings: Arc::new(settings) }
+        Self { settings: Arc::new(settings), readers: Arc::new(Semaphore::new(MAX_READERS)) }
     }
 
     /// Reads files where that does not hold up others.
@@ -31,10 +37,17 @@ impl ContextApi {
         &self,
         work: impl FnOnce(&Settings) -> Result<T, Error> + Send + 'static,
     ) -> Result<Response<T>, Status> {
-        let settings = Arc::clone(&self.settings);
-        let reading = tokio::task::spawn_blocking(move || work(&settings));
-        let read = tokio::time::timeout(TIMEOUT, reading).await.map_err(|_| Error::TimedOut)?;
-        Ok(Response::new(read.map_err(|_| Error::BrokeOff)??))
+        let (settings, readers) = (Arc::clone(&self.settings), Arc::clone(&self.readers));
+        let reading = async move {
+            let permit = readers.acquire_owned().await.map_err(|_| Error::BrokeOff)?;
+            let reading = tokio::task::spawn_blocking(move || {
+                // Held until the thread is free again, whoever still waits for it.
+                let _permit = permit;
+                work(&settings)
+            });
+            reading.await.map_err(|_| Error::BrokeOff)?
+        };
+        Ok(Response::new(tokio::time::timeout(TIMEOUT, reading).await.map_err(|_| Error::TimedOut)??))
     }
 }
 
@@ -80,4 +93,38 @@ pub(super) fn read_skill(settings: &Settings, name: &str) -> Result<pb::ReadSkil
     let (files, files_truncated) = skill_files::list(&loaded);
     let (skill, truncated) = (Some(loaded.skill), loaded.truncated);
     Ok(pb::ReadSkillResponse { skill, body: loaded.body, truncated, files, files_truncated })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::mpsc;
+
+    use chatmesh_rpc::Code;
+
+    use super::*;
+
+    /// A file system that does not answer is asked by a few threads: the next ones wait, and give up.
+    #[tokio::test(start_paused = true)]
+    async fn files_that_never_come_do_not_take_thread_after_thread() {
+        let api = Arc::new(ContextApi::new(Settings::new(&[], PathBuf::from("/nowhere"))));
+        let (began, beginnings) = mpsc::channel();
+        let mut gates = Vec::new();
+        for _ in 0..MAX_READERS + 3 {
+            let (gate, hang) = mpsc::channel::<()>();
+            gates.push(gate);
+            let began = began.clone();
+            let read = api.read(move |_| {
+                began.send(()).ok();
+                hang.recv().ok();
+                Ok(())
+            });
+            // Time does not pass by itself while a thread is at work.
+            let (read, ()) = tokio::join!(read, tokio::time::advance(TIMEOUT));
+            assert_eq!(read.expect_err("too late").code(), Code::DeadlineExceeded);
+        }
+        drop(gates);
+        assert!(api.read(|_| Ok(())).await.is_ok(), "the threads are free again");
+        assert_eq!(beginnings.try_iter().count(), MAX_READERS);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::path::PathBuf;
 
 use chatmesh_proto::agent::v1 as pb;
 
@@ -17,8 +18,10 @@ pub(super) fn read(settings: &Settings, bounds: &mut Bounds) -> Vec<pb::Instruct
     let mut seen = HashSet::new();
     let mut files = Vec::new();
     for path in settings.instruction_files() {
-        let read = path.canonicalize().and_then(|resolved| match seen.insert(resolved) {
-            true => text::read_capped(&path, MAX_FILE_BYTES).map(Some),
+        // A link that is not followed takes nothing away from whoever may name the file.
+        let within = path.canonicalize().and_then(|resolved| within(resolved, &settings.roots(&path)));
+        let read = within.and_then(|resolved| match seen.insert(resolved.clone()) {
+            true => text::read_capped(&resolved, MAX_FILE_BYTES).map(Some),
             false => Ok(None),
         });
         let capped = match read {
@@ -38,6 +41,13 @@ pub(super) fn read(settings: &Settings, bounds: &mut Bounds) -> Vec<pb::Instruct
         }
     }
     files
+}
+
+fn within(resolved: PathBuf, roots: &[PathBuf]) -> io::Result<PathBuf> {
+    match roots.iter().any(|root| resolved.starts_with(root)) {
+        true => Ok(resolved),
+        false => Err(io::Error::other("it is a link that leads out of its directory")),
+    }
 }
 
 /// Nothing is there, as opposed to something that can not be read.

@@ -1,7 +1,7 @@
 //! Where context and configuration of the workspace are found.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Paths as the agent's environment names them. They are resolved when they are used: what they
 /// lead to may come to be after the agent has started.
@@ -56,6 +56,17 @@ impl Settings {
         dirs.into_iter().map(|dir| dir.join(&self.instructions_file)).collect()
     }
 
+    /// Where an instruction file may lead to. Whoever wrote the files of the working directory, which may have been
+    /// cloned from anywhere, does not decide what else of this machine is read to a model.
+    pub(super) fn roots(&self, instruction_file: &Path) -> Vec<PathBuf> {
+        let dir = instruction_file.parent().unwrap_or(instruction_file);
+        let roots = match without_dots(dir).starts_with(without_dots(&self.directory)) {
+            true => vec![self.directory.as_path()],
+            false => [Some(dir), self.home()].into_iter().flatten().collect(),
+        };
+        roots.into_iter().filter_map(|root| root.canonicalize().ok()).collect()
+    }
+
     /// The directories whose directories are skills.
     pub(super) fn skills_dirs(&self) -> Vec<PathBuf> {
         self.resolve_all(&self.skills_dirs)
@@ -89,6 +100,19 @@ fn resolve(entry: &str, home: Option<&Path>, directory: &Path) -> Option<PathBuf
         _ if directory.as_os_str().is_empty() => None,
         _ => Some(directory.join(entry)),
     }
+}
+
+/// The path by its words alone, whatever links there are.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 #[cfg(test)]

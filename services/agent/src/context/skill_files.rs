@@ -75,6 +75,12 @@ pub(super) fn read(skill: &Loaded, path: &str) -> Result<pb::ReadSkillFileRespon
         let problem = "leads out of the directory of the skill".to_owned();
         return Err(Error::FileUnusable { name, path: at, problem });
     }
+    // What is hidden stays so behind a link with another name.
+    let below = resolved.strip_prefix(&skill.root).unwrap_or(&resolved);
+    if below.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b".")) {
+        let problem = "leads to a hidden file".to_owned();
+        return Err(Error::FileUnusable { name, path: at, problem });
+    }
     let size_bytes = resolved.metadata().map_err(failed)?.len();
     let capped = text::read_capped(&resolved, MAX_FILE_BYTES).map_err(failed)?;
     let read = capped.bytes.len() as u64;

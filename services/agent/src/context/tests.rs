@@ -131,7 +131,7 @@ fn what_can_not_be_read_is_a_warning() {
     assert!(context.instruction_files.is_empty());
     assert_eq!(context.warnings.len(), 2, "{:?}", context.warnings);
     assert!(context.warnings[0].contains("not a regular file"), "{:?}", context.warnings);
-    assert!(context.warnings[1].contains("file of the system"), "{:?}", context.warnings);
+    assert!(context.warnings[1].contains("leads out"), "{:?}", context.warnings);
 }
 
 /// G14: nothing is remembered, so the turn after an edit sees it.
@@ -155,6 +155,46 @@ async fn g14_an_edit_is_seen_by_the_next_call() {
     }
     std::fs::remove_file(fixture.path("work/AGENTS.md")).expect("removed");
     assert!(context().await.instruction_files.is_empty());
+}
+
+/// A repository that was cloned from anywhere may have any link in the place of its instructions.
+#[test]
+fn instructions_of_the_working_directory_never_lead_out_of_it() {
+    let dirs = ("CHATMESH_AGENT_INSTRUCTIONS_DIRS", "docs, linked, ./sub/../sub2, ../shared, ~/.chatmesh");
+    let fixture = Fixture::with(&[dirs]);
+    let secret = fixture.write("home/.ssh/id_rsa", "secret");
+    let other = fixture.write("other/AGENTS.md", "secret");
+    fixture.link("../home/.ssh/id_rsa", "work/AGENTS.md");
+    fixture.link(&secret, "work/docs/AGENTS.md");
+    fixture.link(other.parent().expect("a directory"), "work/linked");
+    fixture.link(&secret, "work/sub2/AGENTS.md");
+    fixture.link(&other, "shared/AGENTS.md");
+    fixture.write("work/sub/keep", "");
+    let context = fixture.context();
+    assert_eq!(fixture.instructions(), Vec::<String>::new());
+    let left_out = |name: &str| {
+        let path = fixture.path("work").join(name).display().to_string();
+        context.warnings.iter().any(|warning| warning.contains(&path) && warning.contains("leads out"))
+    };
+    assert_eq!(context.warnings.len(), 5, "{:?}", context.warnings);
+    for name in ["AGENTS.md", "docs/AGENTS.md", "linked/AGENTS.md", "../shared/AGENTS.md"] {
+        assert!(left_out(name), "{name}: {:?}", context.warnings);
+    }
+    assert!(context.warnings.iter().all(|warning| !warning.contains("secret")));
+}
+
+/// Links within a directory, and those that people set in their own homes, are what they always were.
+#[test]
+fn links_that_stay_where_their_owner_put_them_are_followed() {
+    let fixture = Fixture::with(&[("CHATMESH_AGENT_INSTRUCTIONS_DIRS", "sub,~/.chatmesh")]);
+    fixture.write("work/docs/guide.md", "of the work");
+    fixture.link("docs/guide.md", "work/AGENTS.md");
+    fixture.write("home/dotfiles/agents.md", "of home");
+    fixture.link("../dotfiles/agents.md", "home/.chatmesh/AGENTS.md");
+    assert_eq!(fixture.instructions(), ["of home", "of the work"]);
+    assert!(fixture.context().warnings.is_empty(), "{:?}", fixture.context().warnings);
+    fixture.link(fixture.path("home/dotfiles/agents.md"), "work/sub/AGENTS.md");
+    assert_eq!(fixture.instructions(), ["of home", "of the work"], "a link takes nothing away");
 }
 
 #[test]
@@ -285,6 +325,21 @@ fn no_path_leads_out_of_a_skill() {
     std::fs::create_dir(fixture.path(dir).join("directory")).expect("dir");
     assert_eq!(code(fixture.read("deploy", "directory")), Code::FailedPrecondition);
     assert_eq!(code(fixture.read("missing", "x")), Code::NotFound);
+}
+
+#[test]
+fn hidden_files_of_a_skill_are_not_read_through_links() {
+    let fixture = Fixture::new();
+    fixture.skill("deploy", "");
+    let dir = "work/.agents/skills/deploy";
+    fixture.write(&format!("{dir}/.env"), "secret");
+    fixture.write(&format!("{dir}/.git/config"), "secret");
+    fixture.link(".env", &format!("{dir}/environment"));
+    fixture.link(".git", &format!("{dir}/repository"));
+    for path in ["environment", "repository/config"] {
+        let error = fixture.read("deploy", path).expect_err("refused");
+        assert!(error.to_string().contains("hidden"), "{path}: {error}");
+    }
 }
 
 #[test]

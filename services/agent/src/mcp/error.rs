@@ -27,7 +27,10 @@ pub(super) enum Error {
     #[error("MCP server `{server}` refused the call: {problem}")]
     Refused { server: String, problem: String },
     /// The server answered something else.
-    #[error("MCP server `{server}` gave an answer that can not be used: {problem}")]
+    #[error(
+        "MCP server `{server}` gave an answer that can not be used: {problem}; the tool may have done its work, \
+         so look at its effects before calling it again"
+    )]
     Unusable { server: String, problem: String },
     /// The server does not answer.
     #[error(

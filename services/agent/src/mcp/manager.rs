@@ -152,8 +152,16 @@ impl Manager {
         if self.inner.closing.is_cancelled() {
             return Err(Error::ShuttingDown);
         }
-        let session = self.inner.state.lock().session(server)?;
-        session.call(tool, arguments, call_id, self.inner.limits.call).await
+        let session = self.inner.state.lock().session(server);
+        let answer = match session {
+            Ok(session) => session.call(tool, arguments, call_id, self.inner.limits.call).await,
+            Err(error) => Err(error),
+        };
+        if matches!(answer, Err(Error::Gone(_) | Error::NotConnected { .. })) {
+            // The next call is to find it there again: nobody lists in the middle of a turn.
+            self.inner.request(false);
+        }
+        answer
     }
 }
 

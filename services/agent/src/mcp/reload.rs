@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::config::{self, Definition};
@@ -13,8 +14,8 @@ use super::snapshot::Snapshot;
 use super::state::Job;
 
 impl Inner {
-    /// Looks at the files, and where they or a server have changed, or `refresh` wants it, connects
-    /// and closes what that takes. One at a time: only `Inner::answer_requests` calls this.
+    /// Looks at the files, and where they or a server have changed, a server is to be tried again, or
+    /// `refresh` wants it, connects and closes what that takes. One at a time: only `Inner::answer_requests` calls this.
     pub(super) async fn reload(&self, refresh: bool) {
         let files = self.settings.mcp_config_files();
         let (watch, paths) = (Arc::clone(&self.watch), files.clone());
@@ -24,7 +25,7 @@ impl Inner {
             Snapshot::take(&paths)
         });
         let Ok(snapshot) = looking.await else { return };
-        if !refresh && !self.state.lock().is_outdated(&snapshot) {
+        if !refresh && !self.state.lock().is_outdated(&snapshot, Instant::now()) {
             return;
         }
         let variables = self.connector.variables();
@@ -33,7 +34,7 @@ impl Inner {
         for warning in &loaded.warnings {
             warn!(warning, "MCP configuration");
         }
-        let plan = self.state.lock().plan(loaded, snapshot, refresh);
+        let plan = self.state.lock().plan(loaded, snapshot, refresh, Instant::now());
         plan.retired.into_iter().for_each(|session| self.retire(session));
         join_all(plan.jobs.into_iter().map(|job| self.work(job))).await;
     }
@@ -61,7 +62,7 @@ impl Inner {
             }
             Err(problem) => {
                 warn!(server = definition.name, problem, "MCP server not connected");
-                self.state.lock().failed(&definition.name, problem);
+                self.state.lock().failed(&definition.name, problem, Instant::now());
             }
         }
     }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chatmesh_proto::agent::v1 as pb;
 use prost::Message as _;
+use tokio::time::Instant;
 
 use super::config::{Definition, Loaded};
 use super::error::Error;
@@ -17,6 +19,11 @@ const MAX_TOOL_BYTES: usize = 3 * 1024 * 1024;
 /// How many warnings an answer has.
 const MAX_WARNINGS: usize = 50;
 
+/// How long a server rests that could not be connected: as long at first, and twice as long each time.
+const MIN_PAUSE: Duration = Duration::from_secs(10);
+/// How long it rests at most.
+const MAX_PAUSE: Duration = Duration::from_secs(5 * 60);
+
 /// What is known of the servers.
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -27,13 +34,17 @@ pub(super) struct State {
 }
 
 /// A server goes on with the session that it has until there is a better one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Server {
     phase: Phase,
     session: Option<Arc<Session>>,
+    /// How often in a row it could not be connected.
+    failures: u32,
+    /// When it is tried again, where that may help.
+    retry_at: Option<Instant>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Phase {
     Connecting,
     Connected,
@@ -58,20 +69,30 @@ pub(super) struct Plan {
 }
 
 impl State {
-    /// True where the files have changed, or a server has.
-    pub(super) fn is_outdated(&self, snapshot: &Snapshot) -> bool {
+    /// True where the files have changed, or a server has, or one is to be tried again.
+    pub(super) fn is_outdated(&self, snapshot: &Snapshot, now: Instant) -> bool {
         let mut sessions = self.servers.values().filter_map(|server| server.session.as_ref());
-        self.applied.as_ref() != Some(snapshot) || sessions.any(|session| !session.is_alive() || session.is_stale())
+        self.applied.as_ref() != Some(snapshot)
+            || sessions.any(|session| !session.is_alive() || session.is_stale())
+            || self.servers.values().any(|server| server.is_due(now))
     }
 
     /// Takes over the definitions: what is gone is retired, what is unchanged and alive stays.
-    pub(super) fn plan(&mut self, loaded: Loaded, snapshot: Snapshot, refresh: bool) -> Plan {
+    pub(super) fn plan(&mut self, loaded: Loaded, snapshot: Snapshot, refresh: bool, now: Instant) -> Plan {
         let mut plan = Plan::default();
+        // Whoever changes the files, or wants to see them anew, may have put right what was wrong.
+        let is_patient = !refresh && self.applied.as_ref() == Some(&snapshot);
         let mut former = std::mem::take(&mut self.servers);
         (self.applied, self.warnings) = (Some(snapshot), loaded.warnings);
         for definition in loaded.definitions {
             let name = definition.name.clone();
-            let mut session = former.remove(&name).and_then(|server| server.session);
+            let known = former.remove(&name);
+            if is_patient && let Some(known) = known.as_ref().filter(|known| known.is_resting(now)) {
+                self.servers.insert(name, known.clone());
+                continue;
+            }
+            let failures = known.as_ref().filter(|_| is_patient).map_or(0, |known| known.failures);
+            let mut session = known.and_then(|known| known.session);
             if let Some(dead) = session.take_if(|session| !session.is_alive()) {
                 plan.retired.push(dead);
             }
@@ -88,7 +109,7 @@ impl State {
                     Phase::Connecting
                 }
             };
-            self.servers.insert(name, Server { phase, session });
+            self.servers.insert(name, Server { phase, session, failures, retry_at: None });
         }
         plan.retired.extend(former.into_values().filter_map(|server| server.session));
         plan
@@ -97,13 +118,15 @@ impl State {
     /// Puts a new session to work; returns the one that it replaces.
     pub(super) fn connected(&mut self, session: Arc<Session>) -> Option<Arc<Session>> {
         let name = session.server.clone();
-        let server = Server { phase: Phase::Connected, session: Some(session) };
+        let server = Server { phase: Phase::Connected, session: Some(session), failures: 0, retry_at: None };
         self.servers.insert(name, server).and_then(|former| former.session)
     }
 
-    /// Notes why a server could not be connected; a session that it has goes on.
-    pub(super) fn failed(&mut self, server: &str, problem: String) {
+    /// Notes why a server could not be connected, to be tried again after a while; a session that it has goes on.
+    pub(super) fn failed(&mut self, server: &str, problem: String, now: Instant) {
         if let Some(server) = self.servers.get_mut(server) {
+            let pause = MIN_PAUSE.saturating_mul(1 << server.failures.min(16)).min(MAX_PAUSE);
+            (server.failures, server.retry_at) = (server.failures.saturating_add(1), Some(now + pause));
             server.phase = Phase::Failed(problem);
         }
     }
@@ -121,7 +144,7 @@ impl State {
                 Err(Error::NotConnected { server: name.to_owned(), problem: problem.clone() })
             }
             _ => {
-                let problem = "it ended; list the tools to connect it again".to_owned();
+                let problem = "it ended and is being connected again; try again in a moment".to_owned();
                 Err(Error::NotConnected { server: name.to_owned(), problem })
             }
         }
@@ -169,6 +192,16 @@ impl State {
 }
 
 impl Server {
+    /// True where it is to be tried again by now.
+    fn is_due(&self, now: Instant) -> bool {
+        self.retry_at.is_some_and(|at| at <= now)
+    }
+
+    /// True where it was tried a moment ago.
+    fn is_resting(&self, now: Instant) -> bool {
+        self.retry_at.is_some_and(|at| now < at) && self.session.as_ref().is_none_or(|session| session.is_alive())
+    }
+
     fn to_proto(&self, name: &str, is_alive: bool, tool_count: u32) -> pb::McpServer {
         let (state, error) = match (&self.phase, is_alive) {
             (Phase::Failed(problem), true) => {

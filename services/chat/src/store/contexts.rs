@@ -24,6 +24,8 @@ pub struct KeptContext {
 pub trait ContextStore: std::fmt::Debug + Send + Sync + 'static {
     /// Keeps it in the place of what was read before; what was read later stays.
     async fn keep_context(&self, chat: ChatId, context: KeptContext) -> Result<(), StoreError>;
+    /// The workspace said the same again: notes when, and leaves the words alone, which may be long.
+    async fn heard_again(&self, chat: ChatId, workspace: Uuid, read_at: Timestamp) -> Result<(), StoreError>;
     /// What this workspace last said; `None` where it never did, or the chat had another one since.
     async fn kept_context(&self, chat: ChatId, workspace: Uuid) -> Result<Option<KeptContext>, StoreError>;
 }

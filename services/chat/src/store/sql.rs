@@ -11,7 +11,7 @@ mod workers;
 mod writes;
 
 use async_trait::async_trait;
-use chatmesh_core::Timestamp;
+use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_db::{Db, values};
 use chatmesh_proto::chat::v1::Retry;
 use chatmesh_proto::common::v1::{GenerationError, ToolDefinition};
@@ -21,8 +21,8 @@ pub use statements::STATEMENTS;
 use writes::{Change, Guard};
 
 use super::{
-    ChatStore, ClientResult, Edit, Edited, Fence, ListCursor, NewChat, Outgoing, Sent, Since, Snapshot, StoreError,
-    Update, Updated,
+    ChatStore, ClientResult, Edit, Edited, Fence, KeptStep, ListCursor, NewChat, Outgoing, Sent, Since, Snapshot,
+    StoreError, Update, Updated,
 };
 use crate::domain::{Chat, ChatFilter, ChatId, Message, NewMessage, QueuedMessage};
 use crate::machine::Operation;
@@ -176,12 +176,18 @@ impl ChatStore for SqlChatStore {
         Ok(self.fenced(fence, Operation::RecordRetryState, change, now).await?.chat)
     }
 
-    async fn record_step(&self, fence: Fence, answer: &NewMessage, now: Timestamp) -> Result<Chat, StoreError> {
-        let change = Change { step: Some(rows::encode_step(answer)), ..Change::default() };
+    async fn record_step(
+        &self,
+        fence: Fence,
+        answer: &NewMessage,
+        workspace: Option<Uuid>,
+        now: Timestamp,
+    ) -> Result<Chat, StoreError> {
+        let change = Change { step: Some(rows::encode_step(answer, workspace)), ..Change::default() };
         Ok(self.fenced(fence, Operation::RecordStep, change, now).await?.chat)
     }
 
-    async fn kept_step(&self, chat: ChatId, history_version: u32) -> Result<Option<NewMessage>, StoreError> {
+    async fn kept_step(&self, chat: ChatId, history_version: u32) -> Result<Option<KeptStep>, StoreError> {
         queries::kept_step(&self.db, chat, history_version).await
     }
 

@@ -14,7 +14,7 @@ use super::{Answer, Partial, Turn, markers};
 use crate::domain::{Chat, Message, NewMessage};
 use crate::files;
 use crate::state::State;
-use crate::store::StoreError;
+use crate::store::{KeptStep, StoreError};
 
 /// What a turn works with, and what it learned.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub(super) struct Work {
     pub(super) toolbox: Toolbox,
     client_tools: Vec<ToolDefinition>,
     /// The answer whose tools another worker was running.
-    pub(super) kept: Option<NewMessage>,
+    pub(super) kept: Option<KeptStep>,
     /// True where the turn was committed to its end and only not ended.
     pub(super) is_over: bool,
     /// The display name of the provider that answered last.
@@ -82,7 +82,7 @@ pub(super) async fn prepare(turn: &Turn, partial: &mut Partial) -> Result<Result
         Ok(equipment) => taken_apart(equipment),
         Err(error) => {
             if let Some(kept) = kept {
-                partial.resume(chat.versions.history, &Answer::from_message(kept));
+                partial.resume(chat.versions.history, &Answer::from_message(kept.answer));
             }
             return Ok(Err(error));
         }

@@ -6,6 +6,7 @@ mod compacting;
 mod hands;
 mod kept;
 mod model;
+mod moves;
 mod primer;
 mod prompts;
 mod retries;

@@ -6,6 +6,7 @@ mod outcome;
 mod primer;
 mod toolbox;
 
+use chatmesh_core::Uuid;
 use chatmesh_proto::common::v1::{FinishReason, Part, Role, ToolCall};
 use chatmesh_proto::tools::v1::CallToolResponse;
 use futures::StreamExt as _;
@@ -29,6 +30,8 @@ pub(super) struct Bench<'a> {
     pub(super) toolbox: &'a Toolbox,
     /// Who asks, for the metrics.
     pub(super) provider: &'a str,
+    /// The workspace that the model was told of when it asked for the calls.
+    pub(super) made_for: Option<Uuid>,
     /// Another worker ran the calls before and ended before it could say what came of them.
     pub(super) is_repeated: bool,
 }
@@ -76,6 +79,20 @@ impl Bench<'_> {
             (reason, Fate::HandOver) if reason != FinishReason::ToolCalls => {
                 Fate::Refuse("the answer was at its end, so this call was not made".to_owned())
             }
+            // Another workspace knows nothing of what the model saw, and of what was done already.
+            (_, Fate::Run) if self.has_moved() => Fate::Refuse(
+                match self.is_repeated {
+                    true => {
+                        "the chat moved to another workspace while this call was made: what came of it is not known. \
+                         Look at its effects before you call it again"
+                    }
+                    false => {
+                        "the chat moved to another workspace: nothing was done. Look at where you are before you call \
+                         it again"
+                    }
+                }
+                .to_owned(),
+            ),
             // Their servers keep no receipts: what was done once would be done twice.
             (_, Fate::Run) if self.is_repeated && self.toolbox.is_outside(&call.name) => Fate::Refuse(
                 "the worker that made this call ended before the answer came: whether the tool did its work is not \
@@ -86,6 +103,11 @@ impl Bench<'_> {
         }
     }
 
+    /// True where the chat has another workspace than the one for which the calls were made.
+    fn has_moved(&self) -> bool {
+        [self.toolbox.workspace_id, self.chat.workspace_id].iter().any(|workspace| *workspace != self.made_for)
+    }
+
     async fn part(&self, call: &ToolCall, fate: &Fate, model: &str) -> Part {
         let began = self.state.clock.now();
         let span = info_span!("chat.tool", gen_ai.tool.name = %call.name, gen_ai.tool.call.id = %call.call_id);
@@ -93,7 +115,7 @@ impl Bench<'_> {
             Fate::Refuse(why) => failure(why),
             Fate::Run | Fate::HandOver => {
                 let keeps_receipt = !self.toolbox.is_outside(&call.name);
-                call::call(self.state, self.chat, call, keeps_receipt).instrument(span).await
+                call::call(self.state, self.chat, self.made_for, call, keeps_receipt).instrument(span).await
             }
         };
         let mut part = result_part(call, self.counted(call, outcome, model));

@@ -18,7 +18,7 @@ use crate::store::KeptContext;
 
 /// The most bytes of a context, or of an index of skills, that are kept.
 const MAX_KEPT_BYTES: usize = 256 * 1024;
-/// For how long the same words are not kept again.
+/// For how long it is not noted that the same words were said again.
 const FRESH_FOR: Duration = Duration::from_secs(60);
 
 /// What the mesh has for a chat at one moment.
@@ -79,13 +79,13 @@ async fn keep(state: &State, chat: &Chat, workspace_id: Uuid, listed: &ListTools
         skill_index: bounded(&listed.skill_index),
         read_at: state.clock.now(),
     };
-    let is_known = kept.is_some_and(|kept| {
-        now.read_at < kept.read_at + FRESH_FOR && kept == KeptContext { read_at: kept.read_at, ..now.clone() }
-    });
-    if is_known {
-        return;
-    }
-    if let Err(error) = state.contexts.keep_context(chat.id, now).await {
+    let said_before = kept.filter(|kept| *kept == KeptContext { read_at: kept.read_at, ..now.clone() });
+    let done = match said_before {
+        Some(kept) if now.read_at < kept.read_at + FRESH_FOR => return,
+        Some(_) => state.contexts.heard_again(chat.id, workspace_id, now.read_at).await,
+        None => state.contexts.keep_context(chat.id, now).await,
+    };
+    if let Err(error) = done {
         warn!(chat = %chat.id, %error, "what the workspace says is not kept");
     }
 }

@@ -128,7 +128,7 @@ impl Runner {
             // Another runner said it: what it kept is all that there is.
             let kept = persist(&self.state, || self.state.store.kept_step(chat.id, history)).await?;
             if let Some(kept) = kept {
-                partial.resume(history, &Answer::from_message(kept));
+                partial.resume(history, &Answer::from_message(kept.answer));
             }
         }
         let messages = std::mem::take(partial).into_stopped_messages(history, StopReason::Interrupted);
@@ -204,7 +204,7 @@ impl Runner {
         if !partial.continues(history)
             && let Ok(Some(kept)) = self.state.store.kept_step(chat.id, history).await
         {
-            partial.resume(history, &Answer::from_message(kept));
+            partial.resume(history, &Answer::from_message(kept.answer));
         }
         std::mem::take(partial).into_stopped_messages(history, reason)
     }

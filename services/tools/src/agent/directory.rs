@@ -6,7 +6,7 @@ use chatmesh_core::{Clock as _, SystemClock, Timestamp};
 use chatmesh_proto::relay::v1::AwaitAgentRequest;
 use chatmesh_proto::relay::v1::relay_service_client::RelayServiceClient;
 use chatmesh_proto::workspaces::v1::agent_service_client::AgentServiceClient;
-use chatmesh_proto::workspaces::v1::{AgentStatus, ResolveAgentRequest};
+use chatmesh_proto::workspaces::v1::{Agent, AgentStatus, ResolveAgentRequest};
 use chatmesh_rpc::Caller;
 use chatmesh_rpc::client::request_for;
 use tonic::Status;
@@ -44,16 +44,28 @@ pub(super) struct Mesh<'a> {
     pub(super) workspace_id: &'a str,
 }
 
-impl Directory for Mesh<'_> {
-    async fn resolve(&self) -> Result<Found, Status> {
+impl Mesh<'_> {
+    /// The agent of the workspace's latest build, as the workspaces know it.
+    pub(super) async fn agent(&self) -> Result<Agent, Status> {
         let message = ResolveAgentRequest { workspace_id: self.workspace_id.to_owned() };
         let mut agents = AgentServiceClient::new(self.neighbours.workspaces.clone());
         let mut request = request_for(self.caller, message);
         request.set_timeout(RESOLVE_TIMEOUT);
         let response = agents.resolve_agent(request).await?.into_inner();
-        let agent = response.agent.ok_or_else(|| Status::internal("no agent in the answer"))?;
-        let gone_since = agent.disconnect_time.as_ref().and_then(|time| Timestamp::try_from(*time).ok());
-        let gone_for = gone_since.and_then(|since| (SystemClock.now() - since).to_std().ok());
+        response.agent.ok_or_else(|| Status::internal("no agent in the answer"))
+    }
+}
+
+/// How long ago that was; `None` where it was never.
+pub(super) fn elapsed(time: Option<impl TryInto<Timestamp>>) -> Option<Duration> {
+    let since: Timestamp = time?.try_into().ok()?;
+    (SystemClock.now() - since).to_std().ok()
+}
+
+impl Directory for Mesh<'_> {
+    async fn resolve(&self) -> Result<Found, Status> {
+        let agent = self.agent().await?;
+        let gone_for = elapsed(agent.disconnect_time);
         Ok(Found { status: agent.status(), id: agent.id, gone_for })
     }
 

@@ -7,20 +7,29 @@ use chatmesh_rpc::client::is_unsent;
 use tonic::{Response, Status};
 use tonic_types::StatusExt as _;
 
-use super::directory::Directory as _;
+use super::directory::{Directory as _, elapsed};
 use super::{Agent, Workspace};
+
+/// How long after its agent has come a workspace has everything that its start brings along.
+const SETTLED_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// The agent that a workspace has now, as the workspaces say. Whether it answers is another matter.
 #[derive(Debug, Clone)]
 pub(crate) struct Reached {
     id: String,
     agent: Agent,
+    is_settled: bool,
 }
 
 impl Reached {
     /// Its identifier.
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// True where it has been there for long: what its workspace does not have by now does not come by itself.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_settled
     }
 }
 
@@ -30,9 +39,10 @@ impl Workspace {
     /// # Errors
     /// The workspace does not run, is none of the caller's, or nobody can say.
     pub(crate) async fn find(&self) -> Result<Reached, Status> {
-        let id = self.mesh().resolve().await?.id;
-        let agent = self.agent(&id)?;
-        Ok(Reached { id, agent })
+        let found = self.mesh().agent().await?;
+        let is_settled = elapsed(found.first_connect_time).is_some_and(|here_for| here_for >= SETTLED_AFTER);
+        let agent = self.agent(&found.id)?;
+        Ok(Reached { id: found.id, agent, is_settled })
     }
 
     /// The agent that was reached last, where that is remembered.

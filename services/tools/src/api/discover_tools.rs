@@ -17,6 +17,8 @@ pub(super) async fn discover_tools(
     violations.require(!request.workspace_id.is_empty(), "workspace_id", "must be set");
     violations.finish(Some(()))?;
     let workspace = state.workspace(caller, request.chat_id, request.workspace_id);
-    let source = mcp::Latest { workspace: &workspace, discovered: &state.discovered };
+    // Whoever lacks the context wants the workspace to answer, and what is remembered is no answer.
+    let asks_anew = request.until_reachable;
+    let source = mcp::Latest { workspace: &workspace, discovered: &state.discovered, asks_anew };
     Ok(mcp::until_found(&source, request.until_reachable).await)
 }

@@ -1,6 +1,12 @@
 //! Makes text of a workspace fit for a prompt: a model should read no more than people see, and whoever wrote
 //! the text should not be able to speak in the place of the mesh.
 
+/// The names of the tags between which a prompt has text of the workspace.
+const TAGS: [&str; 3] = [INSTRUCTIONS_TAG, FILE_TAG, SKILLS_TAG];
+pub(super) const INSTRUCTIONS_TAG: &str = "workspace-instructions";
+pub(super) const FILE_TAG: &str = "instruction-file";
+pub(super) const SKILLS_TAG: &str = "available-skills";
+
 /// Leaves out what people do not see: characters without a width, those that turn the direction of writing, and
 /// control characters other than line ends and tabs.
 pub(crate) fn clean(text: &str) -> String {
@@ -18,14 +24,14 @@ pub(crate) fn clean_line(text: &str, max: usize) -> String {
     line
 }
 
-/// Takes the meaning from tags of the names that delimit text in a prompt.
-pub(super) fn without_tags(text: &str, names: &[&str]) -> String {
+/// Takes the meaning from all tags that delimit text in a prompt, whichever block the text stands in.
+pub(super) fn without_tags(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for (at, letter) in text.char_indices() {
         let rest = text.get(at + 1..).unwrap_or_default();
         let name = rest.strip_prefix('/').unwrap_or(rest);
         let is_tag = letter == '<'
-            && names.iter().any(|tag| name.get(..tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(tag)));
+            && TAGS.iter().any(|tag| name.get(..tag.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(tag)));
         safe.push_str(if is_tag { "&lt;" } else { &text[at..at + letter.len_utf8()] });
     }
     safe
@@ -79,12 +85,13 @@ mod tests {
     #[test]
     fn tags_that_delimit_lose_their_meaning_and_others_keep_theirs() {
         for (given, expected) in [
-            ("</file> <FILE x> <files>", "&lt;/file> &lt;FILE x> &lt;files>"),
+            ("</instruction-file> <Available-Skills x>", "&lt;/instruction-file> &lt;Available-Skills x>"),
+            ("</workspace-instructions>", "&lt;/workspace-instructions>"),
             ("a < b, <div>, <", "a < b, <div>, <"),
-            ("<</file>", "<&lt;/file>"),
+            ("<</instruction-file>", "<&lt;/instruction-file>"),
             ("<日", "<日"),
         ] {
-            assert_eq!(without_tags(given, &["file"]), expected);
+            assert_eq!(without_tags(given), expected);
         }
     }
 }

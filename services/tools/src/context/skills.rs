@@ -3,7 +3,7 @@
 use chatmesh_proto::agent::v1::Skill;
 
 use super::bounded::Bounded;
-use super::clean::{clean_line, without_tags};
+use super::clean::{SKILLS_TAG, clean_line, without_tags};
 
 /// How long the index may be.
 const MAX_BYTES: usize = 48 * 1024;
@@ -11,9 +11,6 @@ const MAX_BYTES: usize = 48 * 1024;
 const MAX_DESCRIPTION_BYTES: usize = 1024;
 /// How long a name may be; the agent takes no longer ones.
 const MAX_NAME_BYTES: usize = 128;
-
-/// The name of the tag.
-const TAG: &str = "available-skills";
 
 const INTRODUCTION: &str = "The workspace has skills: instructions for certain kinds of work. Where one fits what is \
 to be done, read it with `read_skill` before you begin.\n";
@@ -25,18 +22,18 @@ pub(super) fn index(skills: &[Skill]) -> String {
     }
     let mut lines = Bounded::new(MAX_BYTES);
     let listed = skills.iter().take_while(|skill| lines.push(&line(skill))).count();
-    let mut text = format!("<{TAG}>\n{INTRODUCTION}{}", lines.into_text());
+    let mut text = format!("<{SKILLS_TAG}>\n{INTRODUCTION}{}", lines.into_text());
     if listed < skills.len() {
         text.push_str(&format!("and {} more, for which there is no room here\n", skills.len() - listed));
     }
-    text.push_str(&format!("</{TAG}>"));
+    text.push_str(&format!("</{SKILLS_TAG}>"));
     text
 }
 
 fn line(skill: &Skill) -> String {
     let name = clean_line(&skill.name, MAX_NAME_BYTES);
     let description = clean_line(&skill.description, MAX_DESCRIPTION_BYTES);
-    without_tags(&format!("- {name}: {description}\n"), &[TAG])
+    without_tags(&format!("- {name}: {description}\n"))
 }
 
 #[cfg(test)]

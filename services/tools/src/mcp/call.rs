@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use chatmesh_proto::agent::v1::CallMcpToolRequest;
 use chatmesh_proto::agent::v1::mcp_service_client::McpServiceClient;
-use chatmesh_rpc::Code;
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
-use super::{Discovered, content};
+use super::alias::is_alias;
+use super::{Discovered, content, listing, within};
 use crate::agent::{Agent, Workspace, explain, is_ours};
 use crate::outcome::Outcome;
 
@@ -24,8 +24,12 @@ const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 
 /// Calls the tool `name`. `key` names the call, for servers that tell calls apart.
 pub(crate) async fn call(workspace: &Workspace, discovered: &Discovered, name: &str, args: &str, key: &str) -> Outcome {
+    let original = match original(workspace, discovered, name).await {
+        Ok(original) => original,
+        Err(failure) => return Outcome::Failure(failure),
+    };
     let request = CallMcpToolRequest {
-        name: name.to_owned(),
+        name: original,
         arguments_json: args.to_owned(),
         tool_call_id: key[key.ceil_char_boundary(key.len().saturating_sub(MAX_ID_BYTES))..].to_owned(),
     };
@@ -35,13 +39,13 @@ pub(crate) async fn call(workspace: &Workspace, discovered: &Discovered, name: &
             let mut request = agent.request(request);
             request.set_timeout(TIMEOUT);
             let mut servers = McpServiceClient::new(agent.transport()).max_decoding_message_size(MAX_ANSWER_BYTES);
-            servers.call_mcp_tool(request).await
+            within(TIMEOUT, servers.call_mcp_tool(request)).await
         }
     };
     match workspace.once(call).await {
         Ok(answer) => content::outcome(&answer),
         Err(status) => {
-            if matches!(status.code(), Code::NotFound | Code::FailedPrecondition)
+            if is_outdated(&status)
                 && let Some(agent) = workspace.bound()
             {
                 // The tools are not what they were: the next turn asks anew.
@@ -50,6 +54,26 @@ pub(crate) async fn call(workspace: &Workspace, discovered: &Discovered, name: &
             Outcome::Failure(failure(name, &status))
         }
     }
+}
+
+/// What the server calls the tool that the model knows as `name`.
+async fn original(workspace: &Workspace, discovered: &Discovered, name: &str) -> Result<String, String> {
+    if !is_alias(name) {
+        return Ok(name.to_owned());
+    }
+    if let Some(agent) = workspace.bound()
+        && let Some(original) = discovered.original(&agent, name)
+    {
+        return Ok(original);
+    }
+    let original = listing::original(workspace, name).await.map_err(|status| explain(&status))?;
+    original.ok_or_else(|| format!("there is no tool `{name}` in this workspace now: nothing was done"))
+}
+
+/// True where the tools are not what they were. A server that refuses a call is the same one as before.
+fn is_outdated(status: &Status) -> bool {
+    let info = status.get_details_error_info();
+    info.is_some_and(|info| matches!(info.reason.as_str(), "MCP_SERVER_UNKNOWN" | "MCP_SERVER_NOT_CONNECTED"))
 }
 
 /// Why there is no answer, and what that means for what the tool did.
@@ -72,9 +96,22 @@ fn failure(name: &str, status: &Status) -> String {
 
 #[cfg(test)]
 mod tests {
-    use chatmesh_rpc::status_with_reason;
+    use chatmesh_rpc::{Code, status_with_reason};
 
     use super::*;
+
+    #[test]
+    fn only_a_server_that_is_gone_makes_what_was_found_outdated() {
+        for (reason, expected) in [
+            ("MCP_SERVER_UNKNOWN", true),
+            ("MCP_SERVER_NOT_CONNECTED", true),
+            ("MCP_CALL_REFUSED", false),
+            ("WORKSPACE_NOT_RUNNING", false),
+        ] {
+            let status = status_with_reason(Code::FailedPrecondition, reason, "chatmesh.agent.v1", "why");
+            assert_eq!(is_outdated(&status), expected, "{reason}");
+        }
+    }
 
     /// G20: a call whose answer was lost is not reported as one that was not made, nor as one that can be repeated.
     #[test]

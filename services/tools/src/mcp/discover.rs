@@ -1,5 +1,6 @@
 //! Waits until the tools of a workspace are known. An agent that has just started answers before its servers do, and
-//! a file that names servers may yet have to be cloned: an empty list says nothing about the next one.
+//! a file that names servers may yet have to be cloned: an empty list says nothing about the next one. Most workspaces
+//! have no servers, though: an agent that has been there for long and has none is not asked again and again.
 
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use chatmesh_proto::tools::v1::{DiscoverToolsResponse, WorkspaceToolsState};
 use chatmesh_rpc::Code;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::Status;
+use tracing::debug;
 
 use super::Source;
 
@@ -30,12 +32,16 @@ pub(crate) async fn until_found(source: &impl Source, until_reachable: bool) -> 
             Ok(Ok(found)) if !found.tools.is_empty() => return response(WorkspaceToolsState::Found, true),
             Ok(Ok(found)) => {
                 outcome = response(found.state(), true);
-                if until_reachable {
+                if until_reachable || (found.is_settled && found.state() == WorkspaceToolsState::Empty) {
                     return outcome;
                 }
             }
-            Ok(Err(status)) if is_final(&status) => return outcome,
-            Ok(Err(_)) => {}
+            Ok(Err(status)) => {
+                debug!(code = ?status.code(), reason = status.message(), "the tools of a workspace cannot be listed");
+                if is_final(&status) {
+                    return outcome;
+                }
+            }
             Err(_) => return outcome,
         }
         if deadline.saturating_duration_since(Instant::now()) <= PAUSE {
@@ -73,6 +79,8 @@ mod tests {
     enum Says {
         Tools,
         Empty,
+        /// There are none, and none are to come.
+        None,
         Settling,
         Away(Code),
         Never,
@@ -108,8 +116,9 @@ mod tests {
             };
             let tool = ToolDefinition { name: "s__t".to_owned(), ..ToolDefinition::default() };
             match says.expect("something to say") {
-                Says::Tools => Ok(Found { tools: vec![tool], is_complete: true }),
-                Says::Empty => Ok(Found { tools: Vec::new(), is_complete: true }),
+                Says::Tools => Ok(Found { tools: vec![tool], is_complete: true, ..Found::default() }),
+                Says::Empty => Ok(Found { is_complete: true, ..Found::default() }),
+                Says::None => Ok(Found { is_complete: true, is_settled: true, ..Found::default() }),
                 Says::Settling => {
                     sleep(wait).await;
                     Ok(Found::default())
@@ -144,6 +153,14 @@ mod tests {
             Tools,
         ]);
         assert_eq!(coming.found(false).await, (State::Found, true, 8, 5), "it is being started");
+    }
+
+    /// Most workspaces have no servers: to look for them for half a minute in every turn helps nobody.
+    #[tokio::test(start_paused = true)]
+    async fn a_workspace_that_has_long_had_no_servers_is_asked_once() {
+        assert_eq!(Scripted::new(&[Says::None]).found(false).await, (State::Empty, true, 0, 1));
+        let late = Scripted::new(&[Empty, Settling, Says::None]);
+        assert_eq!(late.found(false).await, (State::Empty, true, 14, 3), "what is not known is waited for");
     }
 
     /// C13, deadline: half a minute and not longer, whatever is in the way.

@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use chatmesh_proto::agent::v1::mcp_service_client::McpServiceClient;
-use chatmesh_proto::agent::v1::{ListMcpToolsRequest, McpDiscovery};
-use tonic::Status;
+use chatmesh_proto::agent::v1::{ListMcpToolsRequest, ListMcpToolsResponse, McpDiscovery};
+use chatmesh_proto::tools::v1::WorkspaceToolsState;
+use tonic::{Response, Status};
+use tracing::debug;
 
-use super::definition::definitions;
-use super::{Discovered, Found};
+use super::definition::offered;
+use super::{Discovered, Found, within};
 use crate::agent::{Agent, Reached, Workspace};
 
 /// How long the agent may wait in the first look of a turn until its servers are connected. What comes later
 /// comes in the middle of the turn.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// How long the agent may wait for its servers before it says what a tool is called.
+const ALIAS_WAIT: Duration = Duration::from_secs(10);
 /// How much later than asked for an agent may answer.
 const SLACK: Duration = Duration::from_secs(2);
 /// The largest list that is taken.
@@ -29,11 +33,21 @@ pub(crate) trait Source: Sync {
 pub(crate) struct Latest<'a> {
     pub(crate) workspace: &'a Workspace,
     pub(crate) discovered: &'a Discovered,
+    /// What was found lately does not count: it is the answer of the workspace that matters.
+    pub(crate) asks_anew: bool,
 }
 
 impl Source for Latest<'_> {
     async fn list(&self, wait: Duration) -> Result<Found, Status> {
         let reached = self.workspace.find().await?;
+        if !self.asks_anew {
+            if let Some(found) = self.discovered.get(reached.id()) {
+                return Ok(found);
+            }
+            if self.discovered.has_none(reached.id()) {
+                return Ok(Found { is_complete: true, is_settled: true, ..Found::default() });
+            }
+        }
         list(self.workspace, &reached, self.discovered, wait).await
     }
 }
@@ -56,8 +70,26 @@ pub(crate) async fn look(
     let asked = tokio::time::timeout(limit, list(workspace, reached, discovered, FIRST_WAIT.min(limit / 2)));
     match asked.await {
         Ok(Ok(found)) => found,
-        Ok(Err(_)) | Err(_) => Found::default(),
+        Ok(Err(status)) => {
+            let (code, reason) = (status.code(), status.message());
+            debug!(workspace = workspace.workspace_id, ?code, reason, "the tools of a workspace cannot be listed");
+            Found::default()
+        }
+        Err(_) => {
+            debug!(workspace = workspace.workspace_id, "the tools of a workspace did not come in time");
+            Found::default()
+        }
     }
+}
+
+/// What the server calls a tool that is offered under `alias`, where it was not this process that offered it or that
+/// was a while ago; `None` where there is no such tool.
+///
+/// # Errors
+/// The agent cannot be reached, or does not know.
+pub(super) async fn original(workspace: &Workspace, alias: &str) -> Result<Option<String>, Status> {
+    let listed = workspace.retry(|agent| ask(agent, ALIAS_WAIT)).await?;
+    Ok(offered(listed.tools, false).originals.remove(alias))
 }
 
 async fn list(
@@ -66,19 +98,21 @@ async fn list(
     discovered: &Discovered,
     wait: Duration,
 ) -> Result<Found, Status> {
-    if let Some(found) = discovered.get(reached.id()) {
-        return Ok(found);
-    }
-    let wait_ms = Some(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
-    let call = |agent: Agent| async move {
-        let mut request = agent.request(ListMcpToolsRequest { refresh: false, wait_ms });
-        request.set_timeout(wait + SLACK);
-        let mut servers = McpServiceClient::new(agent.transport()).max_decoding_message_size(MAX_LIST_BYTES);
-        servers.list_mcp_tools(request).await
-    };
-    let listed = workspace.ask(reached, SLACK, call).await?;
+    let listed = workspace.ask(reached, SLACK, |agent| ask(agent, wait)).await?;
     let is_complete = listed.discovery() == McpDiscovery::Complete;
-    let found = Found { tools: definitions(listed.tools), is_complete };
+    let mut found = offered(listed.tools, is_complete);
     discovered.keep(reached.id(), &found);
+    if found.state() == WorkspaceToolsState::Empty && reached.is_settled() {
+        discovered.keep_none(reached.id());
+        found.is_settled = true;
+    }
     Ok(found)
+}
+
+async fn ask(agent: Agent, wait: Duration) -> Result<Response<ListMcpToolsResponse>, Status> {
+    let wait_ms = Some(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
+    let mut request = agent.request(ListMcpToolsRequest { refresh: false, wait_ms });
+    request.set_timeout(wait + SLACK);
+    let mut servers = McpServiceClient::new(agent.transport()).max_decoding_message_size(MAX_LIST_BYTES);
+    within(wait + SLACK, servers.list_mcp_tools(request)).await
 }

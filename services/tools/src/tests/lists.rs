@@ -140,9 +140,81 @@ async fn tools_that_were_found_outlast_a_blip() {
 async fn c13_what_a_search_finds_is_listed_at_once() {
     let world = World::new();
     world.has_tools(agent::McpDiscovery::Complete, &["a__one"]);
-    let found = world.discover().await;
+    let found = world.discover(false).await;
     assert_eq!((found.workspace_tools_state(), found.reachable), (WorkspaceToolsState::Found, true));
     world.workspace.asked();
     assert_eq!(world.list(false).await.workspace_tools_state(), WorkspaceToolsState::Found);
     assert_eq!(world.workspace.asked(), [1, 0, 0]);
+}
+
+/// Whoever lacks the context is not told that the workspace answers because its tools are remembered.
+#[tokio::test(start_paused = true)]
+async fn what_is_remembered_is_no_sign_of_life() {
+    let world = World::new();
+    world.has_tools(agent::McpDiscovery::Complete, &["a__one"]);
+    world.list(false).await;
+    world.is(Mood::Away);
+    let back = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        world.is(Mood::Well);
+    };
+    let began = Instant::now();
+    let (found, ()) = tokio::join!(world.discover(true), back);
+    assert_eq!((found.workspace_tools_state(), found.reachable), (WorkspaceToolsState::Found, true));
+    assert!(began.elapsed() >= Duration::from_secs(5), "{:?}", began.elapsed());
+    world.is(Mood::Away);
+    let found = world.discover(true).await;
+    assert!(!found.reachable, "{found:?}");
+}
+
+/// C13, G15: a workspace that has long been there without servers is asked once a turn, and once a minute within one.
+/// One that has just come is asked until they come.
+#[tokio::test(start_paused = true)]
+async fn c13_a_workspace_without_servers_is_left_alone() {
+    let world = World::new();
+    world.has_tools(agent::McpDiscovery::Complete, &[]);
+    world.workspace.has.lock().here_for = Some(Duration::from_secs(600));
+    for _ in 0..3 {
+        assert_eq!(world.list(false).await.workspace_tools_state(), WorkspaceToolsState::Empty);
+        world.workspace.asked();
+        let began = Instant::now();
+        let found = world.discover(false).await;
+        assert_eq!((found.workspace_tools_state(), found.reachable), (WorkspaceToolsState::Empty, true));
+        assert_eq!((began.elapsed(), world.workspace.asked()), (Duration::ZERO, [1, 0, 0]), "known from the list");
+    }
+    world.has_tools(agent::McpDiscovery::Complete, &["a__one"]);
+    assert_eq!(world.list(false).await.workspace_tools_state(), WorkspaceToolsState::Found, "the next turn asks");
+    assert_eq!(world.discover(false).await.workspace_tools_state(), WorkspaceToolsState::Found);
+
+    let young = World::new();
+    young.has_tools(agent::McpDiscovery::Complete, &[]);
+    young.workspace.has.lock().here_for = Some(Duration::from_secs(60));
+    young.list(false).await;
+    young.workspace.asked();
+    assert_eq!(young.discover(false).await.workspace_tools_state(), WorkspaceToolsState::Empty);
+    assert_eq!(young.workspace.asked()[2], 15, "it is looked for");
+}
+
+/// A deleted workspace does not come back: what was known of it is of no use any more.
+#[tokio::test(start_paused = true)]
+async fn a_workspace_that_is_gone_is_said_to_be_gone() {
+    let world = World::new();
+    world.workspace.has.lock().is_deleted = true;
+    let listed = world.list(true).await;
+    assert_eq!(listed.workspace_context_state(), WorkspaceContextState::Gone);
+    assert!(listed.workspace_context.contains("it is gone") && listed.skill_index.is_empty());
+    assert_eq!(names(&listed), BUILTIN, "nor are its skills offered");
+}
+
+/// Tools stand in every prompt: a file of the workspace does not decide how long that is.
+#[tokio::test(start_paused = true)]
+async fn tools_for_which_there_is_no_room_are_counted() {
+    let world = World::new();
+    let tools: Vec<String> = (0..130).map(|number| format!("s__{number:03}")).collect();
+    world.has_tools(agent::McpDiscovery::Complete, &tools.iter().map(String::as_str).collect::<Vec<_>>());
+    for _ in 0..2 {
+        let listed = world.list(false).await;
+        assert_eq!(names(&listed).len(), BUILTIN.len() + 100);
+        assert!(listed.workspace_context.contains("\n\n30 more tools"), "{}", listed.workspace_context);
+    }
 }

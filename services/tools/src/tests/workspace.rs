@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chatmesh_core::{IdSource as _, SecretString, SystemClock, SystemIds};
+use chatmesh_core::{Clock as _, IdSource as _, SecretString, SystemClock, SystemIds};
 use chatmesh_proto::agent::v1 as agent;
 use chatmesh_proto::agent::v1::context_service_server::{ContextService, ContextServiceServer};
 use chatmesh_proto::agent::v1::mcp_service_server::{McpService, McpServiceServer};
@@ -49,6 +49,12 @@ pub(super) enum Mood {
 #[derive(Debug, Default)]
 pub(super) struct Has {
     pub(super) mood: Mood,
+    /// How often the workspace was stopped and started: each time it gets another agent.
+    pub(super) restarts: usize,
+    /// The workspace was deleted.
+    pub(super) is_deleted: bool,
+    /// For how long the agent has been there, where the workspaces say so.
+    pub(super) here_for: Option<Duration>,
     pub(super) context: agent::GetContextResponse,
     pub(super) tools: agent::ListMcpToolsResponse,
     pub(super) answer: Option<Result<agent::CallMcpToolResponse, Status>>,
@@ -73,6 +79,12 @@ pub(super) struct Played {
     counts: Arc<Counts>,
 }
 
+impl Has {
+    fn agent(&self) -> String {
+        format!("agent-{}", self.restarts + 1)
+    }
+}
+
 impl Played {
     /// How often the workspaces, the relay, and the agent for its tools were asked since the last time.
     pub(super) fn asked(&self) -> [usize; 3] {
@@ -82,11 +94,15 @@ impl Played {
 
     /// What becomes of a call of the agent.
     async fn reached<M>(&self, request: &Request<M>) -> Result<(), Status> {
-        assert_eq!(request.metadata().get(metadata::AGENT_ID).expect("an agent"), "agent-1");
+        let agent = request.metadata().get(metadata::AGENT_ID).expect("an agent").clone();
         assert_eq!(request.metadata().get(metadata::CHAT_ID).expect("a chat"), "chat-1");
-        let mood = self.has.lock().mood;
+        let (mood, is_of_now) = {
+            let has = self.has.lock();
+            (has.mood, agent == has.agent().as_str())
+        };
         let lost = |reason| Err(status_with_reason(Code::Unavailable, reason, "chatmesh.relay.v1", "not there"));
         match mood {
+            _ if !is_of_now => lost("AGENT_NOT_CONNECTED"),
             Mood::Well => Ok(()),
             Mood::Stopped | Mood::Away => lost("AGENT_NOT_CONNECTED"),
             Mood::Breaks => lost("AGENT_CONNECTION_LOST"),
@@ -126,7 +142,16 @@ impl AgentService for Played {
         if self.has.lock().mood == Mood::Stopped {
             return Err(Status::failed_precondition("workspace `w` is not running: start it"));
         }
-        let agent = Some(workspaces::Agent { id: "agent-1".to_owned(), ..workspaces::Agent::default() });
+        let (is_deleted, here_for, id) = {
+            let has = self.has.lock();
+            (has.is_deleted, has.here_for, has.agent())
+        };
+        if is_deleted {
+            return Err(Status::not_found("there is no workspace `w`"));
+        }
+        let first_connect_time = here_for.map(|here_for| (SystemClock.now() - here_for).into());
+        let agent = workspaces::Agent { id, first_connect_time, ..Default::default() };
+        let agent = Some(agent);
         Ok(Response::new(workspaces::ResolveAgentResponse { agent, ..workspaces::ResolveAgentResponse::default() }))
     }
 }
@@ -135,8 +160,13 @@ impl AgentService for Played {
 impl RelayService for Played {
     async fn await_agent(&self, request: Request<AwaitAgentRequest>) -> Result<Response<AwaitAgentResponse>, Status> {
         self.counts.dialed.fetch_add(1, Ordering::Relaxed);
-        let until = Instant::now() + Duration::from_millis(request.into_inner().timeout_ms.into());
-        while self.has.lock().mood == Mood::Away {
+        let request = request.into_inner();
+        let until = Instant::now() + Duration::from_millis(request.timeout_ms.into());
+        let is_away = || {
+            let has = self.has.lock();
+            has.mood == Mood::Away || has.agent() != request.agent_id
+        };
+        while is_away() {
             if Instant::now() >= until {
                 return Err(Status::deadline_exceeded("it did not come"));
             }
@@ -236,11 +266,11 @@ impl World {
         self.api.list_tools(self.request(request)).await.expect("a list").into_inner()
     }
 
-    pub(super) async fn discover(&self) -> pb::DiscoverToolsResponse {
+    pub(super) async fn discover(&self, until_reachable: bool) -> pb::DiscoverToolsResponse {
         let request = pb::DiscoverToolsRequest {
             chat_id: "chat-1".to_owned(),
             workspace_id: "workspace-1".to_owned(),
-            until_reachable: false,
+            until_reachable,
         };
         self.api.discover_tools(self.request(request)).await.expect("an answer").into_inner()
     }

@@ -16,7 +16,7 @@ async fn an_edit_is_news_and_a_late_commit_does_not_bring_back_what_it_removed()
         let chat = world.running("first").await;
         let (chat, _) = world.store.commit_step(fence(&chat), vec![answer("said")], world.now).await.expect("said");
         world.send(chat.id, "waits").await;
-        world.store.record_step(fence(&chat), &answer("kept"), world.now).await.expect("kept");
+        world.store.record_step(fence(&chat), &answer("kept"), None, world.now).await.expect("kept");
         let seen = world.get(chat.id).await.versions;
         world.tick();
         let edited = world.try_edit(chat.id, 1, "better").await.expect("edited");

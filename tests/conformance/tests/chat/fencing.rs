@@ -32,7 +32,7 @@ impl World {
         self.send(chat.id, "second").await;
         self.store.record_attempt(fence(&chat), self.now).await.expect("recorded");
         self.store.record_retry(fence(&chat), retry(1), self.now).await.expect("recorded");
-        self.store.record_step(fence(&chat), &answer("so far"), self.now).await.expect("recorded")
+        self.store.record_step(fence(&chat), &answer("so far"), None, self.now).await.expect("recorded")
     }
 }
 

@@ -102,7 +102,7 @@ async fn a_chat_that_contradicts_itself_is_repaired_and_works_again() {
                 for text in queued {
                     world.send(chat.id, text).await;
                 }
-                world.store.record_step(fence(&chat), &answer("kept"), world.now).await.expect("kept")
+                world.store.record_step(fence(&chat), &answer("kept"), None, world.now).await.expect("kept")
             } else {
                 world.asking(calls, queued).await
             };

@@ -65,7 +65,7 @@ impl World {
         let fence = fence(&chat);
         store.record_attempt(fence, now).await.expect("recorded");
         store.record_retry(fence, retry(1), now).await.expect("recorded");
-        store.record_step(fence, &answer("kept"), now).await.expect("recorded");
+        store.record_step(fence, &answer("kept"), None, now).await.expect("recorded");
         match state {
             W | XW => drop(store.finish_turn(fence, now).await.expect("finished")),
             E0 | E1 | XE0 | XE1 => drop(store.finish_error(fence, Vec::new(), failure(), now).await.expect("failed")),
@@ -152,7 +152,7 @@ impl World {
         match what {
             O::RecordGenerationAttempt => Ok(store.record_attempt(fence, now).await?.into()),
             O::RecordRetryState => Ok(store.record_retry(fence, retry(2), now).await?.into()),
-            O::RecordStep => Ok(store.record_step(fence, &answer("kept anew"), now).await?.into()),
+            O::RecordStep => Ok(store.record_step(fence, &answer("kept anew"), None, now).await?.into()),
             O::CommitStep => Ok(store.commit_step(fence, said, now).await?.into()),
             O::CommitCompaction => {
                 let summary = marker("chat_summarized", "summary", "so far");

@@ -1,8 +1,8 @@
 //! What a runner records of its turn.
 
 use chatmesh_chat::machine::{Operation, Status};
-use chatmesh_chat::{Chat, ChatStore as _, LeaseStore as _, NewMessage, Since, Versions, Visibility};
-use chatmesh_core::{IdSource as _, SystemIds};
+use chatmesh_chat::{Chat, ChatStore as _, KeptStep, LeaseStore as _, NewMessage, Since, Versions, Visibility};
+use chatmesh_core::{IdSource as _, SystemIds, Uuid};
 use chatmesh_proto::common::v1::{FinishReason, Role, Usage};
 
 use crate::content::{answer, failure, full_answer, parts, result, retry};
@@ -63,12 +63,15 @@ async fn the_answer_is_kept_for_its_history_until_it_is_committed() {
         let history = chat.versions.history;
         let kept = async |history| world.store.kept_step(chat.id, history).await.expect("asked");
         assert_eq!(kept(history).await, None, "{}", world.engine);
-        let recorded = world.store.record_step(fence(&chat), &answer("draft"), world.now).await.expect("recorded");
+        let recorded =
+            world.store.record_step(fence(&chat), &answer("draft"), None, world.now).await.expect("recorded");
         assert_eq!(recorded.versions.snapshot, chat.versions.snapshot + 1, "{}", world.engine);
         assert_eq!(recorded.versions.history, history, "{}: it is no message yet", world.engine);
         assert_eq!(world.history(chat.id).await, ["first"], "{}", world.engine);
-        world.store.record_step(fence(&chat), &full_answer(), world.now).await.expect("recorded again");
-        assert_eq!(kept(history).await, Some(full_answer()), "{}: exactly", world.engine);
+        let step = KeptStep { answer: full_answer(), workspace_id: Some(Uuid::from_u128(7)) };
+        let again = world.store.record_step(fence(&chat), &step.answer, step.workspace_id, world.now).await;
+        again.expect("recorded again");
+        assert_eq!(kept(history).await.as_ref(), Some(&step), "{}: exactly", world.engine);
         assert_eq!(kept(history + 1).await, None, "{}", world.engine);
         assert_eq!(kept(history - 1).await, None, "{}", world.engine);
 
@@ -76,7 +79,7 @@ async fn the_answer_is_kept_for_its_history_until_it_is_committed() {
         let runner = fence(&chat).runner_id;
         world.store.abandon(chat.id, runner, world.now).await.expect("abandoned");
         let again = world.run(chat.id).await;
-        assert_eq!(kept(history).await, Some(full_answer()), "{}", world.engine);
+        assert_eq!(kept(history).await, Some(step), "{}", world.engine);
         let messages = vec![full_answer(), result("c1")];
         let (after, _) = world.store.commit_step(fence(&again), messages, world.now).await.expect("committed");
         for version in 0..=after.versions.snapshot {
@@ -111,9 +114,10 @@ async fn a_kept_answer_says_nothing_that_it_did_not_say() {
     for world in worlds().await {
         let chat = world.running("first").await;
         for kept in &answers {
-            world.store.record_step(fence(&chat), kept, world.now).await.expect("recorded");
+            world.store.record_step(fence(&chat), kept, None, world.now).await.expect("recorded");
             let found = world.store.kept_step(chat.id, chat.versions.history).await.expect("asked");
-            assert_eq!(found.as_ref(), Some(kept), "{}", world.engine);
+            let expected = KeptStep { answer: kept.clone(), workspace_id: None };
+            assert_eq!(found, Some(expected), "{}", world.engine);
         }
         // As a message it is the same, but that a provider's report without a number is no report.
         let (_, said) = world.store.commit_step(fence(&chat), answers.clone(), world.now).await.expect("said");
@@ -133,7 +137,7 @@ async fn a_turn_that_ends_forgets_the_kept_answer() {
             let fence = fence(&chat);
             world.store.record_attempt(fence, world.now).await.expect("recorded");
             world.store.record_retry(fence, retry(1), world.now).await.expect("recorded");
-            world.store.record_step(fence, &answer("kept"), world.now).await.expect("recorded");
+            world.store.record_step(fence, &answer("kept"), None, world.now).await.expect("recorded");
             if operation == Operation::FinishInterruption {
                 world.interrupt(chat.id).await;
             }

@@ -89,7 +89,7 @@ async fn g14_a_turn_is_told_what_its_workspace_says_by_then() {
         say(client, &chat).await;
         let last = requests(mesh)[4].clone();
         let told = system(&last);
-        assert!(told.contains("not usable now") && told.contains("does not answer now"), "{told}");
+        assert!(told.contains("it does not run") && told.contains("does not answer now"), "{told}");
         assert!(told.contains("Build with cargo.") && told.contains("- deploy: How to deploy."), "{told}");
         assert_eq!(tools(&last), tools(first), "the tools are those that the model knows");
     })

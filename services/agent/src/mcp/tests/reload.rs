@@ -52,6 +52,54 @@ async fn m01_nothing_is_connected_again_while_nothing_changes() {
     running.end().await;
 }
 
+/// A server may not be there yet, because its program is being installed or its machine starts.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_could_not_be_connected_is_tried_again_ever_more_seldom() {
+    let fake = Fake::new();
+    let failing = json!({"command": "fail", "args": ["f"]});
+    let running = Running::start(fake.clone(), Some(&config(&json!({"a": ok("a"), "f": failing, "x": {}}))));
+    running.list().await;
+    let mut connects = 1;
+    for pause in [10, 20, 40, 80, 160, 300, 300] {
+        tokio::time::advance(Duration::from_secs(pause - 1)).await;
+        running.list().await;
+        assert_eq!(fake.connects("f"), connects, "before {pause} s have passed");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        running.list().await;
+        connects += 1;
+        assert_eq!(fake.connects("f"), connects, "after {pause} s");
+        assert_eq!(states(&running.list().await)[1].1, pb::McpServerState::Failed);
+    }
+    // Another server that ends is no reason to try this one.
+    fake.cut("a");
+    fake.live("a", 0).await;
+    running.list().await;
+    assert_eq!((fake.connects("a"), fake.connects("f")), (2, connects));
+    running.write(&config(&json!({"a": ok("a"), "f": {"command": "fail", "args": ["f", "anew"]}})));
+    running.list().await;
+    assert_eq!(fake.connects("f"), connects + 1, "a new file counts at once");
+    tokio::time::advance(Duration::from_secs(10)).await;
+    running.list().await;
+    assert_eq!(fake.connects("f"), connects + 2, "and from the beginning");
+    running.end().await;
+}
+
+/// Nobody lists tools in the middle of a turn: a call brings a server back.
+#[tokio::test(start_paused = true)]
+async fn a_call_of_a_server_that_ended_has_it_connected_again() {
+    let fake = Fake::new();
+    let running = Running::start(fake.clone(), Some(&config(&json!({"a": ok("a")}))));
+    running.list().await;
+    fake.cut("a");
+    fake.live("a", 0).await;
+    let error = running.call("a__echo", json!({"text": "?"})).await.expect_err("it ended");
+    assert!(error.to_string().contains("being connected again") || matches!(error, Error::Gone(_)), "{error}");
+    fake.connected("a", 2).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(running.call("a__echo", json!({"text": "again"})).await.is_ok());
+    running.end().await;
+}
+
 /// M01: a changed definition that does not work leaves the session of the former one in place.
 #[tokio::test(start_paused = true)]
 async fn m01_a_failed_reconnect_keeps_the_earlier_session() {

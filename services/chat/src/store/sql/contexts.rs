@@ -1,7 +1,7 @@
 //! What workspaces last said of themselves.
 
 use async_trait::async_trait;
-use chatmesh_core::Uuid;
+use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_db::{DbError, FromRow, Row, Sql, values};
 
 use super::SqlChatStore;
@@ -14,6 +14,9 @@ pub(super) const KEEP_CONTEXT: Sql = Sql::portable(
      VALUES ($1, $2, $3, $4, $5) ON CONFLICT (chat_id) DO UPDATE SET workspace_id = excluded.workspace_id, \
      context = excluded.context, skill_index = excluded.skill_index, read_at = excluded.read_at \
      WHERE chat_workspace_contexts.read_at <= excluded.read_at",
+);
+pub(super) const HEARD_AGAIN: Sql = Sql::portable(
+    "UPDATE chat_workspace_contexts SET read_at = $3 WHERE chat_id = $1 AND workspace_id = $2 AND read_at < $3",
 );
 pub(super) const KEPT_CONTEXT: Sql = Sql::portable(
     "SELECT workspace_id, context, skill_index, read_at FROM chat_workspace_contexts \
@@ -36,6 +39,11 @@ impl ContextStore for SqlChatStore {
     async fn keep_context(&self, chat: ChatId, context: KeptContext) -> Result<(), StoreError> {
         let row = values![chat.0, context.workspace_id, context.context, context.skill_index, context.read_at];
         self.db.execute(KEEP_CONTEXT, row).await?;
+        Ok(())
+    }
+
+    async fn heard_again(&self, chat: ChatId, workspace: Uuid, read_at: Timestamp) -> Result<(), StoreError> {
+        self.db.execute(HEARD_AGAIN, values![chat.0, workspace, read_at]).await?;
         Ok(())
     }
 

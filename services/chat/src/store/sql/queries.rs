@@ -5,13 +5,13 @@ use chatmesh_db::{Db, values};
 use chatmesh_proto::common::v1::ToolDefinition;
 use chatmesh_rpc::UserId;
 
-use super::rows::{IdRow, NumberRow, StepRow, ToolsRow};
+use super::rows::{IdRow, NumberRow, ToolsRow};
 use super::statements::{
     CHANGED_SINCE, EXPIRED_ACTIONS, GET_CHAT, GET_TOOLS, HAS_DELETED, KEPT_STEP, LIST_MESSAGES_DOWN, LIST_MESSAGES_UP,
     LIST_QUEUED, MESSAGES_AFTER, MESSAGES_CHANGED, PROMPT_MESSAGES,
 };
-use crate::domain::{Chat, ChatId, Message, NewMessage};
-use crate::store::{Since, Snapshot, StoreError};
+use crate::domain::{Chat, ChatId, Message};
+use crate::store::{KeptStep, Since, Snapshot, StoreError};
 
 pub(super) async fn get(db: &Db, id: ChatId) -> Result<Option<Chat>, StoreError> {
     Ok(db.fetch_optional(GET_CHAT, values![id.0]).await?)
@@ -50,9 +50,8 @@ pub(super) async fn prompt_messages(db: &Db, chat: ChatId) -> Result<Vec<Message
     Ok(db.fetch_all(PROMPT_MESSAGES, values![chat.0]).await?)
 }
 
-pub(super) async fn kept_step(db: &Db, chat: ChatId, history_version: u32) -> Result<Option<NewMessage>, StoreError> {
-    let row: Option<StepRow> = db.fetch_optional(KEPT_STEP, values![chat.0, history_version]).await?;
-    Ok(row.map(|StepRow(answer)| answer))
+pub(super) async fn kept_step(db: &Db, chat: ChatId, history_version: u32) -> Result<Option<KeptStep>, StoreError> {
+    Ok(db.fetch_optional(KEPT_STEP, values![chat.0, history_version]).await?)
 }
 
 pub(super) async fn snapshot(db: &Db, id: ChatId, since: Since) -> Result<Option<Snapshot>, StoreError> {

@@ -10,6 +10,7 @@ use prost::Message as _;
 
 use crate::domain::{Chat, ChatId, Lease, Message, NewMessage, QueuedMessage, RunnerId, Versions, Visibility};
 use crate::machine::Status;
+use crate::store::KeptStep;
 
 impl FromRow for Chat {
     fn from_row(row: &Row) -> Result<Self, DbError> {
@@ -125,10 +126,7 @@ impl FromRow for HeldRow {
     }
 }
 
-/// A kept answer.
-pub(super) struct StepRow(pub(super) NewMessage);
-
-impl FromRow for StepRow {
+impl FromRow for KeptStep {
     fn from_row(row: &Row) -> Result<Self, DbError> {
         let bytes = row.get::<Vec<u8>>("answer")?;
         let stored = pb::StoredAnswer::decode(&*bytes).map_err(|error| DbError::inconsistent("answer", error))?;
@@ -141,12 +139,14 @@ impl FromRow for StepRow {
         answer.runtime_ms = stored.runtime_ms;
         answer.provider_response_id = stored.provider_response_id;
         answer.cost_micros = stored.cost_micros;
-        Ok(Self(answer))
+        let workspace_id = stored.workspace_id.map(|id| id.parse()).transpose();
+        let workspace_id = workspace_id.map_err(|error| DbError::inconsistent("answer", error))?;
+        Ok(Self { answer, workspace_id })
     }
 }
 
 /// Encodes an answer to keep.
-pub(super) fn encode_step(answer: &NewMessage) -> Vec<u8> {
+pub(super) fn encode_step(answer: &NewMessage, workspace: Option<Uuid>) -> Vec<u8> {
     let stored = pb::StoredAnswer {
         parts: answer.content.clone(),
         model: answer.model.clone(),
@@ -156,6 +156,7 @@ pub(super) fn encode_step(answer: &NewMessage) -> Vec<u8> {
         runtime_ms: answer.runtime_ms,
         provider_response_id: answer.provider_response_id.clone(),
         cost_micros: answer.cost_micros,
+        workspace_id: workspace.map(|id| id.to_string()),
     };
     stored.encode_to_vec()
 }

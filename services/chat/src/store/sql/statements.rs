@@ -2,7 +2,7 @@
 
 use chatmesh_db::Sql;
 
-use super::contexts::{KEEP_CONTEXT, KEPT_CONTEXT};
+use super::contexts::{HEARD_AGAIN, KEEP_CONTEXT, KEPT_CONTEXT};
 use super::files::{
     COUNT_FILES, DELETE_UNUSED_FILES, EVICT_FILES, FILES_OF_CHAT, FIND_FILE, FIND_FILE_BY_REQUEST, FIND_FILES,
     GIVE_FILES, INSERT_FILE, LOCK_FILES, READ_FILE,
@@ -288,6 +288,7 @@ pub const STATEMENTS: &[Sql] = &[
     INSERT_FILE,
     LOCK_FILES,
     READ_FILE,
+    HEARD_AGAIN,
     KEEP_CONTEXT,
     KEPT_CONTEXT,
 ];

@@ -124,6 +124,28 @@ async fn g13_a_workspace_that_comes_in_the_middle_of_a_turn_is_heard() {
     world.ended(chat).await;
 }
 
+/// The tools of a workspace are remembered for a while, its words are not: to have the former is no reason to go
+/// without the latter.
+#[tokio::test(start_paused = true)]
+async fn g13_a_workspace_whose_tools_are_remembered_is_heard_as_well() {
+    let world = World::new().await;
+    world.hands.says(Context::Unreachable, "it does not answer", "");
+    world.hands.serves(Found, &["srv__look"]);
+    let chat = begun(&world).await;
+    searches(&world, (1, 1)).await;
+    assert!(world.hands.searched()[0].until_reachable);
+    world.hands.says(Context::Found, "use make", "");
+    world.hands.finds(Found, true);
+    eventually("it is asked", async || world.hands.listed(), |listed| *listed == 2).await;
+    breathe().await;
+    world.hands.release("a-0");
+    eventually("the next step", async || world.hands.called().len(), |calls| *calls == 2).await;
+    assert!(format!("{:?}", world.model.asked()[1].messages).contains("use make"));
+    world.hands.release("b-0");
+    world.ended(chat).await;
+    assert_eq!(world.hands.searches(), (1, 0), "nothing is missing any more");
+}
+
 /// C13, cancelled turn; G17: a search ends with its turn, however that ends.
 #[tokio::test(start_paused = true)]
 async fn g17_a_search_does_not_outlive_its_turn() {

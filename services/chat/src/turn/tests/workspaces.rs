@@ -4,7 +4,7 @@ use chatmesh_core::{IdSource as _, SystemIds, Uuid};
 use chatmesh_proto::common::v1::Role;
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::llm::v1::GenerateRequest;
-use chatmesh_proto::tools::v1::WorkspaceContextState::{Empty, Found, Unreachable};
+use chatmesh_proto::tools::v1::WorkspaceContextState::{Empty, Found, Gone, Unreachable};
 
 use super::model::Reply;
 use super::world::World;
@@ -36,7 +36,7 @@ impl World {
         self.state.contexts.kept_context(chat, workspace).await.expect("read")
     }
 
-    async fn move_to(&self, chat: ChatId, workspace: Uuid) {
+    pub(super) async fn move_to(&self, chat: ChatId, workspace: Uuid) {
         let metadata = Metadata { workspace_id: Some(Some(workspace)), ..Metadata::default() };
         let update = Update { metadata, ..Update::default() };
         self.state.store.update(chat, update, self.state.clock.now()).await.expect("moved");
@@ -118,6 +118,18 @@ async fn what_another_workspace_said_is_not_told() {
     world.move_to(chat, other).await;
     world.turn(chat).await;
     assert_eq!(world.kept(chat, former).await, None, "a chat keeps the words of one workspace");
+}
+
+/// What a workspace said that is gone, or is not the owner's any more, is nobody's to read.
+#[tokio::test(start_paused = true)]
+async fn what_a_workspace_said_is_not_told_once_it_is_gone() {
+    let world = World::new().await;
+    let workspace = SystemIds.next();
+    world.hands.says(Found, "use make", "- deploy: d");
+    let chat = world.chat_in(Some(workspace), "go", &[]).await;
+    world.ended(chat).await;
+    world.hands.says(Gone, "it is gone", "");
+    assert_eq!(world.turn(chat).await, ["it is gone"]);
 }
 
 /// Longer words than are kept are told whole, and kept in part.

@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use chatmesh_core::Backoff;
+use chatmesh_core::{Backoff, Uuid};
 use chatmesh_proto::common::v1::ToolCall;
 use chatmesh_proto::tools::v1::tool_service_client::ToolServiceClient;
 use chatmesh_proto::tools::v1::{CallToolRequest, CallToolResponse};
@@ -23,10 +23,17 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(4 * 3600 + 300);
 /// about half a minute. The idempotency key makes that safe where a receipt is kept under it.
 const CALL_ATTEMPTS: u32 = 10;
 
-/// Runs a tool. Whatever happens is a result: no tool ends a turn. Where nobody keeps a receipt of what the tool
-/// did, a call that may have arrived is not made again.
-pub(super) async fn call(state: &State, chat: &Chat, call: &ToolCall, keeps_receipt: bool) -> CallToolResponse {
-    let outcome = AssertUnwindSafe(call_again(state, chat, call, keeps_receipt)).catch_unwind().await;
+/// Runs a tool in `workspace`. Whatever happens is a result: no tool ends a turn. Where nobody keeps a receipt of
+/// what the tool did, a call that may have arrived is not made again.
+pub(super) async fn call(
+    state: &State,
+    chat: &Chat,
+    workspace: Option<Uuid>,
+    call: &ToolCall,
+    keeps_receipt: bool,
+) -> CallToolResponse {
+    let message = request(chat, workspace, call);
+    let outcome = AssertUnwindSafe(call_again(state, chat, message, keeps_receipt)).catch_unwind().await;
     outcome.unwrap_or_else(|_panic| {
         // The panic hook has said where.
         error!(chat = %chat.id, tool = %call.name, "a tool panicked");
@@ -34,16 +41,15 @@ pub(super) async fn call(state: &State, chat: &Chat, call: &ToolCall, keeps_rece
     })
 }
 
-async fn call_again(state: &State, chat: &Chat, call: &ToolCall, keeps_receipt: bool) -> CallToolResponse {
-    let message = request(chat, call);
+async fn call_again(state: &State, chat: &Chat, message: CallToolRequest, keeps_receipt: bool) -> CallToolResponse {
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
     for attempt in 1.. {
         match call_once(state, chat, message.clone()).await {
             Ok(response) => return response,
-            Err(status) if status.code() == Code::Unavailable && !keeps_receipt && !is_unsent(&status) => {
+            Err(status) if !keeps_receipt && may_have_run(&status) => {
                 return failure(&format!(
-                    "the connection was lost while the tool ran ({}): whether it did its work is not known. Look at \
-                     its effects before you call it again",
+                    "the answer was lost while the tool ran ({}): whether it did its work is not known. Look at its \
+                     effects before you call it again",
                     status.message()
                 ));
             }
@@ -54,6 +60,21 @@ async fn call_again(state: &State, chat: &Chat, call: &ToolCall, keeps_receipt: 
         }
     }
     failure("the tool was not run")
+}
+
+/// True unless it is certain that the tool did nothing: the call was not sent, or was refused before it was made.
+/// Tools themselves fail in results, so any other code is of something on the way, which may be the way back.
+fn may_have_run(status: &Status) -> bool {
+    let was_refused = matches!(
+        status.code(),
+        Code::InvalidArgument
+            | Code::PermissionDenied
+            | Code::Unauthenticated
+            | Code::NotFound
+            | Code::FailedPrecondition
+            | Code::Unimplemented
+    );
+    !was_refused && !is_unsent(status)
 }
 
 async fn call_once(state: &State, chat: &Chat, message: CallToolRequest) -> Result<CallToolResponse, Status> {
@@ -68,10 +89,10 @@ async fn call_once(state: &State, chat: &Chat, message: CallToolRequest) -> Resu
     }
 }
 
-fn request(chat: &Chat, call: &ToolCall) -> CallToolRequest {
+fn request(chat: &Chat, workspace: Option<Uuid>, call: &ToolCall) -> CallToolRequest {
     CallToolRequest {
         chat_id: chat.id.to_string(),
-        workspace_id: chat.workspace_id.map(|id| id.to_string()).unwrap_or_default(),
+        workspace_id: workspace.map(|id| id.to_string()).unwrap_or_default(),
         name: call.name.clone(),
         args: call.args.clone(),
         call_id: call.call_id.clone(),
@@ -83,4 +104,25 @@ fn request(chat: &Chat, call: &ToolCall) -> CallToolRequest {
 /// step. A kept answer counts for one history only, and the number changes with the history alone.
 fn key(chat: &Chat, call: &ToolCall) -> String {
     format!("{}/{}/{}", chat.id, chat.last_message_id + 1, call.call_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// G20: what came of a call is unknown unless it is certain that the call was not made.
+    #[test]
+    fn g20_only_a_refusal_before_the_call_is_certain() {
+        let certain = [
+            Code::InvalidArgument,
+            Code::PermissionDenied,
+            Code::Unauthenticated,
+            Code::NotFound,
+            Code::FailedPrecondition,
+            Code::Unimplemented,
+        ];
+        for code in (1..=16).map(Code::from_i32) {
+            assert_eq!(may_have_run(&Status::new(code, "it failed")), !certain.contains(&code), "{code:?}");
+        }
+    }
 }

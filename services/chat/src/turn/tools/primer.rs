@@ -69,7 +69,7 @@ impl Primer {
     /// Begins a search where something is missing, unless one is on or was so just now.
     pub(in crate::turn) fn begin(&mut self, state: &Arc<State>, chat: &Chat, missing: Missing) {
         let is_resting = self.rests_until.is_some_and(|until| Instant::now() < until);
-        if missing.tools && self.search.is_none() && !is_resting {
+        if (missing.context || missing.tools) && self.search.is_none() && !is_resting {
             self.lacked_context = missing.context;
             self.search = Some(Box::pin(search(Arc::clone(state), chat.clone(), missing)));
         }

@@ -45,8 +45,9 @@ pub(in crate::turn) enum Fate {
 }
 
 impl Toolbox {
-    /// The tools of the mesh, `None` where they are not known, and behind them the client's. Where names are
-    /// the same, the mesh's tool counts.
+    /// The tools of the mesh, `None` where they are not known, and behind them the client's. Where names are the same,
+    /// the mesh's tool counts, but the client's before one of a server in the workspace: whoever writes a file there
+    /// does not take the client's place.
     pub(in crate::turn) fn new(
         mesh: Option<ListToolsResponse>,
         client: Vec<ToolDefinition>,
@@ -55,6 +56,7 @@ impl Toolbox {
         let is_known = mesh.is_some();
         let missing = mesh.as_ref().map(Missing::of).unwrap_or_default();
         let mut definitions = mesh.unwrap_or_default().tools;
+        definitions.retain(|tool| !is_outside(&tool.name) || client.iter().all(|other| other.name != tool.name));
         let names = |definitions: &[ToolDefinition]| definitions.iter().map(|tool| tool.name.clone()).collect();
         let mesh: HashSet<String> = names(&definitions);
         let mut client = client;
@@ -136,6 +138,17 @@ mod tests {
         let again =
             Toolbox::new(mesh(&["execute", "read_file"]), vec![tool("zoom"), tool("execute"), tool("ask")], None);
         assert_eq!(again, toolbox, "the same tools make the same prompt");
+    }
+
+    /// A file in the workspace names servers: it does not take the client's tools away.
+    #[test]
+    fn a_server_of_the_workspace_never_takes_the_place_of_a_clients_tool() {
+        let toolbox = Toolbox::new(mesh(&["execute", "srv__ask", "srv__other"]), vec![tool("srv__ask")], None);
+        let names: Vec<&str> = toolbox.definitions.iter().map(|tool| tool.name.as_str()).collect();
+        assert_eq!(names, ["execute", "srv__other", "srv__ask"]);
+        assert_eq!(toolbox.fate(&call("srv__ask", "{}")), Fate::HandOver);
+        assert!(!toolbox.is_outside("srv__ask") && toolbox.is_outside("srv__other"));
+        assert_eq!(toolbox.label("srv__ask"), CLIENT);
     }
 
     #[test]

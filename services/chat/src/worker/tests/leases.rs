@@ -127,7 +127,7 @@ async fn a_chat_whose_process_was_killed_in_the_middle_of_a_step_goes_on_from_wh
     let fence = Fence { chat_id: chat, runner_id: begun.runner, history_version: begun.chat.versions.history };
     let now = world.clock.now();
     world.store.record_attempt(fence, now).await.expect("begun");
-    world.store.record_step(fence, &answer("let me look"), now).await.expect("kept");
+    world.store.record_step(fence, &answer("let me look"), None, now).await.expect("kept");
     killed.kill().await;
     assert_eq!(world.get(chat).await.lease.expect("leased").runner_id, begun.runner, "nothing was given back");
 

@@ -147,7 +147,7 @@ impl Run<'_> {
         self.nothing_is_lost_or_doubled(at, &lines, &queue);
 
         let kept = self.world.store.kept_step(row.id, row.versions.history).await.expect("asked");
-        assert_eq!(kept.map(|kept| text_of(&kept.content)), model.kept, "the kept step");
+        assert_eq!(kept.map(|kept| text_of(&kept.answer.content)), model.kept, "the kept step");
         lines
     }
 

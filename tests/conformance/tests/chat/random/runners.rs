@@ -58,7 +58,7 @@ impl Run<'_> {
                 let stored = match operation {
                     O::RecordGenerationAttempt => store.record_attempt(fence, now).await,
                     O::RecordRetryState => store.record_retry(fence, retry(1), now).await,
-                    O::RecordStep => store.record_step(fence, &said[0], now).await,
+                    O::RecordStep => store.record_step(fence, &said[0], None, now).await,
                     O::FinishTurn => store.finish_turn(fence, now).await,
                     O::FinishError => store.finish_error(fence, said, failure(), now).await,
                     _ => store.finish_interruption(fence, said, now).await,

@@ -1,6 +1,6 @@
 //! What is read of a store.
 
-use chatmesh_chat::{Chat, ChatId, ChatStore as _, Message, NewMessage, Since, Snapshot};
+use chatmesh_chat::{Chat, ChatId, ChatStore as _, KeptStep, Message, Since, Snapshot};
 use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_db::{DbError, FromRow, Row, Sql, values};
 
@@ -13,7 +13,7 @@ use crate::line::Line;
 pub(crate) struct Everything {
     pub(crate) seen: Snapshot,
     messages: Vec<Message>,
-    pub(crate) kept: Option<NewMessage>,
+    pub(crate) kept: Option<KeptStep>,
     pub(crate) heartbeats: Vec<Heartbeat>,
 }
 
