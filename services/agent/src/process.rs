@@ -34,5 +34,5 @@ pub(crate) use launch::{Launcher, RUN_LIMITED};
 pub(crate) use limited::run_limited;
 pub(crate) use manager::{Limits, Manager};
 pub(crate) use resources::ResourceLimits;
-pub(crate) use spawn::group_of;
+pub(crate) use spawn::{group_of, spawn_child};
 pub(crate) use workdir::resolve as resolve_workdir;

@@ -81,8 +81,12 @@ impl Receipts {
     /// # Errors
     /// The directory can not be made or written to, or another agent uses it.
     pub(crate) fn open(state_dir: &Path, patience: Duration) -> Result<Self, OpenError> {
-        let (log, records) = Log::open(state_dir, patience)?;
-        let mut slots = Slots::new(MAX_RECEIPTS);
+        Self::open_with(state_dir, patience, MAX_RECEIPTS)
+    }
+
+    fn open_with(state_dir: &Path, patience: Duration, max: usize) -> Result<Self, OpenError> {
+        let (log, records) = Log::open(state_dir, patience, max)?;
+        let mut slots = Slots::new(max);
         for record in records {
             slots.put(record);
         }
@@ -173,13 +177,19 @@ impl Inner {
     fn write_queued(&self) {
         while let Some(batch) = self.queue.take() {
             let result = self.log.append(batch.records(), batch.sync());
-            if self.log.is_long(MAX_RECEIPTS) {
-                // Under the lock, so that no newer record is overwritten by this older state.
-                let slots = self.slots.lock();
-                self.log.rewrite(slots.records());
-            }
             batch.done(result);
+            if self.log.is_long() {
+                self.compact();
+            }
         }
+    }
+
+    /// Leaves out what is superseded. Whoever asks for a receipt meanwhile does not wait for the
+    /// disk; whoever writes one does. A record that is newer than the copy waits in the queue, whose
+    /// only reader is here, and is written after it.
+    fn compact(&self) {
+        let records: Vec<_> = self.slots.lock().records().cloned().collect();
+        self.log.rewrite(records.iter());
     }
 }
 

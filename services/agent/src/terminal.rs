@@ -21,6 +21,7 @@ mod run;
 mod screen;
 mod session;
 mod spawn;
+mod table;
 mod terminals;
 #[cfg(test)]
 mod tests;

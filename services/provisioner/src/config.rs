@@ -1,8 +1,12 @@
 //! How the provisioner works.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
+
+/// The longest grace: a build ends after ten minutes, and has more to do than to stop an agent.
+const MAX_STOP_GRACE: Duration = Duration::from_secs(540);
 
 /// The settings of the provisioner.
 #[derive(Debug, Clone, Deserialize)]
@@ -22,6 +26,10 @@ pub struct Config {
     pub agent_proxy: Option<String>,
     /// Where agents send their traces.
     pub otlp_endpoint: Option<String>,
+    /// How long an agent may take to end before it is killed. Its scripts that run on stop have up to
+    /// five minutes; one that has none ends within seconds.
+    #[serde(with = "humantime_serde")]
+    pub stop_grace: Duration,
 }
 
 impl Default for Config {
@@ -34,6 +42,7 @@ impl Default for Config {
             agent_ca_file: None,
             agent_proxy: None,
             otlp_endpoint: None,
+            stop_grace: Duration::from_secs(390),
         }
     }
 }
@@ -44,6 +53,13 @@ pub enum ConfigError {
     /// Agents would not know where to connect.
     #[error("provisioner.agent_url must be set to the address of the relay, like http://127.0.0.1:8080")]
     NoAgentUrl,
+    /// No agent could end, or no build that stops one.
+    #[error(
+        "provisioner.stop_grace is {}, but must be 1s to {}",
+        humantime_serde::re::humantime::format_duration(*.0),
+        humantime_serde::re::humantime::format_duration(MAX_STOP_GRACE)
+    )]
+    StopGrace(Duration),
     /// The directory has no absolute path.
     #[error("provisioner.data_dir `{}` can not be used", path.display())]
     DataDir {
@@ -60,6 +76,9 @@ impl Config {
         if self.agent_url.is_empty() {
             return Err(ConfigError::NoAgentUrl);
         }
+        if !(Duration::from_secs(1)..=MAX_STOP_GRACE).contains(&self.stop_grace) {
+            return Err(ConfigError::StopGrace(self.stop_grace));
+        }
         self.data_dir = std::path::absolute(&self.data_dir)
             .map_err(|source| ConfigError::DataDir { path: self.data_dir.clone(), source })?;
         Ok(self)
@@ -75,5 +94,19 @@ mod tests {
         assert!(matches!(Config::default().resolve(), Err(ConfigError::NoAgentUrl)));
         let config = Config { agent_url: "http://relay".to_owned(), ..Config::default() };
         assert!(config.resolve().expect("resolved").data_dir.is_absolute());
+    }
+
+    #[test]
+    fn an_agent_has_time_for_its_scripts_and_a_build_for_what_comes_after() {
+        let config = Config { agent_url: "http://relay".to_owned(), ..Config::default() };
+        // What the agent grants scripts that run on stop, to end them, the relay, and its processes.
+        let agent = Duration::from_secs(16 + 316 + 2 + 25);
+        assert!(config.stop_grace > agent && config.clone().resolve().is_ok());
+        for wrong in [Duration::ZERO, Duration::from_secs(600)] {
+            let error = Config { stop_grace: wrong, ..config.clone() }.resolve().expect_err("refused").to_string();
+            assert!(error.starts_with("provisioner.stop_grace is ") && error.ends_with("must be 1s to 9m"), "{error}");
+        }
+        let read: Config = serde_json::from_str(r#"{"stop_grace": "45s"}"#).expect("read");
+        assert_eq!(read.stop_grace, Duration::from_secs(45));
     }
 }

@@ -30,9 +30,6 @@ use supervisor::Supervisor;
 /// The kind's name.
 pub(crate) const KIND: &str = "local";
 
-/// How long an agent may take to end its commands and itself before it is killed.
-const STOP_GRACE: Duration = Duration::from_secs(15);
-
 /// Why a build failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -60,9 +57,9 @@ type Entry = Arc<AsyncMutex<Option<Supervisor>>>;
 
 impl Local {
     pub(crate) fn new(config: Config, tasks: Tasks) -> Self {
-        let data_dir = config.data_dir.clone();
+        let (data_dir, stop_grace) = (config.data_dir.clone(), config.stop_grace);
         let launch = Arc::new(Launch::new(config, environment::inherited()));
-        Self { launch, data_dir, stop_grace: STOP_GRACE, tasks, entries: Mutex::default() }
+        Self { launch, data_dir, stop_grace, tasks, entries: Mutex::default() }
     }
 
     /// Carries a build out. Doing it twice comes to the same; dropping it half-way leaves a

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use chatmesh_proto::agent::v1 as pb;
 use chatmesh_proto::agent::v1::write_file_request::Body;
 use futures::{Stream, StreamExt as _};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tonic::Status;
@@ -35,6 +36,32 @@ struct Header {
     key: Option<Key>,
 }
 
+/// A draft between two steps. It is removed where that does not hold up others, whoever gives it up.
+#[derive(Debug)]
+struct Kept(Option<Draft>);
+
+impl Kept {
+    fn take(&mut self) -> Option<Draft> {
+        self.0.take()
+    }
+
+    /// Removes the draft; it is gone when this returns.
+    async fn discard(mut self) {
+        if let Some(draft) = self.take() {
+            // What can not be removed stays.
+            let _ = tokio::task::spawn_blocking(move || drop(draft)).await;
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if let (Some(draft), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn_blocking(move || drop(draft));
+        }
+    }
+}
+
 /// Writes files; clones share their receipts.
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
@@ -59,15 +86,35 @@ impl Writer {
     ) -> Result<pb::WriteFileResponse, Error> {
         let mut pieces = pin!(pieces);
         let header = Header::read(next(&mut pieces).await?, chat.as_ref())?;
+        let mut draft = Kept(None);
+        let digest = match self.receive(&mut pieces, &header, &mut draft).await {
+            Ok(digest) => digest,
+            Err(error) => {
+                draft.discard().await;
+                return Err(error);
+            }
+        };
+
+        // On a task of its own: a caller that goes away must not part the file from its receipt.
+        let finished = self.tasks.spawn(self.clone().finish(header, digest, draft)).await;
+        finished.unwrap_or_else(|_| Err(broke_off()))
+    }
+
+    /// Takes all pieces into the draft, which is begun where it may be needed.
+    async fn receive(
+        &self,
+        pieces: &mut (impl Stream<Item = Result<pb::WriteFileRequest, Status>> + Unpin),
+        header: &Header,
+        draft: &mut Kept,
+    ) -> Result<Digest, Error> {
         let mut digest = InputDigest::default().field(header.path.as_os_str().as_encoded_bytes());
         // A repeat needs the bytes only to see that they are the same.
-        let mut draft = None;
         if !header.key.is_some_and(|key| self.receipts.has(key)) {
             let path = header.path.clone();
-            draft = Some(blocking(move || Draft::begin(&path)).await?);
+            draft.0 = Some(blocking(move || Draft::begin(&path)).await?);
         }
         let mut size = 0;
-        while let Some(message) = next(&mut pieces).await? {
+        while let Some(message) = next(pieces).await? {
             let data = piece(message)?;
             size += data.len() as u64;
             if size > header.size {
@@ -75,24 +122,16 @@ impl Writer {
             }
             digest = digest.part(&data);
             if let Some(mut open) = draft.take() {
-                draft = Some(blocking(move || open.write(&data).map(|()| open)).await?);
+                draft.0 = Some(blocking(move || open.write(&data).map(|()| open)).await?);
             }
         }
         if size < header.size {
             return Err(Error::Stream(format!("{size} of the announced {} bytes came", header.size)));
         }
-
-        // On a task of its own: a caller that goes away must not part the file from its receipt.
-        let finished = self.tasks.spawn(self.clone().finish(header, digest.finish(), draft)).await;
-        finished.unwrap_or_else(|_| Err(broke_off()))
+        Ok(digest.finish())
     }
 
-    async fn finish(
-        self,
-        header: Header,
-        digest: Digest,
-        draft: Option<Draft>,
-    ) -> Result<pb::WriteFileResponse, Error> {
+    async fn finish(self, header: Header, digest: Digest, mut draft: Kept) -> Result<pb::WriteFileResponse, Error> {
         let mut ticket = None;
         if let Some(key) = header.key {
             ticket = match self.receipts.claim(key, digest).await? {
@@ -104,8 +143,9 @@ impl Writer {
             };
         }
         // Without a draft there was a receipt a moment ago; it was just dropped for its age.
-        let draft = draft.ok_or(ClaimError::Busy)?;
-        let held = self.locks.hold([draft.target()]).await?;
+        let target = draft.0.as_ref().map(|draft| draft.target().to_owned()).ok_or(ClaimError::Busy)?;
+        let held = self.locks.hold([target.as_path()]).await?;
+        let draft = draft.take().ok_or(ClaimError::Busy)?;
         let path = blocking(|| draft.replace()).await?.display().to_string();
         drop(held);
         if let Some(ticket) = ticket {

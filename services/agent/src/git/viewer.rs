@@ -98,15 +98,15 @@ impl Viewer {
 
     /// Sends what is new. Returns true where a repository is gone: its paths may now be in another.
     async fn pass_on(&mut self) -> Result<bool, Gone> {
-        let mut news = Vec::new();
-        for (root, seen) in &mut self.repositories {
-            news.extend(seen.news(root));
+        for (root, seen) in self.repositories.iter_mut().filter(|(_, seen)| seen.is_behind()) {
+            // Each is made when there is room for it: one takes megabytes, and is out of date soon.
+            let room = self.answers.reserve().await.map_err(|_| Gone)?;
+            if let Some(answer) = seen.news(root) {
+                room.send(Ok(answer));
+            }
         }
         let count = self.repositories.len();
         self.repositories.retain(|_, seen| !seen.is_over());
-        for answer in news {
-            self.send(answer).await?;
-        }
         Ok(self.repositories.len() < count)
     }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use chatmesh_proto::agent::v1 as pb;
 use chatmesh_proto::agent::v1::supervise_response::Report;
 
-/// The most bytes of lines that wait; the oldest are dropped.
+/// The most bytes of lines that wait; the oldest that were not told are dropped.
 const MAX_LOG_BYTES: usize = 512 * 1024;
 /// The most bytes of lines in one report.
 const MAX_BATCH_BYTES: usize = 64 * 1024;
@@ -153,14 +153,17 @@ impl Outbox {
         })
     }
 
-    /// Drops the oldest lines, and counts them with those after them.
+    /// Drops the oldest lines of those that were given to nobody, and counts them with those after
+    /// them. What was given to somebody may have arrived: to drop or to change it makes counts wrong.
     fn drop_oldest_lines(&mut self) -> bool {
-        let Some(oldest) = self.waiting.iter().position(|waiting| waiting.bytes > 0) else { return false };
-        let Some(waiting) = self.waiting.remove(oldest) else { return false };
+        let unsealed = self.waiting.partition_point(|waiting| waiting.response.sequence <= self.sealed);
+        let mut rest = self.waiting.range(unsealed..);
+        let Some(oldest) = rest.position(|waiting| waiting.bytes > 0) else { return false };
+        let Some(waiting) = self.waiting.remove(unsealed + oldest) else { return false };
         self.log_bytes -= waiting.bytes;
         let Some(Report::Logs(logs)) = waiting.response.report else { return true };
         let dropped = logs.dropped_lines + logs.lines.len() as u64;
-        let next = self.waiting.iter_mut().find_map(|waiting| match &mut waiting.response.report {
+        let next = self.waiting.range_mut(unsealed..).find_map(|waiting| match &mut waiting.response.report {
             Some(Report::Logs(logs)) => Some(&mut logs.dropped_lines),
             _ => None,
         });

@@ -11,7 +11,7 @@ use tokio::process::Child;
 
 use super::log_file::LogFile;
 use super::manifest::Script;
-use crate::process::{Environment, Launcher, ResourceLimits, resolve_workdir};
+use crate::process::{Environment, Launcher, ResourceLimits, resolve_workdir, spawn_child};
 
 /// How long what should end is waited for.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +68,8 @@ impl Runner {
         state_dir.join("script-bin")
     }
 
-    /// Starts a script in a process group of its own, or says what is in the way.
+    /// Starts a script in a process group of its own, or says what is in the way. Takes as long as
+    /// the disk; where nobody waits for it any more, nothing is left of it.
     pub(super) async fn start(&self, script: &Script) -> Result<Started, String> {
         let data = self.state_dir.join("script-data").join(&script.id);
         let programs = Self::programs(&self.state_dir);
@@ -89,7 +90,7 @@ impl Runner {
         let mut command = self.launcher.command(&program, args, &ResourceLimits::default());
         command.current_dir(workdir).env_clear().envs(env).process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = command.spawn().map_err(|error| format!("`{program}` can not be run: {error}"))?;
+        let child = spawn_child(command).await.map_err(|error| format!("`{program}` can not be run: {error}"))?;
         Ok(Started { child, log })
     }
 }

@@ -13,7 +13,7 @@ use chatmesh_proto::agent::v1::ScriptResult;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::Child;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info};
@@ -63,12 +63,19 @@ impl Run<'_> {
     /// Runs the script; returns its result and, where it failed, a sentence about it.
     pub(super) async fn run(&self) -> (ScriptResult, String) {
         let start_time = SystemClock.now();
-        let end = match self.runner.start(self.script).await {
-            Ok(started) => self.accompany(started).await,
-            Err(problem) => {
-                let message = format!("`{}` could not be started: {problem}", self.script.name);
-                End { result: ScriptResult::NotStarted, exit_code: None, message }
-            }
+        let deadline = Instant::now() + self.limit;
+        // To start it takes a disk, which may hang.
+        let end = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => self.not_begun(ScriptResult::Interrupted),
+            started = self.runner.start(self.script) => match started {
+                Ok(started) => self.accompany(started, deadline).await,
+                Err(problem) => {
+                    let message = format!("`{}` could not be started: {problem}", self.script.name);
+                    End { result: ScriptResult::NotStarted, exit_code: None, message }
+                }
+            },
+            () = sleep_until(deadline) => self.not_begun(ScriptResult::TimedOut),
         };
         if !end.message.is_empty() {
             self.reports.add_line(&self.script.id, pb::LogLevel::Error, end.message.clone());
@@ -87,7 +94,18 @@ impl Run<'_> {
         (end.result, end.message)
     }
 
-    async fn accompany(&self, started: Started) -> End {
+    /// The end of a script that was still being started.
+    fn not_begun(&self, result: ScriptResult) -> End {
+        let message = match result {
+            ScriptResult::TimedOut => {
+                format!("`{}` could not be started within {} s", self.script.name, self.limit.as_secs_f32())
+            }
+            result => self.message(result, -1),
+        };
+        End { result, exit_code: None, message }
+    }
+
+    async fn accompany(&self, started: Started, deadline: Instant) -> End {
         let Started { mut child, log } = started;
         let group = group_of(&child).ok();
         let mut output = Output::new(&mut child, log, self.reports.clone(), self.script.id.clone());
@@ -95,7 +113,7 @@ impl Run<'_> {
             let waiting = async {
                 tokio::select! {
                     status = child.wait() => Event::Exited(status),
-                    () = tokio::time::sleep(self.limit) => Event::TimedOut,
+                    () = sleep_until(deadline) => Event::TimedOut,
                     () = self.stop.cancelled() => Event::Stopped,
                 }
             };

@@ -1,5 +1,6 @@
 //! What all tests of the lifecycle share.
 
+mod hanging;
 mod outbox;
 mod shutdown;
 mod startup;
@@ -75,11 +76,14 @@ impl Fixture {
 }
 
 fn open(dir: &Path) -> Lifecycle {
-    let state = dir.join("state");
-    let receipts = Receipts::open(&state, Duration::from_secs(10)).expect("receipts");
+    let receipts = Receipts::open(&dir.join("state"), Duration::from_secs(10)).expect("receipts");
+    Lifecycle::new(runner(dir), receipts)
+}
+
+fn runner(dir: &Path) -> Runner {
     let environment = Environment::new(std::env::vars_os(), Some("w1".to_owned()));
     let launcher = Launcher::new("/no/such/agent".into(), ResourceLimits::default());
-    Lifecycle::new(Runner::new(dir.to_owned(), state, environment, launcher, SHORT), receipts)
+    Runner::new(dir.to_owned(), dir.join("state"), environment, launcher, SHORT)
 }
 
 fn script(id: &str, text: &str) -> pb::Script {

@@ -107,7 +107,8 @@ impl Connect for Connector {
         match transport {
             Transport::Stdio { command, args, env } => {
                 let variables = self.environment.of(env, None);
-                let (streams, mut program) = Program::start(command, args, variables, &self.directory, &self.tasks)?;
+                let started = Program::start(command, args, variables, &self.directory, &self.tasks).await;
+                let (streams, mut program) = started?;
                 match client.serve(streams).await {
                     Ok(service) => Ok(Link { service, program: Some(program) }),
                     Err(error) => Err(program.explain(&error.to_string()).await),

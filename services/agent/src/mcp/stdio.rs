@@ -20,6 +20,8 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
+use crate::process::spawn_child;
+
 /// The longest message of a server; longer ones are dropped.
 const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 /// How much of what a program says on standard error is kept, for when it fails.
@@ -46,7 +48,7 @@ impl Program {
     ///
     /// # Errors
     /// Says what could not be started and why; not redacted.
-    pub(super) fn start(
+    pub(super) async fn start(
         command: &str,
         args: &[String],
         env: BTreeMap<OsString, OsString>,
@@ -54,14 +56,15 @@ impl Program {
         tasks: &TaskTracker,
     ) -> Result<(Streams, Self), String> {
         // Of a working directory that is missing the system says the same as of a missing program.
-        if !directory.is_dir() {
+        if !tokio::fs::metadata(directory).await.is_ok_and(|metadata| metadata.is_dir()) {
             return Err(format!("can not be started: there is no directory `{}`", directory.display()));
         }
         let failed = |error: io::Error| format!("`{command}` can not be started: {error}");
         let mut spawning = Command::new(program(command, directory));
         spawning.args(args).current_dir(directory).env_clear().envs(env);
         spawning.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = spawning.process_group(0).kill_on_drop(true).spawn().map_err(failed)?;
+        spawning.process_group(0).kill_on_drop(true);
+        let mut child = spawn_child(spawning).await.map_err(failed)?;
         let id = child.id().and_then(|id| i32::try_from(id).ok());
         let group = id.map(Pid::from_raw).ok_or_else(|| format!("`{command}` has no process id"))?;
         let said = Arc::new(Mutex::new(VecDeque::new()));

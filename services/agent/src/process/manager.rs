@@ -8,6 +8,7 @@ use chatmesh_proto::agent::v1 as pb;
 use nix::sys::signal::Signal;
 use parking_lot::Mutex;
 use tokio::sync::RwLock;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, warn};
@@ -155,25 +156,31 @@ impl Manager {
     }
 
     /// Refuses new processes and ends those that run: first asks, then, after `Limits::stop`, kills.
-    /// Takes twice `Limits::stop` and `Limits::drain` together at most, as a rule much less.
+    /// Takes four times `Limits::stop` and `Limits::drain` together at most, as a rule much less.
     pub(crate) async fn close(&self) {
         self.inner.table.lock().close();
         self.inner.closing.cancel();
-        // A start takes milliseconds.
-        drop(self.inner.gate.write().await);
+        // A start takes milliseconds, where its disk does not hang.
+        let stop = self.inner.limits.stop;
+        if timeout(stop, self.inner.gate.write()).await.is_err() {
+            warn!("processes that are being started do not start");
+        }
         let running = self.inner.table.lock().running();
         signal_all(&running, Signal::SIGTERM);
-        if tokio::time::timeout(self.inner.limits.stop, all_ended(&running)).await.is_err() {
+        if timeout(stop, all_ended(&running)).await.is_err() {
             signal_all(&running, Signal::SIGKILL);
             // The shells are dead, and those that hold their pipes have a deadline of their own.
-            let rest = self.inner.limits.drain + self.inner.limits.stop;
-            if tokio::time::timeout(rest, all_ended(&running)).await.is_err() {
+            let rest = self.inner.limits.drain + stop;
+            if timeout(rest, all_ended(&running)).await.is_err() {
                 warn!("processes do not end");
             }
         }
         self.inner.closed.cancel();
         self.inner.tasks.close();
-        self.inner.tasks.wait().await;
+        if timeout(stop, self.inner.tasks.wait()).await.is_err() {
+            // What began after all.
+            signal_all(&self.inner.table.lock().running(), Signal::SIGKILL);
+        }
     }
 }
 

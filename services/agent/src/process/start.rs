@@ -121,7 +121,7 @@ impl Inner {
             return Err(Error::ShuttingDown);
         }
         let shell = self.launcher.command(SHELL, ["-c".into(), (&about.command).into()], limits);
-        let spawned = spawn(shell, &about.workdir, env).map_err(Error::Spawn)?;
+        let spawned = spawn(shell, &about.workdir, env).await.map_err(Error::Spawn)?;
         let entry = Arc::new(Entry::new(about, spawned.group));
         place.fill(Arc::clone(&entry));
         self.touched.touch(entry.about.chat.as_ref(), &entry.about.workdir);

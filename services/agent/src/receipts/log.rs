@@ -34,6 +34,8 @@ pub(crate) enum OpenError {
 #[derive(Debug)]
 pub(super) struct Log {
     path: PathBuf,
+    /// How many receipts there are at most.
+    max: usize,
     file: Mutex<Open>,
     /// Held as long as the agent lives.
     _lock: File,
@@ -45,11 +47,13 @@ struct Open {
     lines: usize,
     /// The last line may have no end.
     is_torn: bool,
+    /// How many lines there were when it could last not be replaced.
+    stuck_at: Option<usize>,
 }
 
 impl Log {
-    /// Opens the file in `dir` and reads it.
-    pub(super) fn open(dir: &Path, patience: Duration) -> Result<(Self, Vec<Record>), OpenError> {
+    /// Opens the file in `dir`, which is for `max` receipts, and reads it.
+    pub(super) fn open(dir: &Path, patience: Duration, max: usize) -> Result<(Self, Vec<Record>), OpenError> {
         let failed = |source| OpenError::Io { path: dir.to_owned(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
         let lock = private().open(dir.join("lock")).map_err(failed)?;
@@ -61,7 +65,8 @@ impl Log {
         let file = private().append(true).open(&path).map_err(failed)?;
         let records = read(&path).map_err(failed)?;
         let lines = records.len();
-        Ok((Self { path, file: Mutex::new(Open { file, lines, is_torn: true }), _lock: lock }, records))
+        let open = Open { file, lines, is_torn: true, stuck_at: None };
+        Ok((Self { path, max, file: Mutex::new(open), _lock: lock }, records))
     }
 
     /// Adds records; they are on the disk when this returns, where `sync` is true. Blocks.
@@ -84,9 +89,11 @@ impl Log {
         if sync { open.file.sync_data() } else { Ok(()) }
     }
 
-    /// True where most of the lines are superseded.
-    pub(super) fn is_long(&self, receipts: usize) -> bool {
-        self.file.lock().lines > 4 * receipts
+    /// True where most of the lines are superseded, and it is time to try to leave them out: where
+    /// that failed, as many more lines as there are receipts pass before it is tried again.
+    pub(super) fn is_long(&self) -> bool {
+        let open = self.file.lock();
+        open.lines > 4 * self.max && open.stuck_at.is_none_or(|stuck_at| open.lines >= stuck_at + self.max)
     }
 
     /// Replaces the file by one with these records only. Blocks. Where that fails, the old file
@@ -95,14 +102,30 @@ impl Log {
         let mut open = self.file.lock();
         match write_new(&self.path, records) {
             Ok(new) => *open = new,
-            Err(error) => warn!(%error, "receipts not compacted"),
+            Err(error) => {
+                warn!(%error, "receipts not compacted");
+                open.stuck_at = Some(open.lines);
+            }
         }
     }
 }
 
 fn write_new<'a>(path: &Path, records: impl Iterator<Item = &'a Record>) -> io::Result<Open> {
     let new = path.with_extension("new");
-    let mut writer = BufWriter::new(private().truncate(true).open(&new)?);
+    let replace = || {
+        let lines = write_all(&new, records)?;
+        // Before it has its name: after that, nothing may fail.
+        let file = private().append(true).open(&new)?;
+        fs::rename(&new, path)?;
+        Ok(Open { file, lines, is_torn: false, stuck_at: None })
+    };
+    // A part of it would take room from the one that stays in use.
+    replace().inspect_err(|_| drop(fs::remove_file(&new)))
+}
+
+/// Writes records to a file; they are on the disk when this returns. Returns how many they are.
+fn write_all<'a>(path: &Path, records: impl Iterator<Item = &'a Record>) -> io::Result<usize> {
+    let mut writer = BufWriter::new(private().truncate(true).open(path)?);
     let mut lines = 0;
     for record in records {
         serde_json::to_writer(&mut writer, record)?;
@@ -110,8 +133,7 @@ fn write_new<'a>(path: &Path, records: impl Iterator<Item = &'a Record>) -> io::
         lines += 1;
     }
     writer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_data()?;
-    fs::rename(&new, path)?;
-    Ok(Open { file: private().append(true).open(path)?, lines, is_torn: false })
+    Ok(lines)
 }
 
 /// Reads all records; a line that an agent did not finish to write is none.

@@ -1,3 +1,5 @@
+mod compaction;
+
 use chatmesh_core::{Clock as _, SystemClock};
 
 use super::*;
@@ -101,7 +103,7 @@ async fn a_record_after_a_torn_line_is_read() {
     drop(open(dir.path()));
     let path = dir.path().join("receipts.jsonl");
     std::fs::write(&path, b"{\"key\":\"00").expect("write");
-    let (log, records) = Log::open(dir.path(), Duration::from_secs(5)).expect("log");
+    let (log, records) = Log::open(dir.path(), Duration::from_secs(5), MAX_RECEIPTS).expect("log");
     assert!(records.is_empty());
     let record = Record::new(key("k"), digest("a"), process(1));
     log.append([&record].into_iter(), true).expect("written");

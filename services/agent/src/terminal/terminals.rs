@@ -1,6 +1,5 @@
 //! Opens, finds and ends terminals.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +21,7 @@ use super::life::State;
 use super::run::run;
 use super::session::{About, Session, Viewer};
 use super::spawn::{Program, Spawned, spawn};
+use super::table::{Found, Place, Table};
 use crate::chat::{ChatId, is_visible};
 use crate::process::{Environment, resolve_workdir};
 
@@ -72,14 +72,8 @@ struct Inner {
     directory: PathBuf,
     environment: Environment,
     limits: Limits,
-    table: Mutex<Table>,
+    table: Arc<Mutex<Table>>,
     tasks: TaskTracker,
-}
-
-#[derive(Debug, Default)]
-struct Table {
-    sessions: HashMap<Uuid, Arc<Session>>,
-    is_closed: bool,
 }
 
 /// A viewer that is attached.
@@ -93,13 +87,13 @@ pub(super) struct Attached {
 impl Terminals {
     /// No terminals, which are opened in `directory` by default.
     pub(crate) fn new(directory: PathBuf, environment: Environment, limits: Limits) -> Self {
-        let (table, tasks) = (Mutex::default(), TaskTracker::new());
+        let (table, tasks) = (Arc::default(), TaskTracker::new());
         Self { inner: Arc::new(Inner { directory, environment, limits, table, tasks }) }
     }
 
     /// How many are open.
     pub(crate) fn count(&self) -> usize {
-        self.inner.table.lock().sessions.len()
+        self.inner.table.lock().sessions().len()
     }
 
     /// Looks at a terminal, which is opened where there is none.
@@ -112,7 +106,7 @@ impl Terminals {
     /// Lists the terminals that `chat` may see, the newest first.
     pub(super) fn list(&self, chat: Option<&ChatId>) -> Vec<pb::Terminal> {
         let table = self.inner.table.lock();
-        let visible = table.sessions.values().filter(|session| is_visible(session.about.chat.as_ref(), chat));
+        let visible = table.sessions().filter(|session| is_visible(session.about.chat.as_ref(), chat));
         let mut sessions: Vec<_> = visible.cloned().collect();
         drop(table);
         sessions.sort_by_key(|session| std::cmp::Reverse((session.about.create_time, session.about.id)));
@@ -121,7 +115,7 @@ impl Terminals {
 
     /// Ends a terminal and waits until it has.
     pub(super) async fn end(&self, chat: Option<&ChatId>, id: Uuid) -> Result<(), Error> {
-        let session = self.inner.table.lock().get(chat, id)?.ok_or(Error::NotFound(id))?;
+        let session = self.inner.opened(chat, id).await?;
         session.life.advance(State::Closing(pb::TerminalEnd::Closed));
         let limit = self.inner.limits.end();
         let ended = timeout(limit, session.life.done()).await;
@@ -130,11 +124,7 @@ impl Terminals {
 
     /// Refuses new terminals and ends those that are open.
     pub(crate) async fn close(&self) {
-        let sessions: Vec<_> = {
-            let mut table = self.inner.table.lock();
-            table.is_closed = true;
-            table.sessions.values().cloned().collect()
-        };
+        let sessions = self.inner.table.lock().close();
         for session in &sessions {
             session.life.advance(State::Closing(pb::TerminalEnd::Shutdown));
         }
@@ -155,9 +145,16 @@ impl Inner {
         loop {
             let found = self.table.lock().look(chat, opening.id, &self.limits)?;
             let (session, created) = match found {
-                Some(session) => (session, false),
-                None if opening.existing_only => return Err(Error::NotFound(opening.id)),
-                None => self.open(chat, opening).await?,
+                Found::Open(session) => (session, false),
+                Found::Opening(settled) => {
+                    settled.cancelled().await;
+                    continue;
+                }
+                Found::Nothing if opening.existing_only => return Err(Error::NotFound(opening.id)),
+                Found::Nothing => match Place::take(&self.table, opening.id, self.limits.open)? {
+                    Some(place) => (self.open(chat, opening, place).await?, true),
+                    None => continue,
+                },
             };
             if let Some(viewer) = session.view() {
                 if let Some(size) = opening.size {
@@ -170,76 +167,57 @@ impl Inner {
         }
     }
 
-    /// Opens a terminal, unless somebody else has just done so.
-    async fn open(self: &Arc<Self>, chat: Option<&ChatId>, opening: &Opening) -> Result<(Arc<Session>, bool), Error> {
+    /// Opens a terminal. Where the caller goes away meanwhile, nothing is left of it.
+    async fn open(
+        self: &Arc<Self>,
+        chat: Option<&ChatId>,
+        opening: &Opening,
+        place: Place,
+    ) -> Result<Arc<Session>, Error> {
         let workdir = resolve_workdir(&opening.workdir, &self.directory, self.environment.home()).await?;
         let mut variables = opening.env.clone();
         variables.entry("TERM".to_owned()).or_insert_with(|| TERM.to_owned());
         let env = self.environment.of(&variables, chat);
-        let command = opening.command.clone();
-        let (program, env) =
-            blocking(move || (Program::find(command, &env), env)).await.map_err(|_| Error::ShuttingDown)?;
-
-        // The lock is held over the start, so that nothing starts twice, or unseen while the agent closes.
-        let mut table = self.table.lock();
-        if let Some(session) = table.get(chat, opening.id)? {
-            return Ok((session, false));
-        }
-        table.admit(&self.limits)?;
         let about = About {
             id: opening.id,
             chat: chat.cloned(),
             command: opening.command.clone(),
-            workdir,
+            workdir: workdir.clone(),
             create_time: SystemClock.now(),
         };
-        let size = opening.size.unwrap_or_default();
-        let spawned = spawn(program, &about.workdir, env, size).map_err(Error::Spawn)?;
+        let (command, size) = (opening.command.clone(), opening.size.unwrap_or_default());
+        let spawning = blocking(move || spawn(Program::find(command, &env), &workdir, env, size));
+        let spawned = spawning.await.map_err(|_| Error::ShuttingDown)?.map_err(Error::Spawn)?;
         let (session, typed) = Session::new(about, size);
         session.life.advance(State::Ready);
-        table.sessions.insert(opening.id, Arc::clone(&session));
-        drop(table);
+        place.fill(Arc::clone(&session))?;
         let span = info_span!("terminal.run", terminal.id = %opening.id);
         self.tasks.spawn(Arc::clone(self).accompany(Arc::clone(&session), spawned, typed).instrument(span));
-        Ok((session, true))
+        Ok(session)
+    }
+
+    /// The terminal with this id, also where it is just being opened.
+    async fn opened(&self, chat: Option<&ChatId>, id: Uuid) -> Result<Arc<Session>, Error> {
+        let found = async {
+            loop {
+                let found = self.table.lock().get(chat, id)?;
+                match found {
+                    Found::Open(session) => return Ok(session),
+                    Found::Opening(settled) => settled.cancelled().await,
+                    Found::Nothing => return Err(Error::NotFound(id)),
+                }
+            }
+        };
+        let limit = self.limits.attach;
+        let found = timeout(limit, found).await;
+        found.unwrap_or(Err(Error::Timeout { what: "the terminal was not ready", seconds: limit.as_secs() }))
     }
 
     async fn accompany(self: Arc<Self>, session: Arc<Session>, spawned: Spawned, typed: mpsc::Receiver<Bytes>) {
         let exit = run(&session, spawned, typed, &self.limits).await;
         // First the id is free, then those who wait for that are told.
-        self.table.lock().sessions.remove(&session.about.id);
+        self.table.lock().remove(session.about.id);
         session.finish(exit);
-    }
-}
-
-impl Table {
-    /// The terminal with this id, where `chat` may see it.
-    fn get(&self, chat: Option<&ChatId>, id: Uuid) -> Result<Option<Arc<Session>>, Error> {
-        match self.sessions.get(&id) {
-            Some(session) if is_visible(session.about.chat.as_ref(), chat) => Ok(Some(Arc::clone(session))),
-            Some(_) => Err(Error::NotFound(id)),
-            None => Ok(None),
-        }
-    }
-
-    /// Says whether one more may be opened.
-    fn admit(&self, limits: &Limits) -> Result<(), Error> {
-        if self.is_closed {
-            Err(Error::ShuttingDown)
-        } else if self.sessions.len() >= limits.open {
-            Err(Error::TooMany(self.sessions.len()))
-        } else {
-            Ok(())
-        }
-    }
-
-    /// The terminal with this id, for one more viewer.
-    fn look(&self, chat: Option<&ChatId>, id: Uuid, limits: &Limits) -> Result<Option<Arc<Session>>, Error> {
-        let viewers: usize = self.sessions.values().map(|session| session.viewers()).sum();
-        if viewers >= limits.viewers {
-            return Err(Error::TooManyViewers(viewers));
-        }
-        self.get(chat, id)
     }
 }
 

@@ -1,7 +1,10 @@
 //! Logs and traces of a process: to standard error as text or JSON, and to an OpenTelemetry
 //! collector where one is named.
 
+mod lines;
+
 use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry::{KeyValue, global};
@@ -12,6 +15,11 @@ use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, fmt};
+
+use lines::Written;
+
+/// How long standard error is waited for at the end.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// What to log and where to send traces.
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -52,21 +60,32 @@ pub enum TelemetryError {
     /// The exporter could not be made.
     #[error("telemetry.otlp_endpoint cannot be used: {0}")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+    /// The system gives no thread that writes the log.
+    #[error("no thread can be started that writes the log: {0}")]
+    Thread(#[source] std::io::Error),
 }
 
-/// Keeps the exporter; what is still in it is sent by [`Guard::flush`].
+/// Keeps the exporter; what is still in it is sent by [`Guard::flush`]. What was logged is written
+/// when this is dropped.
 #[derive(Debug)]
 pub struct Guard {
     provider: Option<SdkTracerProvider>,
+    written: Written,
 }
 
 impl Guard {
     /// Sends what the exporter still holds, for at most a few seconds. Blocks: call it last.
-    pub fn flush(self) {
-        if let Some(provider) = self.provider {
+    pub fn flush(mut self) {
+        if let Some(provider) = self.provider.take() {
             // Nothing is left that could report a failure.
             let _ = provider.shutdown();
         }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.written.wait(LAST_LINES);
     }
 }
 
@@ -82,7 +101,9 @@ pub fn init(service: &'static str, config: &Config) -> Result<Guard, TelemetryEr
         Format::Text => false,
         Format::Json => true,
     };
-    let text = fmt::layer().with_writer(std::io::stderr);
+    let notice = move |dropped| missing(dropped, json);
+    let (lines, written) = lines::start(std::io::stderr(), notice).map_err(TelemetryError::Thread)?;
+    let text = fmt::layer().with_writer(lines);
     let log = if json { text.json().flatten_event(true).boxed() } else { text.compact().boxed() };
 
     let provider = tracer_provider(service, &config.otlp_endpoint)?;
@@ -91,7 +112,17 @@ pub fn init(service: &'static str, config: &Config) -> Result<Guard, TelemetryEr
         .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("chatmesh")).with_filter(spans()));
     // A second call, as in a test binary, keeps the first set-up.
     let _ = tracing_subscriber::registry().with(log.with_filter(filter)).with(traces).try_init();
-    Ok(Guard { provider })
+    Ok(Guard { provider, written })
+}
+
+/// A line in the place of those that were dropped.
+fn missing(lines: u64, json: bool) -> String {
+    let message = format!("{lines} lines of the log are missing here: standard error was not read in time");
+    if json {
+        format!("{{\"level\":\"WARN\",\"message\":\"{message}\",\"target\":\"chatmesh_telemetry\"}}\n")
+    } else {
+        format!(" WARN chatmesh_telemetry: {message}\n")
+    }
 }
 
 /// Traces hold the mesh's own spans, whatever is logged.

@@ -19,6 +19,7 @@ env > "$dir/env"
 echo out; echo err >&2
 [ -e "$HOME/refuse" ] && exit 78
 [ -e "$HOME/stubborn" ] && trap '' TERM || trap 'echo bye; exit 0' TERM
+[ -e "$HOME/slow" ] && trap 'sleep 0.8; touch "$HOME/stopped"; exit 0' TERM
 echo $$ > "$dir/ready.new" && mv "$dir/ready.new" "$dir/ready"
 while :; do sleep 0.05; done
 "#;
@@ -26,13 +27,14 @@ while :; do sleep 0.05; done
 struct World {
     dir: TempDir,
     id: WorkspaceId,
+    stop_grace: Duration,
 }
 
 impl World {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         fs::write(dir.path().join("agent.sh"), SCRIPT).expect("written");
-        Self { dir, id: WorkspaceId(SystemIds.next()) }
+        Self { dir, id: WorkspaceId(SystemIds.next()), stop_grace: Duration::from_millis(500) }
     }
 
     /// A provisioner's life; it ends when its tasks are told to.
@@ -48,12 +50,11 @@ impl World {
             agent_args: vec![script],
             agent_url: url.to_owned(),
             otlp_endpoint: Some("http://traces".to_owned()),
+            stop_grace: self.stop_grace,
             ..Config::default()
         };
         let tasks = Tasks::new();
-        let mut local = Local::new(config, tasks.clone());
-        local.stop_grace = Duration::from_millis(500);
-        (local, tasks)
+        (Local::new(config, tasks.clone()), tasks)
     }
 
     fn job(&self, work: Work) -> Job {
@@ -213,6 +214,22 @@ async fn an_agent_that_does_not_end_when_asked_is_killed() {
     local.carry_out(world.job(Work::Stop)).await.expect("stopped");
     assert!(asked.elapsed() >= local.stop_grace);
     assert!(!lives(stubborn));
+}
+
+/// S01: scripts that run on stop take their time.
+#[tokio::test(flavor = "multi_thread")]
+async fn s01_an_agent_that_ends_within_its_grace_is_not_killed() {
+    for (grace, is_done) in [(Duration::from_secs(30), true), (Duration::from_millis(100), false)] {
+        let world = World { stop_grace: grace, ..World::new() };
+        let (local, _tasks) = world.local();
+        fs::create_dir_all(world.root().join("home")).expect("made");
+        fs::write(world.root().join("home/slow"), "").expect("written");
+        local.carry_out(world.start("token")).await.expect("started");
+        let agent = world.ready(0).await;
+        local.carry_out(world.job(Work::Stop)).await.expect("stopped");
+        assert!(!lives(agent));
+        assert_eq!(world.root().join("home/stopped").exists(), is_done, "{grace:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -140,3 +140,34 @@ async fn g25_a_link_is_never_replaced_by_a_file() {
     assert_eq!(std::fs::read_link(fixture.path("middle")).expect("a link"), Path::new("dotfiles/rc"));
     assert_eq!(content(&target), "1\tnew");
 }
+
+/// F02: to remove a draft may take as long as the disk takes; nobody else waits for that.
+#[test]
+fn f02_a_draft_that_a_caller_gave_up_is_removed_where_it_holds_up_nobody() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build();
+    runtime.expect("a runtime").block_on(async {
+        let fixture = Fixture::new();
+        let messages = futures::stream::iter([Ok(header(&fixture.path("f"), 10, ""))]);
+        let (hold, held) = std::sync::mpsc::channel::<()>();
+        let (tell, hangs) = tokio::sync::oneshot::channel();
+        let mut disk = Some((held, tell));
+        // Once the draft is there, the disk hangs, and the caller goes away.
+        let waiting = futures::stream::poll_fn(move |_| {
+            if let Some((held, tell)) = disk.take() {
+                tokio::task::spawn_blocking(move || held.recv());
+                tell.send(()).expect("somebody waits");
+            }
+            std::task::Poll::<Option<Result<pb::WriteFileRequest, Status>>>::Pending
+        });
+        let pieces = futures::StreamExt::chain(messages, waiting);
+        tokio::select! {
+            written = fixture.writer.write(None, pieces) => panic!("{written:?}"),
+            _ = hangs => {}
+        }
+        assert_eq!(fixture.names().len(), 1, "the disk hangs");
+        drop(hold);
+        // After what is to be done by then.
+        tokio::task::spawn_blocking(|| {}).await.expect("done");
+        assert!(fixture.names().is_empty());
+    });
+}

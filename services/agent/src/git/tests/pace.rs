@@ -65,6 +65,22 @@ async fn g01_a_scanner_that_nothing_wakes_scans_every_thirty_seconds() {
     assert_eq!(counter.gaps(), [Duration::from_secs(30); 10]);
 }
 
+/// G01: a diff is made when there is room for it: many that wait would take much memory.
+#[tokio::test(start_paused = true)]
+async fn g01_a_reader_that_was_slow_gets_the_newest_state_of_a_repository() {
+    let repositories = [Repository::with(&[]), Repository::with(&[])];
+    let (counter, touched, chat) = (Counter::default(), Touched::default(), ChatId::for_test("c"));
+    for repository in &repositories {
+        touched.touch(Some(&chat), &repository.root);
+    }
+    let api = GitApi::with(touched, counter.registry());
+    let mut watch = Watch::begin(&api, Some("c"));
+    sleep(Duration::from_secs(301)).await;
+    watch.repository().await;
+    let second: usize = watch.repository().await.branch.parse().expect("a number");
+    assert!(counter.count() > 10 && second + 2 >= counter.count(), "{second} of {}", counter.count());
+}
+
 /// G01: N viewers share one scanner.
 #[tokio::test(start_paused = true)]
 async fn g01_ten_viewers_cost_as_many_scans_as_one() {

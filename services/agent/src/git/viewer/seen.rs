@@ -32,6 +32,12 @@ impl Seen {
         self.last.as_ref().is_some_and(|scan| scan.outcome == Outcome::Removed)
     }
 
+    /// True where something was found that was not looked at.
+    pub(super) fn is_behind(&self) -> bool {
+        let is_last = |scan: &Arc<Scan>| self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, scan));
+        self.scanner.latest().is_some_and(|scan| !is_last(&scan))
+    }
+
     /// What this stream has to be told now.
     pub(super) fn news(&mut self, root: &Path) -> Option<pb::WatchChangesResponse> {
         let scan = self.scanner.latest()?;

@@ -75,6 +75,26 @@ fn runs_have_a_bound() {
     assert!(matches!(&taken[1].report, Some(Report::Run(run)) if run.script_id == "44"), "the newest are kept");
 }
 
+#[test]
+fn what_was_told_is_neither_dropped_nor_changed_and_dropped_lines_are_counted_once() {
+    let mut outbox = outbox();
+    let long = "x".repeat(1000);
+    let add = |outbox: &mut Outbox, count: usize| (0..count).for_each(|_| outbox.add_line("a", line(&long)));
+    add(&mut outbox, 400);
+    let told = take_all(&mut outbox, 0);
+    add(&mut outbox, 1000);
+    assert_eq!(take_all(&mut outbox, 0)[..told.len()], told, "what was told is told again as it was");
+    let last = told.last().expect("reports").sequence;
+    let after = take_all(&mut outbox, last);
+    outbox.ack(after.last().expect("reports").sequence);
+    add(&mut outbox, 1);
+    let (after, end) = (logs(&after), take_all(&mut outbox, 0));
+    let all = || logs(&told).into_iter().chain(after.clone()).chain(logs(&end)).collect::<Vec<_>>();
+    let dropped: u64 = all().iter().map(|logs| logs.dropped_lines).sum();
+    assert!(dropped > 0);
+    assert_eq!(all().iter().map(|logs| logs.lines.len() as u64).sum::<u64>() + dropped, 1401);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -90,11 +110,15 @@ proptest! {
                 take_all(&mut outbox, 0);
             }
         }
-        let taken = take_all(&mut outbox, 0);
+        let mut taken = take_all(&mut outbox, 0);
+        // What is dropped last is told with the next line.
+        outbox.ack(taken.last().map_or(0, |response| response.sequence));
+        outbox.add_line("a", line(""));
+        taken.extend(take_all(&mut outbox, 0));
         let logs = logs(&taken);
         let told: usize = logs.iter().map(|logs| logs.lines.len()).sum();
         let dropped: u64 = logs.iter().map(|logs| logs.dropped_lines).sum();
-        prop_assert_eq!(told as u64 + dropped, lengths.len() as u64);
+        prop_assert_eq!(told as u64 + dropped, lengths.len() as u64 + 1);
         let bytes: usize = logs.iter().flat_map(|logs| &logs.lines).map(|line| line.text.len()).sum();
         prop_assert!(bytes <= 512 * 1024, "{}", bytes);
         prop_assert!(taken.is_sorted_by_key(|response| response.sequence));

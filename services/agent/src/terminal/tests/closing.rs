@@ -135,3 +135,26 @@ async fn the_agents_end_ends_all_terminals_and_refuses_new_ones() {
     }
     assert_eq!(code(fixture.attach(None, header(ONE, "")).await), Code::Unavailable);
 }
+
+/// T01: a terminal whose program is being started when the agent ends does not open any more, and
+/// one that nobody waits for frees its id.
+#[test]
+fn t01_a_start_that_hangs_holds_up_nobody_and_leaves_nothing() {
+    // The only thread for what blocks is busy.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build();
+    runtime.expect("a runtime").block_on(async {
+        let (hold, held) = std::sync::mpsc::channel::<()>();
+        tokio::task::spawn_blocking(move || held.recv());
+        let fixture = Fixture::new();
+        let soon = Duration::from_millis(20);
+        let given_up = tokio::time::timeout(soon, fixture.attach(None, header(ONE, "sleep 1000"))).await;
+        assert!(given_up.is_err());
+        let closed = async {
+            tokio::time::timeout(LONG, fixture.terminals.close()).await.expect("in time");
+            drop(hold);
+        };
+        let (attached, ()) = tokio::join!(fixture.attach(None, header(ONE, "sleep 1000")), closed);
+        assert_eq!(code(attached), Code::Unavailable);
+        assert_eq!(fixture.terminals.count(), 0);
+    });
+}
