@@ -33,7 +33,7 @@ impl Mesh {
     /// # Panics
     /// The test does, or the mesh does not start or end as it should.
     pub async fn run(scripts: Vec<Script>, test: impl AsyncFnOnce(&Mesh)) {
-        Self::run_with(Config::default(), scripts, test).await;
+        Box::pin(Self::run_with(Config::default(), scripts, test)).await;
     }
 
     /// The same with a configuration.

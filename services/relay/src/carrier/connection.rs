@@ -92,10 +92,11 @@ where
 /// Runs until the connection has ended. An agent that takes no more calls has the time to answer those that it has.
 async fn run(mut parts: Parts, end: oneshot::Receiver<hyper::Result<()>>, close: CancellationToken) -> Closed {
     tokio::select! {
-        end = end => match end {
-            Ok(Err(error)) => return Closed::Broken(error.to_string()),
-            Ok(Ok(())) | Err(_) => {}
-        },
+        end = end => {
+            if let Ok(Err(error)) = end {
+                return Closed::Broken(error.to_string());
+            }
+        }
         () = close.cancelled() => return Closed::ByRelay,
         () = &mut parts => return Closed::ByAgent,
     }

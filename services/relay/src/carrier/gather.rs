@@ -120,7 +120,7 @@ mod tests {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
         });
-        let running = tokio::spawn(parts);
+        let running = tokio_util::task::TaskTracker::new().spawn(parts);
         let mut pieces = Vec::new();
         for _ in 0..3 {
             let mut piece = [0; 64];

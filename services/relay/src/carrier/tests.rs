@@ -102,13 +102,13 @@ async fn an_agent_that_takes_no_more_calls_answers_those_that_it_has() {
     let (mut agent, relay) = duplex(64 * 1024);
     say(&mut agent, &hello(1, 1)).await;
     let Carrier { channel, connection, .. } = accept(relay, admit).await.expect("carrier");
-    let connection = tokio::spawn(connection);
+    let connection = tokio_util::task::TaskTracker::new().spawn(connection);
     reply(&mut agent).await;
 
     let (arrived, answers) = (std::sync::Arc::new(Notify::new()), std::sync::Arc::new(Notify::new()));
     let (shut_down, shutting_down) = oneshot::channel::<()>();
     let (has, may) = (arrived.clone(), answers.clone());
-    let serving = tokio::spawn(async move {
+    let serving = tokio_util::task::TaskTracker::new().spawn(async move {
         let service = service_fn(move |_| {
             let (has, may) = (has.clone(), may.clone());
             async move {
@@ -127,7 +127,7 @@ async fn an_agent_that_takes_no_more_calls_answers_those_that_it_has() {
     });
 
     let call = || channel.clone().oneshot(Request::post("/a/B").body(Body::empty()).expect("a request"));
-    let first = tokio::spawn(call());
+    let first = tokio_util::task::TaskTracker::new().spawn(call());
     arrived.notified().await;
     shut_down.send(()).expect("listens");
     // Until the relay has heard of it, calls still arrive.

@@ -248,7 +248,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn no_wake_is_lost_between_threads() {
         let (executor, parts) = together();
-        let running = tokio::spawn(parts);
+        let running = tokio_util::task::TaskTracker::new().spawn(parts);
         let (there, mut here) = mpsc::channel(1);
         let (back, mut answers) = mpsc::channel(1);
         executor.execute(async move {

@@ -39,7 +39,7 @@ async fn a_disk_that_hangs_while_the_file_is_made_shorter_holds_up_nobody_who_do
     mkfifo(&pipe, Mode::S_IRWXU).expect("pipe");
     let (seen, is_seen) = oneshot::channel();
     let working = receipts.clone();
-    let work = tokio::spawn(async move {
+    let work = tokio_util::task::TaskTracker::new().spawn(async move {
         for index in 0..MANY {
             ticket(&working, &format!("k{index}"), "a").await.keep(file(0)).await;
         }
