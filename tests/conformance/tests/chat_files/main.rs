@@ -1,7 +1,8 @@
 //! What the store promises of files, on every engine.
 
-#[path = "support/chats.rs"]
+#[path = "../support/chats.rs"]
 mod chats;
+mod tools;
 
 use std::time::Duration;
 
