@@ -11,7 +11,7 @@ use rest_over_grpc::build::{DescriptorOptions, Generator, OpenApiInfo, ServiceDe
 use serde_json::{Value, json};
 
 /// Packages with public methods, which are also the names of the services that serve them.
-const PACKAGES: [&str; 4] = ["chat", "identity", "llm", "workspaces"];
+const PACKAGES: [&str; 5] = ["chat", "identity", "llm", "tools", "workspaces"];
 
 /// The routes that no proto has, described by hand.
 const LIVE_ROUTES: &str = "openapi/workspaces.json";

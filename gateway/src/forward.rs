@@ -20,13 +20,14 @@ pub(crate) struct Forward {
     pub(crate) chat: Peer,
     pub(crate) identity: Peer,
     pub(crate) llm: Peer,
+    pub(crate) tools: Peer,
     pub(crate) workspaces: Peer,
 }
 
 impl Forward {
     pub(crate) fn new(neighbours: &Neighbours) -> Self {
-        let Neighbours { chat, identity, llm, workspaces, exchange: _, relay: _ } = neighbours.clone();
-        Self { chat, identity, llm, workspaces }
+        let Neighbours { chat, identity, llm, tools, workspaces, exchange: _, relay: _ } = neighbours.clone();
+        Self { chat, identity, llm, tools, workspaces }
     }
 }
 

@@ -4,7 +4,7 @@
 //! message to its service and encodes the answer. The gateway keeps nothing and knows no service
 //! beyond its address. Who calls is found out here, once: [`authenticate`] exchanges the bearer
 //! token for an assertion, which travels on. Only [`files`] have routes of their own, because they are no JSON,
-//! and the live parts of a [`workspace`], which are no messages at all.
+//! and the live parts of a [`workspace`], which are no messages at all; [`mcp`] is the same for MCP clients.
 
 mod authenticate;
 mod compatible;
@@ -13,6 +13,7 @@ mod errors;
 mod files;
 mod forward;
 mod http_metrics;
+mod mcp;
 mod neighbours;
 mod public_grpc;
 mod rejection;
@@ -38,7 +39,7 @@ mod generated {
                 }
             )* };
         }
-        packages!(chat, identity, llm, workspaces);
+        packages!(chat, identity, llm, tools, workspaces);
     }
 
     include!(concat!(env!("OUT_DIR"), "/transcoder.rest.rs"));

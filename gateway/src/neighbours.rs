@@ -16,6 +16,8 @@ pub struct Neighbours {
     pub llm: Peer,
     /// The way to agents, which services alone may go: called by the gateway itself, for a workspace's owner.
     pub relay: Peer,
+    /// MCP servers outside of the mesh, and the tools of workspaces.
+    pub tools: Peer,
     /// Workspaces.
     pub workspaces: Peer,
 }

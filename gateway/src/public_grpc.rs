@@ -20,6 +20,7 @@ enum Target {
     Chat,
     Identity,
     Llm,
+    Tools,
     Workspaces,
 }
 
@@ -44,6 +45,7 @@ impl PublicGrpc {
             Target::Chat => self.neighbours.chat.clone(),
             Target::Identity => self.neighbours.identity.clone(),
             Target::Llm => self.neighbours.llm.clone(),
+            Target::Tools => self.neighbours.tools.clone(),
             Target::Workspaces => self.neighbours.workspaces.clone(),
         })
     }

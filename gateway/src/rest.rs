@@ -23,7 +23,21 @@ use crate::sse;
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 
 /// One place for each service with public methods; all are forwarded in the same way.
-type Routes = Transcoder<Forward, Forward, Forward, Forward, Forward, Forward, Forward, Forward, Forward>;
+type Routes = Transcoder<
+    Forward,
+    Forward,
+    Forward,
+    Forward,
+    Forward,
+    Forward,
+    Forward,
+    Forward,
+    Forward,
+    Forward,
+    Forward,
+    Forward,
+    Forward,
+>;
 
 /// The routes.
 #[derive(Clone)]
@@ -38,6 +52,10 @@ impl Rest {
         let forward = Forward::new(neighbours);
         let service = || forward.clone();
         let transcoder = Routes::new(
+            service(),
+            service(),
+            service(),
+            service(),
             service(),
             service(),
             service(),

@@ -17,6 +17,7 @@ use crate::authenticate::{Authenticator, authenticate};
 use crate::compatible::Compatible;
 use crate::files;
 use crate::http_metrics::{HttpMetrics, observe};
+use crate::mcp::Mcp;
 use crate::neighbours::Neighbours;
 use crate::public_grpc::PublicGrpc;
 use crate::rest;
@@ -59,19 +60,22 @@ impl Gateway {
         let shutdown = self.tasks.shutdown();
         let grpc = PublicGrpc::new(self.neighbours.clone(), authenticator.clone(), shutdown.clone());
         let compatible = Compatible::new(self.neighbours.llm.clone(), authenticator.clone());
+        let access = Access::new(&self.neighbours, self.tasks.clone());
+        let mcp = Mcp::new(&self.neighbours, access.clone()).router(authenticator.clone());
         let guarded = ServiceBuilder::new()
             .layer(middleware::from_fn(workspace::from_protocol))
             .layer(middleware::from_fn_with_state(authenticator, authenticate));
         let api = Router::new()
             .route("/api/v1/files", post(files::upload).fallback(rest::serve))
             .route("/api/v1/files/{file_id}", get(files::download).fallback(rest::serve))
-            .merge(workspace::router(&Access::new(&self.neighbours, self.tasks.clone())))
+            .merge(workspace::router(&access))
             .fallback(rest::serve)
             .with_state(rest::Rest::new(&self.neighbours, shutdown.clone()))
             .layer(guarded);
         Router::new()
             .route("/openapi.json", get(openapi))
             .merge(compatible.router())
+            .merge(mcp)
             .route("/{service}/{method}", axum::routing::any(crate::public_grpc::serve).with_state(grpc))
             .fallback_service(api)
             .layer(middleware::from_fn_with_state(self.metrics.clone(), observe))

@@ -23,6 +23,7 @@ use axum::Router;
 use axum::routing::{any, get, post};
 
 pub(crate) use access::Access;
+pub(crate) use agent::in_time;
 pub(crate) use token::from_protocol;
 
 use crate::rest::{self, Rest};

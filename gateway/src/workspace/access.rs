@@ -46,8 +46,22 @@ impl Access {
     /// # Errors
     /// NOT_FOUND where there is no such workspace or it is somebody else's, FAILED_PRECONDITION where it
     /// does not run, UNAVAILABLE where its agent does not connect.
-    pub(super) async fn agent(&self, headers: &HeaderMap, workspace_id: &str) -> Result<Agent, Status> {
-        let request = with_assertion(headers, ResolveAgentRequest { workspace_id: workspace_id.to_owned() });
+    pub(crate) async fn agent(&self, headers: &HeaderMap, workspace_id: &str) -> Result<Agent, Status> {
+        self.agent_named(headers, workspace_id, "").await
+    }
+
+    /// The same for an agent of a name, or for that which the workspace is reached through where it is empty.
+    ///
+    /// # Errors
+    /// The same, and NOT_FOUND where the workspace has no such agent.
+    pub(crate) async fn agent_named(
+        &self,
+        headers: &HeaderMap,
+        workspace_id: &str,
+        name: &str,
+    ) -> Result<Agent, Status> {
+        let message = ResolveAgentRequest { workspace_id: workspace_id.to_owned(), agent: name.to_owned() };
+        let request = with_assertion(headers, message);
         let mut agents = AgentServiceClient::new(self.workspaces.clone());
         let found =
             in_time(ANSWER_TIMEOUT, "the workspaces service did not answer", agents.resolve_agent(request)).await?;

@@ -18,7 +18,7 @@ const SLACK: Duration = Duration::from_secs(2);
 
 /// An agent that the caller may use.
 #[derive(Debug, Clone)]
-pub(super) struct Agent {
+pub(crate) struct Agent {
     relay: Peer,
     id: AsciiMetadataValue,
     owner: UserId,
@@ -37,12 +37,12 @@ impl Agent {
     }
 
     /// Where calls go: to the relay, which forwards them.
-    pub(super) fn transport(&self) -> Peer {
+    pub(crate) fn transport(&self) -> Peer {
         self.relay.clone()
     }
 
     /// Addresses a message to the agent.
-    pub(super) fn request<M>(&self, message: M) -> Request<M> {
+    pub(crate) fn request<M>(&self, message: M) -> Request<M> {
         let mut request = request_on_behalf_of(self.owner, message);
         request.metadata_mut().insert(metadata::AGENT_ID, self.id.clone());
         request
@@ -72,7 +72,7 @@ fn not_connected() -> Status {
 }
 
 /// Bounds a call, or the beginning of one that streams.
-pub(super) async fn in_time<T>(
+pub(crate) async fn in_time<T>(
     limit: Duration,
     late: &str,
     call: impl Future<Output = Result<Response<T>, Status>>,

@@ -11,21 +11,24 @@ use chatmesh_proto::agent::v1::diagnostics_service_server::DiagnosticsServiceSer
 use chatmesh_proto::agent::v1::file_service_server::FileServiceServer;
 use chatmesh_proto::agent::v1::git_service_server::GitServiceServer;
 use chatmesh_proto::agent::v1::lifecycle_service_server::LifecycleServiceServer;
+use chatmesh_proto::agent::v1::local_service_server::LocalServiceServer;
 use chatmesh_proto::agent::v1::mcp_service_server::McpServiceServer;
 use chatmesh_proto::agent::v1::port_service_server::PortServiceServer;
 use chatmesh_proto::agent::v1::process_service_server::ProcessServiceServer;
 use chatmesh_proto::agent::v1::terminal_service_server::TerminalServiceServer;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
+use tracing::warn;
 
 use crate::config::Config;
 use crate::connection::{Connection, ConnectionError};
 use crate::container::ContainerApi;
-use crate::context::{ContextApi, Settings};
+use crate::context::{Additions, ContextApi, Settings};
 use crate::diagnostics::{DiagnosticsApi, Facts};
 use crate::file::FileApi;
 use crate::git::GitApi;
 use crate::lifecycle::{Lifecycle, LifecycleApi, Patience, Runner};
+use crate::local::{self, LocalApi, LocalSocket};
 use crate::mcp::{self, McpApi};
 use crate::port::{Forwards, PortApi};
 use crate::process::{Environment, Launcher, Limits, Manager, ProcessApi, ResourceLimits};
@@ -53,6 +56,8 @@ pub struct Agent {
     touched: Touched,
     git: GitApi,
     settings: Settings,
+    additions: Additions,
+    local: Option<LocalSocket>,
     mcp: mcp::Manager,
 }
 
@@ -81,8 +86,17 @@ impl Agent {
     pub fn open(config: Config) -> Result<Self, OpenError> {
         let receipts = Receipts::open(&config.state_dir, FORMER_AGENT)?;
         let (directory, state_dir) = (config.directory.clone(), absolute(&config.state_dir));
-        let environment = Environment::new(config.environment.clone(), config.workspace_id.clone())
-            .with_programs_in(&Runner::programs(&state_dir));
+        let local = LocalSocket::open().inspect_err(|error| {
+            warn!(%error, "programs of the workspace cannot reach the agent: there is no socket for them");
+        });
+        let local = local.ok();
+        let programs = Runner::programs(&state_dir);
+        let mut environment =
+            Environment::new(config.environment.clone(), config.workspace_id.clone()).with_programs_in(&programs);
+        if let Some(local) = &local {
+            environment = environment.with(local::VARIABLE, local.path());
+            local::offer_program(&programs);
+        }
         let defaults = ResourceLimits {
             niceness: config.process_niceness,
             oom_score_adj: config.process_oom_score_adj,
@@ -95,6 +109,7 @@ impl Agent {
         let (instance, forwards) = (SystemIds.next(), Forwards::new());
         let terminals = Terminals::new(directory.clone(), environment.clone(), terminal::Limits::default());
         let settings = Settings::new(&config.environment, config.directory.clone());
+        let additions = Additions::open(&config.state_dir);
         let connector = mcp::Connector::new(environment.clone(), config.directory.clone());
         let mcp = mcp::Manager::new(settings.clone(), connector, lifecycle.settled(), mcp::Limits::default());
         let touched = Touched::default();
@@ -114,6 +129,8 @@ impl Agent {
             touched,
             git,
             settings,
+            additions,
+            local,
             mcp,
         })
     }
@@ -139,9 +156,15 @@ impl Agent {
         .add_service(PortServiceServer::new(PortApi::new(self.forwards.clone())))
         .add_service(GitServiceServer::new(self.git.clone()))
         .add_service(ContainerServiceServer::new(ContainerApi::new(&self.config.environment)))
-        .add_service(ContextServiceServer::new(ContextApi::new(self.settings.clone())))
+        .add_service(ContextServiceServer::new(ContextApi::new(self.settings.clone(), self.additions.clone())))
         .add_service(McpServiceServer::new(McpApi::new(self.mcp.clone())))
         .prepare()
+    }
+
+    /// What is served to programs of the workspace, and to nobody else.
+    fn local_routes(&self) -> Routes {
+        let api = LocalApi::new(self.settings.clone(), self.additions.clone());
+        Routes::new(LocalServiceServer::new(api)).prepare()
     }
 
     /// Stays connected to the relay until `shutdown` is cancelled; then scripts that run on stop are
@@ -149,7 +172,7 @@ impl Agent {
     ///
     /// # Errors
     /// The relay refused the agent for good, or the connection can not be set up at all.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<(), ConnectionError> {
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), ConnectionError> {
         let connection = Connection::new(&self.config, self.instance, self.routes(), self.lifecycle.drains())?;
         let stop = CancellationToken::new();
         let connected = async {
@@ -167,8 +190,10 @@ impl Agent {
             self.git.close();
             tokio::join!(self.processes.close(), self.terminals.close(), self.forwards.close());
         };
+        let asked = self.local.take().map(|socket| socket.run(self.local_routes(), &stop));
+        let asked = futures::future::OptionFuture::from(asked);
         let settled = stop.run_until_cancelled(self.lifecycle.settle_without_manifest(connection.connected()));
-        let (result, (), (), _) = tokio::join!(connected, stopped, self.mcp.run(&stop), settled);
+        let (result, (), (), _, _) = tokio::join!(connected, stopped, self.mcp.run(&stop), settled, asked);
         result
     }
 }

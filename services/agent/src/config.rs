@@ -53,6 +53,8 @@ pub struct Args {
 }
 
 const EXIT_CODES: &str = "\
+`chatmesh-agent context --help` tells of the command with which, in the workspace, instructions are added to a chat.
+
 HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY name an HTTP proxy on the way to the relay.
 
 Exit codes: 0 stopped by a signal; 1 could not run; 2 wrong usage; 78 the relay refused this \

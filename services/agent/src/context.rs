@@ -4,10 +4,11 @@
 //! turns is the caller's business. Whoever writes into the workspace can write these files, and so
 //! they are bounded, cleaned, and never lead to a file that is none of the workspace's own.
 
+mod addition_error;
+mod additions;
 mod api;
 mod bounds;
 mod error;
-mod frontmatter;
 mod instructions;
 mod settings;
 mod skill_files;
@@ -17,5 +18,6 @@ mod skills;
 mod tests;
 mod text;
 
+pub(crate) use additions::Additions;
 pub(crate) use api::ContextApi;
 pub(crate) use settings::Settings;

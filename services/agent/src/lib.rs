@@ -22,6 +22,7 @@ mod file;
 mod git;
 mod hunks;
 mod lifecycle;
+mod local;
 mod main_with;
 mod mcp;
 mod port;

@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 use crate::agent::Agent;
 use crate::config::{Args, Config};
 use crate::connection::ConnectionError;
+use crate::local::command;
 use crate::{process, telemetry};
 
 /// The exit code where the relay refused the agent for good: starting it again does not help.
@@ -37,6 +38,9 @@ pub fn main_with(args: impl Iterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.collect();
     if args.get(1).is_some_and(|command| command == process::RUN_LIMITED) {
         return process::run_limited(args.into_iter().skip(2));
+    }
+    if args.get(1).is_some_and(|command| command == command::NAME) {
+        return command::run(args.into_iter().skip(2));
     }
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,

@@ -11,13 +11,11 @@
 mod api;
 mod config;
 mod connect;
-mod content;
 mod error;
 mod expand;
 mod http;
 mod manager;
 mod name;
-mod redact;
 mod reload;
 mod session;
 mod snapshot;

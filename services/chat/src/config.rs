@@ -2,8 +2,16 @@
 
 use std::time::Duration;
 
+use chatmesh_core::prompt_text::clean;
 use serde::Deserialize;
 
+/// The built-in words of the mesh.
+pub(crate) const BUILTIN_PROMPT: &str = "You are an agent that works for its user through tools. Use them to find out \
+and to act instead of guessing; when independent things are to be done, ask for several tools at once. Say in plain \
+words what you did and what came out. When a tool fails, read its error and decide: try another way, or tell the user \
+what is in the way.";
+/// The longest words of a deployment.
+const MAX_SYSTEM_PROMPT_BYTES: usize = 131_072;
 /// Less would leave no room for what tells that something was cut out.
 const MIN_TOOL_RESULT_BYTES: u32 = 1024;
 
@@ -50,6 +58,11 @@ pub struct Config {
     pub action_timeout: Duration,
     /// The most bytes of a tool's result that are kept; of longer ones the beginning and the end.
     pub max_tool_result_bytes: u32,
+    /// What the model of every chat is told first, behind the built-in words. Of what is set when a chat is created;
+    /// 131072 bytes at most. What nobody sees, such as characters that turn the direction of writing, is left out.
+    pub system_prompt: String,
+    /// False where the built-in words about how to work with tools are left out.
+    pub include_builtin_prompt: bool,
     /// True for the only process on its database: leases of earlier processes are void at the start.
     pub exclusive: bool,
 }
@@ -71,6 +84,8 @@ impl Default for Config {
             compaction_timeout: Duration::from_secs(300),
             action_timeout: Duration::from_secs(300),
             max_tool_result_bytes: 256 * 1024,
+            system_prompt: String::new(),
+            include_builtin_prompt: true,
             exclusive: false,
         }
     }
@@ -109,7 +124,21 @@ impl Config {
         if self.max_tool_result_bytes < MIN_TOOL_RESULT_BYTES {
             return Err(format!("chat.max_tool_result_bytes must be at least {MIN_TOOL_RESULT_BYTES}"));
         }
+        if self.system_prompt.len() > MAX_SYSTEM_PROMPT_BYTES {
+            let length = self.system_prompt.len();
+            return Err(format!(
+                "chat.system_prompt must have at most {MAX_SYSTEM_PROMPT_BYTES} bytes; it has {length}"
+            ));
+        }
         Ok(())
+    }
+
+    /// What a chat is told that is created now.
+    #[must_use]
+    pub fn deployment_prompt(&self) -> String {
+        let own = clean(&self.system_prompt);
+        let builtin = if self.include_builtin_prompt { BUILTIN_PROMPT } else { "" };
+        [builtin, own.trim()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
     }
 }
 
@@ -143,6 +172,17 @@ mod tests {
     }
 
     #[test]
+    fn the_deployments_words_come_after_the_built_in_ones_or_alone() {
+        let prompt = |own: &str, include_builtin_prompt| {
+            Config { system_prompt: own.to_owned(), include_builtin_prompt, ..Config::default() }.deployment_prompt()
+        };
+        assert_eq!(prompt("", true), BUILTIN_PROMPT);
+        assert_eq!(prompt("Be\u{200B} kind.\n", true), format!("{BUILTIN_PROMPT}\n\nBe kind."));
+        assert_eq!(prompt("Be \u{202E}kind.", false), "Be kind.");
+        assert_eq!(prompt(" ", false), "");
+    }
+
+    #[test]
     fn a_setting_that_would_stop_all_work_is_refused() {
         let none = Duration::ZERO;
         for wrong in [
@@ -156,6 +196,7 @@ mod tests {
             Config { compaction_timeout: none, ..Config::default() },
             Config { action_timeout: none, ..Config::default() },
             Config { max_tool_result_bytes: 100, ..Config::default() },
+            Config { system_prompt: "x".repeat(MAX_SYSTEM_PROMPT_BYTES + 1), ..Config::default() },
         ] {
             assert!(wrong.validate().is_err(), "{wrong:?}");
         }

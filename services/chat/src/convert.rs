@@ -7,6 +7,8 @@ use chatmesh_proto::common::v1::part::Body;
 use crate::domain::{Chat, Message, QueuedMessage, Visibility};
 use crate::files::StoredFile;
 use crate::machine::Status;
+use crate::skills::Skill;
+use crate::store::UserSettings;
 
 pub(crate) fn status(status: Status) -> pb::ChatStatus {
     match status {
@@ -43,6 +45,9 @@ impl From<Chat> for pb::Chat {
             has_unread,
             action_deadline: chat.action_deadline_at.map(Into::into),
             queued_for_capacity,
+            default_mcp_servers: chat.mcp_server_ids.is_none(),
+            mcp_server_ids: chat.mcp_server_ids.iter().flatten().map(ToString::to_string).collect(),
+            build_id: chat.build_id.map(|id| id.to_string()).unwrap_or_default(),
         }
     }
 }
@@ -83,6 +88,26 @@ impl From<StoredFile> for pb::FileInfo {
             size_bytes: file.size_bytes,
             create_time: Some(file.created_at.into()),
         }
+    }
+}
+
+impl From<Skill> for pb::Skill {
+    fn from(skill: Skill) -> Self {
+        Self {
+            id: skill.id.to_string(),
+            user_id: skill.user_id.to_string(),
+            name: skill.name,
+            description: skill.description,
+            content: skill.content,
+            create_time: Some(skill.created_at.into()),
+            update_time: Some(skill.updated_at.into()),
+        }
+    }
+}
+
+impl From<UserSettings> for pb::UserSettings {
+    fn from(settings: UserSettings) -> Self {
+        Self { custom_prompt: settings.custom_prompt, update_time: settings.updated_at.map(Into::into) }
     }
 }
 

@@ -45,6 +45,10 @@ pub struct Chat {
     pub model: String,
     /// The workspace that its tools act on.
     pub workspace_id: Option<Uuid>,
+    /// The MCP servers that it chose; `None` where nothing was chosen.
+    pub mcp_server_ids: Option<Vec<Uuid>>,
+    /// The build of that workspace that a tool of the chat asked for last.
+    pub build_id: Option<Uuid>,
     /// Instructions of this chat.
     pub system_prompt: String,
     /// Free labels.

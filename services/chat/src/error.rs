@@ -8,6 +8,7 @@ use chatmesh_rpc::{Code, Denied, ServiceError};
 use crate::domain::ChatId;
 use crate::files::FileId;
 use crate::machine::Rejected;
+use crate::skills::MAX_SKILLS;
 use crate::store::StoreError;
 
 /// An operation of the service failed.
@@ -45,6 +46,15 @@ pub enum Error {
     /// The file made room for newer ones of its chat.
     #[error("file `{0}` is gone: newer files of its chat took its place")]
     FileGone(FileId),
+    /// There is no such skill, or it is somebody else's.
+    #[error("skill `{0}` not found")]
+    SkillNotFound(String),
+    /// The caller has another skill of this name.
+    #[error("you have a skill `{0}` already: change that one, or choose another name")]
+    SkillExists(String),
+    /// The caller has as many skills as may be.
+    #[error("you have {MAX_SKILLS} skills already: delete one of them first")]
+    TooManySkills,
     /// There is no model to use.
     #[error("no model is configured: create a provider and a model first")]
     NoModel,
@@ -124,7 +134,9 @@ impl ServiceError for Error {
         match self {
             Self::Invalid(_) | Self::Misfit { .. } => Code::InvalidArgument,
             Self::Denied(_) | Self::NotOwner => Code::PermissionDenied,
-            Self::NotFound(_) | Self::FileNotFound(_) | Self::FileGone(_) => Code::NotFound,
+            Self::NotFound(_) | Self::FileNotFound(_) | Self::FileGone(_) | Self::SkillNotFound(_) => Code::NotFound,
+            Self::SkillExists(_) => Code::AlreadyExists,
+            Self::TooManySkills => Code::ResourceExhausted,
             Self::Rejected(Rejected::Archived) | Self::NoModel => Code::FailedPrecondition,
             // The caller acted on an older state of the chat: look again and decide anew.
             Self::Rejected(_) => Code::Aborted,
@@ -158,6 +170,9 @@ impl ServiceError for Error {
             Self::Refused(refused) => refused_reason(refused),
             Self::FileNotFound(_) => "FILE_NOT_FOUND",
             Self::FileGone(_) => "FILE_GONE",
+            Self::SkillNotFound(_) => "SKILL_NOT_FOUND",
+            Self::SkillExists(_) => "SKILL_EXISTS",
+            Self::TooManySkills => "TOO_MANY_SKILLS",
             Self::NoModel => "NO_MODEL",
             Self::Neighbour { code, .. } if is_refusal(*code) => "NEIGHBOUR_REFUSED",
             Self::Neighbour { .. } => "NEIGHBOUR_UNAVAILABLE",
@@ -185,7 +200,7 @@ fn refused_code(refused: &StoreError) -> Code {
         StoreError::QueueFull => Code::ResourceExhausted,
         StoreError::MessageNotFound | StoreError::QueuedNotFound => Code::NotFound,
         StoreError::ParentArchived | StoreError::PinsFull | StoreError::EditsGoneFile(_) => Code::FailedPrecondition,
-        StoreError::NothingSaid => Code::Aborted,
+        StoreError::NothingSaid | StoreError::WorkspaceChanged => Code::Aborted,
         _ => Code::Internal,
     }
 }
@@ -201,6 +216,7 @@ fn refused_reason(refused: &StoreError) -> &'static str {
         StoreError::ParentArchived => "PARENT_ARCHIVED",
         StoreError::PinsFull => "PINS_FULL",
         StoreError::NothingSaid => "NOTHING_SAID",
+        StoreError::WorkspaceChanged => "WORKSPACE_CHANGED",
         StoreError::FileNotFound(_) => "FILE_NOT_FOUND",
         StoreError::FileOfOtherChat(_) => "FILE_OF_OTHER_CHAT",
         StoreError::FileGone(_) | StoreError::EditsGoneFile(_) => "FILE_GONE",

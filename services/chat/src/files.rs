@@ -1,9 +1,10 @@
 //! Files that messages refer to. They are kept apart from the messages, which only name them.
 //!
-//! - A file belongs to the user who uploaded it. The first message that refers to it gives it to its chat, for good, in
-//!   the transaction that keeps the message.
+//! - A file belongs to the user who uploaded it, and one that a tool gives to a chat to the owner of the chat. The first
+//!   message that refers to it gives it to its chat, for good, in the transaction that keeps the message.
 //! - A chat keeps the content of its newest [`MAX_FILES`] files: older ones make room, and what they were is still
 //!   known. A message never pushes out its own files, nor those of a message that still waits.
+//! - Files of users are in the prompts of their chats; those of tools are for people, and only named to the model.
 //! - A file that no message refers to is deleted after a day.
 
 mod media_type;
@@ -19,7 +20,7 @@ use crate::domain::ChatId;
 pub(crate) use media_type::media_type_of;
 pub(crate) use name::name_of;
 pub(crate) use purge::purge_loop;
-pub(crate) use resolve::resolve;
+pub(crate) use resolve::{names_file, resolve};
 
 /// The most bytes of a file.
 pub const MAX_FILE_BYTES: usize = 10 * 1024 * 1024;
@@ -36,7 +37,7 @@ typed_id!(
 pub struct StoredFile {
     /// The identifier.
     pub id: FileId,
-    /// Who uploaded it.
+    /// Who uploaded it, or whose chat was given it by a tool.
     pub owner_id: UserId,
     /// The chat that it belongs to, once a message refers to it.
     pub chat_id: Option<ChatId>,
@@ -57,7 +58,7 @@ pub struct StoredFile {
 pub struct NewFile {
     /// The identifier.
     pub id: FileId,
-    /// Who uploads it.
+    /// Who uploads it, or whose chat is given it by a tool.
     pub owner_id: UserId,
     /// The name to show.
     pub name: String,
@@ -65,7 +66,7 @@ pub struct NewFile {
     pub media_type: &'static str,
     /// The content.
     pub data: Vec<u8>,
-    /// The client's identifier of the request.
+    /// The client's identifier of the request, or one of the tool's call: the same again keeps nothing new.
     pub request_id: Option<Uuid>,
     /// When it is uploaded.
     pub created_at: Timestamp,

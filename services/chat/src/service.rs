@@ -7,6 +7,8 @@ use chatmesh_host::Deps;
 use chatmesh_proto::chat::v1::chat_service_server::{self, ChatServiceServer};
 use chatmesh_proto::chat::v1::file_service_server::{self, FileServiceServer};
 use chatmesh_proto::chat::v1::part_service_server::{self, PartServiceServer};
+use chatmesh_proto::chat::v1::settings_service_server::{self, SettingsServiceServer};
+use chatmesh_proto::chat::v1::skill_service_server::{self, SkillServiceServer};
 use chatmesh_rpc::{MAX_MESSAGE_BYTES, Replicas};
 
 use crate::api::Api;
@@ -17,7 +19,9 @@ use crate::parts::relay::Relay;
 use crate::parts::serve::PartApi;
 use crate::parts::{self, Episodes};
 use crate::state::{Neighbours, State};
-use crate::store::{ChatStore, ContextStore, FileStore, LeaseStore, SqlChatStore, WorkerDirectory};
+use crate::store::{
+    ChatStore, ContextStore, FileStore, LeaseStore, PromptStore, SkillStore, SqlChatStore, WorkerDirectory,
+};
 use crate::worker::Worker;
 use crate::{ChatMetrics, Config, Error};
 
@@ -27,7 +31,10 @@ pub const MIGRATIONS: Migrations = migrations!("chat", [
     2 => "0002_workers_pins_and_cursors",
     3 => "0003_files_and_lists",
     4 => "0004_stopped_chats",
-    5 => "0005_workspace_contexts"
+    5 => "0005_workspace_contexts",
+    6 => "0006_mcp_servers",
+    7 => "0007_builds_of_workspaces",
+    8 => "0008_skills_and_prompts"
 ]);
 
 /// The service.
@@ -52,6 +59,8 @@ impl Service {
         let workers: Arc<dyn WorkerDirectory> = Arc::new(sql.clone());
         let files: Arc<dyn FileStore> = Arc::new(sql.clone());
         let contexts: Arc<dyn ContextStore> = Arc::new(sql.clone());
+        let skills: Arc<dyn SkillStore> = Arc::new(sql.clone());
+        let prompts: Arc<dyn PromptStore> = Arc::new(sql.clone());
         let leases: Arc<dyn LeaseStore> = Arc::new(sql.clone());
         let store: Arc<dyn ChatStore> = Arc::new(sql);
         if config.exclusive {
@@ -66,6 +75,8 @@ impl Service {
             store,
             files,
             contexts,
+            skills,
+            prompts,
             leases,
             workers,
             hints: Hints::new(deps.bus.clone()),
@@ -104,14 +115,24 @@ impl chatmesh_host::Service for Service {
     }
 
     fn grpc_names(&self) -> &'static [&'static str] {
-        &[chat_service_server::SERVICE_NAME, file_service_server::SERVICE_NAME, part_service_server::SERVICE_NAME]
+        &[
+            chat_service_server::SERVICE_NAME,
+            file_service_server::SERVICE_NAME,
+            part_service_server::SERVICE_NAME,
+            settings_service_server::SERVICE_NAME,
+            skill_service_server::SERVICE_NAME,
+        ]
     }
 
     fn routes(&self) -> tonic::service::Routes {
         let api = || Api::new(Arc::clone(&self.state));
         let files = FileServiceServer::new(api()).max_decoding_message_size(MAX_MESSAGE_BYTES);
         let parts = PartServiceServer::new(PartApi::new(Arc::clone(&self.state)));
-        tonic::service::Routes::new(ChatServiceServer::new(api())).add_service(files).add_service(parts)
+        tonic::service::Routes::new(ChatServiceServer::new(api()))
+            .add_service(files)
+            .add_service(parts)
+            .add_service(SettingsServiceServer::new(api()))
+            .add_service(SkillServiceServer::new(api()))
     }
 
     fn start(&self) {

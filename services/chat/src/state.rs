@@ -11,7 +11,7 @@ use crate::domain::WorkerId;
 use crate::hints::Hints;
 use crate::parts::Episodes;
 use crate::parts::relay::Relay;
-use crate::store::{ChatStore, ContextStore, FileStore, LeaseStore, WorkerDirectory};
+use crate::store::{ChatStore, ContextStore, FileStore, LeaseStore, PromptStore, SkillStore, WorkerDirectory};
 use crate::{ChatMetrics, Config};
 
 /// The services that chats are worked on with.
@@ -34,6 +34,8 @@ pub(crate) struct State {
     pub(crate) store: Arc<dyn ChatStore>,
     pub(crate) files: Arc<dyn FileStore>,
     pub(crate) contexts: Arc<dyn ContextStore>,
+    pub(crate) skills: Arc<dyn SkillStore>,
+    pub(crate) prompts: Arc<dyn PromptStore>,
     pub(crate) leases: Arc<dyn LeaseStore>,
     pub(crate) workers: Arc<dyn WorkerDirectory>,
     pub(crate) bus: Bus,

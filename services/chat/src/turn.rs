@@ -16,6 +16,7 @@ mod compaction;
 mod generate;
 mod listen;
 mod markers;
+mod own;
 mod partial;
 mod persist;
 mod phase;
@@ -32,7 +33,7 @@ use std::sync::Arc;
 
 use chatmesh_core::Uuid;
 use chatmesh_proto::chat::v1::WatchKind;
-use chatmesh_proto::common::v1::{ErrorKind, FinishReason, GenerationError, Role};
+use chatmesh_proto::common::v1::{ErrorKind, FinishReason, GenerationError, Part, Role};
 use tokio::time::Instant;
 use tracing::{Instrument as _, info, info_span};
 
@@ -140,17 +141,19 @@ impl Turn {
         let bench = Bench {
             state: &self.state,
             chat: &self.chat,
+            fence: self.fence(),
             toolbox: &work.toolbox,
             provider: &work.provider,
             made_for,
             is_repeated,
         };
         let done = bench.run(&answer, partial).await;
-        if !done.results.is_empty() {
+        if !done.replies.is_empty() {
             self.state.metrics.turn.stage(&StageLabels::TOOLS, began.elapsed());
         }
+        work.is_moved |= done.has_new_workspace;
         let goes_on = answer.goes_on();
-        let messages = answer.into_messages(done.results);
+        let messages = answer.into_messages(done.replies);
         if done.waits_for_client {
             let chat = self.hand_over(messages, work).await?;
             *partial = Partial::default();
@@ -334,7 +337,10 @@ fn content_filtered() -> GenerationError {
     }
 }
 
-/// A message with the results of tools is the model's to read: it carries the role `tool`.
-fn tool_message(part: chatmesh_proto::common::v1::Part) -> NewMessage {
-    NewMessage::new(Role::Tool, vec![part])
+/// What a call is answered with: its result, and the file that the tool gave to the chat, where it gave one.
+type Reply = Vec<Part>;
+
+/// A message with the result of a tool is the model's to read: it carries the role `tool`.
+fn tool_message(reply: Reply) -> NewMessage {
+    NewMessage::new(Role::Tool, reply)
 }

@@ -1,12 +1,14 @@
 //! Leases runnable chats and runs them.
 //!
 //! Four loops. One acquires while there is room, woken by hints, by chats that ended here, and by
-//! a slow poll. One renews all leases with one statement and stops the turns whose lease is gone.
+//! a slow poll. One renews all leases with one statement and stops the turns whose lease is gone;
+//! beside it, whoever has the workspaces is told which of them are used.
 //! One tells the other workers how much room there is. One ends the wait for clients' tools that
 //! do not answer.
 
 mod acquire;
 mod actions;
+mod activity;
 mod cancel;
 mod control;
 mod heartbeat;

@@ -3,9 +3,11 @@
 mod chat;
 mod demo;
 mod environment;
+mod mcp;
 mod ping;
 mod port_forward;
 mod setup;
+mod template;
 mod token;
 mod up;
 
@@ -20,7 +22,7 @@ use crate::terminal;
 
 /// The self-hosted control plane for AI agent chats.
 #[derive(Debug, Parser)]
-#[command(name = "chatmesh", version, propagate_version = true)]
+#[command(name = "chatmesh", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -42,6 +44,10 @@ enum Command {
     Ping(ping::Args),
     /// Show the whole way of a turn in a temporary directory
     Demo(demo::Args),
+    /// Write templates for workspaces
+    Template(template::Args),
+    /// Manage the MCP servers whose tools chats may use
+    Mcp(mcp::Args),
     /// Manage API tokens
     Token(token::Args),
     /// Check the configuration
@@ -127,6 +133,8 @@ async fn dispatch(command: Command) -> anyhow::Result<bool> {
         Command::PortForward(args) => port_forward::run(args).await,
         Command::Ping(args) => ping::run(args).await,
         Command::Demo(args) => demo::run(args).await,
+        Command::Template(args) => template::run(args).await,
+        Command::Mcp(args) => mcp::run(args).await,
         Command::Token(args) => token::run(args).await,
         Command::Config(ConfigArgs { command: ConfigCommand::Check(sources) }) => {
             setup::config(&sources, vec![])?;
@@ -169,4 +177,17 @@ async fn migrate(args: MigrateArgs) -> anyhow::Result<bool> {
         terminal::line(format!("{service}: up to date"));
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// Two arguments of a command that get in each other's way are only found when it is run.
+    #[test]
+    fn all_commands_are_sound() {
+        Cli::command().debug_assert();
+    }
 }

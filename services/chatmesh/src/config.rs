@@ -36,6 +36,8 @@ pub struct Config {
     pub relay: chatmesh_relay::Config,
     /// Models.
     pub llm: chatmesh_llm::Config,
+    /// Tools.
+    pub tools: chatmesh_tools::Config,
     /// Workspaces and their templates.
     pub workspaces: chatmesh_workspaces::Config,
     /// Workspaces on this machine.

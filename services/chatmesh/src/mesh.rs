@@ -36,7 +36,8 @@ pub enum Service {
 
 impl Service {
     /// Those that have a database.
-    pub(crate) const STATEFUL: [Self; 5] = [Self::Identity, Self::Workspaces, Self::Relay, Self::Llm, Self::Chat];
+    pub(crate) const STATEFUL: [Self; 6] =
+        [Self::Identity, Self::Workspaces, Self::Relay, Self::Llm, Self::Tools, Self::Chat];
 
     /// The schema of a service that has a database.
     pub(crate) fn migrations(self) -> Option<chatmesh_db::Migrations> {
@@ -46,7 +47,8 @@ impl Service {
             Self::Relay => Some(chatmesh_relay::MIGRATIONS),
             Self::Workspaces => Some(chatmesh_workspaces::MIGRATIONS),
             Self::Identity => Some(chatmesh_identity::MIGRATIONS),
-            Self::Gateway | Self::Tools | Self::Provisioner => None,
+            Self::Tools => Some(chatmesh_tools::MIGRATIONS),
+            Self::Gateway | Self::Provisioner => None,
         }
     }
 }

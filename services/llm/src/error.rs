@@ -4,8 +4,7 @@ use chatmesh_core::Violations;
 use chatmesh_db::DbError;
 use chatmesh_host::{db_code, db_reason};
 use chatmesh_rpc::{Code, Denied, ServiceError};
-
-use crate::sealed::SealError;
+use chatmesh_seal::SealError;
 
 /// An operation of the service failed.
 #[derive(Debug, thiserror::Error)]

@@ -23,7 +23,6 @@ mod janitor;
 mod metrics;
 mod presets;
 mod route;
-mod sealed;
 mod service;
 mod spend;
 mod state;
@@ -46,7 +45,6 @@ pub use domain::{
 pub use error::Error;
 pub use metrics::LlmMetrics;
 pub use presets::{Found, Preset};
-pub use sealed::{SealError, Sealer};
 pub use service::{MIGRATIONS, Service};
 pub use store::{
     Admission, Counted, DebugRow, Deleted, Grouping, Inserted, KEY_STATEMENTS, KeyFilter, KeyStore, LIMIT_STATEMENTS,

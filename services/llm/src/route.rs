@@ -16,17 +16,17 @@ use std::sync::Arc;
 
 use chatmesh_core::Uuid;
 use chatmesh_rpc::UserId;
+use chatmesh_seal::{SealError, Sealer};
 use tracing::warn;
 
 pub(crate) use self::cache::Recent;
 pub(crate) use self::candidate::{Candidate, OpenKey};
 pub(crate) use self::pool::{KeyPool, Rest};
 use crate::Error;
+use crate::catalogue;
 use crate::client::Target;
 use crate::domain::{Key, Model, Provider, Reference, Source};
-use crate::sealed::Sealer;
 use crate::store::{KeyStore, LlmStore};
-use crate::{catalogue, sealed};
 
 /// Finds models, their fallbacks and their keys.
 #[derive(Debug)]
@@ -160,7 +160,7 @@ impl Router {
         self.own_keys.get((user, candidate.model_id.0), load).await
     }
 
-    fn open(&self, stored: &[Key], target: &Target, unreadable: &mut Option<sealed::SealError>) -> Vec<Arc<OpenKey>> {
+    fn open(&self, stored: &[Key], target: &Target, unreadable: &mut Option<SealError>) -> Vec<Arc<OpenKey>> {
         let mut keys = Vec::new();
         for key in stored {
             match self.sealer.open(key.id, &key.sealed_secret) {

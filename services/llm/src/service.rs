@@ -11,13 +11,13 @@ use chatmesh_proto::llm::v1::llm_service_server::{self, LlmServiceServer};
 use chatmesh_proto::llm::v1::model_service_server::{self, ModelServiceServer};
 use chatmesh_proto::llm::v1::provider_service_server::{self, ProviderServiceServer};
 use chatmesh_proto::llm::v1::usage_service_server::{self, UsageServiceServer};
+use chatmesh_seal::Sealer;
 
 use crate::api::Api;
 use crate::client::ProviderClient;
 use crate::janitor;
 use crate::presets::{self, Found, Preset};
 use crate::route::Router;
-use crate::sealed::Sealer;
 use crate::spend::ledger::Ledger;
 use crate::spend::limits::Limits;
 use crate::state::State;

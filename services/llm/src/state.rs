@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use chatmesh_core::{Clock, IdSource};
 use chatmesh_runtime::Tasks;
+use chatmesh_seal::Sealer;
 
 use crate::client::ProviderClient;
 use crate::config::Config;
 use crate::metrics::LlmMetrics;
 use crate::route::Router;
-use crate::sealed::Sealer;
 use crate::spend::ledger::Ledger;
 use crate::spend::limits::Limits;
 use crate::store::{KeyStore, LedgerStore, LlmStore};

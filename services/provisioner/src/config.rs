@@ -1,8 +1,16 @@
 //! How the provisioner works.
 
+mod kind;
+mod kubernetes;
+mod local;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use kind::Kind;
+pub(crate) use kubernetes::MAX_START;
+pub use kubernetes::{EgressPort, EgressRule, KubernetesConfig, Protocol};
+pub use local::{Isolation, LocalConfig};
 use serde::Deserialize;
 
 /// The longest grace: a build ends after ten minutes, and has more to do than to stop an agent.
@@ -12,6 +20,8 @@ const MAX_STOP_GRACE: Duration = Duration::from_secs(540);
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
+    /// The kinds of workspaces that this provisioner carries builds out for: `local`, `kubernetes`, `external`.
+    pub kinds: Vec<Kind>,
     /// Where workspaces are kept, in `workspaces/` below it.
     pub data_dir: PathBuf,
     /// The program that acts as the agent.
@@ -30,11 +40,16 @@ pub struct Config {
     /// five minutes; one that has none ends within seconds.
     #[serde(with = "humantime_serde")]
     pub stop_grace: Duration,
+    /// Workspaces of the kind `local`.
+    pub local: LocalConfig,
+    /// Workspaces of the kind `kubernetes`.
+    pub kubernetes: KubernetesConfig,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
+            kinds: vec![Kind::Local, Kind::External],
             data_dir: PathBuf::from("data"),
             agent_program: PathBuf::from("chatmesh-agent"),
             agent_args: Vec::new(),
@@ -43,6 +58,8 @@ impl Default for Config {
             agent_proxy: None,
             otlp_endpoint: None,
             stop_grace: Duration::from_secs(390),
+            local: LocalConfig::default(),
+            kubernetes: KubernetesConfig::default(),
         }
     }
 }
@@ -50,6 +67,24 @@ impl Default for Config {
 /// The settings make no sense.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
+    /// There would be nothing to do.
+    #[error("provisioner.kinds must name what to carry out: local, kubernetes, external")]
+    NoKinds,
+    /// Workspaces in a cluster would have no agent.
+    #[error("provisioner.kubernetes.agent_image must be set to an image with the program chatmesh-agent")]
+    NoAgentImage,
+    /// A time is out of its bounds.
+    #[error("provisioner.kubernetes.{name} must be 1s to 9m")]
+    KubernetesTimeout {
+        /// Which.
+        name: &'static str,
+    },
+    /// An amount of a resource that no cluster understands.
+    #[error("provisioner.kubernetes: `{0}` is not an amount of a resource, like `500m` or `4Gi`")]
+    Quantity(String),
+    /// A namespace has a name that none can have.
+    #[error("provisioner.kubernetes: `{0}` is not the name of a namespace")]
+    Namespace(String),
     /// Agents would not know where to connect.
     #[error("provisioner.agent_url must be set to the address of the relay, like http://127.0.0.1:8080")]
     NoAgentUrl,
@@ -73,8 +108,14 @@ pub enum ConfigError {
 impl Config {
     /// Checks what the types cannot say, and makes the directory's path absolute: agents run elsewhere.
     pub(crate) fn resolve(mut self) -> Result<Self, ConfigError> {
+        if self.kinds.is_empty() {
+            return Err(ConfigError::NoKinds);
+        }
         if self.agent_url.is_empty() {
             return Err(ConfigError::NoAgentUrl);
+        }
+        if self.kinds.contains(&Kind::Kubernetes) {
+            self.kubernetes.check()?;
         }
         if !(Duration::from_secs(1)..=MAX_STOP_GRACE).contains(&self.stop_grace) {
             return Err(ConfigError::StopGrace(self.stop_grace));
@@ -108,5 +149,46 @@ mod tests {
         }
         let read: Config = serde_json::from_str(r#"{"stop_grace": "45s"}"#).expect("read");
         assert_eq!(read.stop_grace, Duration::from_secs(45));
+    }
+
+    #[test]
+    fn only_what_is_configured_is_carried_out_and_has_to_make_sense() {
+        let config = Config { agent_url: "http://relay".to_owned(), ..Config::default() };
+        assert_eq!(config.kinds, [Kind::Local, Kind::External]);
+        let kubernetes = |json: &str| {
+            let kubernetes = serde_json::from_str(json).expect(json);
+            Config { kinds: vec![Kind::Kubernetes], kubernetes, ..config.clone() }.resolve()
+        };
+        kubernetes(r#"{"agent_image": "agent:1", "namespace": "a-1", "start_timeout": "9m"}"#).expect("fine");
+        for (json, expected) in [
+            ("{}", "provisioner.kubernetes.agent_image must be set"),
+            (r#"{"agent_image": "x", "start_timeout": "10m"}"#, "kubernetes.start_timeout must be 1s to 9m"),
+            (r#"{"agent_image": "x", "retry_timeout": "0s"}"#, "kubernetes.retry_timeout must be 1s to 9m"),
+            (r#"{"agent_image": "x", "default_limits": {"cpu": "-1"}}"#, "`-1` is not an amount of a resource"),
+            (r#"{"agent_image": "x", "home_size_limit": "lots"}"#, "`lots` is not an amount of a resource"),
+            (r#"{"agent_image": "x", "namespace": "A"}"#, "`A` is not the name of a namespace"),
+            (r#"{"agent_image": "x", "allowed_namespaces": ["../x"]}"#, "`../x` is not the name of a namespace"),
+        ] {
+            let error = kubernetes(json).expect_err(json).to_string();
+            assert!(error.contains(expected), "{json}: {error}");
+        }
+        let none = Config { kinds: Vec::new(), ..config }.resolve();
+        assert!(matches!(none, Err(ConfigError::NoKinds)));
+    }
+
+    #[test]
+    fn kinds_and_isolation_are_written_in_lower_case() {
+        let text = r#"{"kinds": ["local", "kubernetes", "external"], "local": {"isolation": "bubblewrap"}}"#;
+        let config: Config = serde_json::from_str(text).expect("read");
+        assert_eq!(config.kinds, [Kind::Local, Kind::Kubernetes, Kind::External]);
+        assert_eq!(
+            (config.local.isolation, LocalConfig::default().isolation),
+            (Isolation::Bubblewrap, Isolation::Auto)
+        );
+        for wrong in
+            [r#"{"kinds": ["docker"]}"#, r#"{"local": {"isolation": "yes"}}"#, r#"{"kubernetes": {"image": ""}}"#]
+        {
+            assert!(serde_json::from_str::<Config>(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -1,42 +1,62 @@
-//! The kind `local`: a workspace is a directory on this machine with an agent that runs in it.
+//! The kind `local`: a workspace is a directory on this machine with the agents that run in it: each is a process of its
+//! own, in a sandbox of its own where there are any, and all of them work on the same files.
 
 mod agent;
 mod directory;
+mod ending;
 mod environment;
+mod ground;
 mod process;
+mod sandbox;
 mod supervisor;
+mod take_up;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatmesh_core::SecretString;
+use async_trait::async_trait;
 use chatmesh_runtime::Tasks;
 use parking_lot::Mutex;
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 use tracing::{info, warn};
 
 use crate::Config;
-use crate::job::{Job, Work, WorkspaceId};
+use crate::backend::{Backend, Run, no_settings};
+use crate::config::{Isolation, Kind};
+use crate::failure::Failure;
+use crate::job::{AgentName, Job, JobAgent, WorkspaceId};
 use agent::{Agent, Launch};
 use directory::{Directory, Record, State};
-use process::{Process, StillAlive};
+use ground::Ground;
+use process::StillAlive;
+use sandbox::Sandbox;
 use supervisor::Supervisor;
 
-/// The kind's name.
-pub(crate) const KIND: &str = "local";
+/// The name of this part in the log of a build.
+const STAGE: &str = "workspace";
+/// How long another provisioner may take that ends, beyond the time that its agents have: it finishes its builds.
+const OTHER_END: Duration = Duration::from_secs(660);
 
 /// Why a build failed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub(crate) enum LocalError {
     #[error("can not use the workspace's directory `{}`: {source}", path.display())]
     Directory { path: PathBuf, source: io::Error },
+    #[error(
+        "another provisioner works in the data directory `{}` and does not end: end it, or give each a \
+         provisioner.data_dir of its own",
+        path.display()
+    )]
+    InUse { path: PathBuf },
     #[error("can not run the agent `{}`: {source}; check provisioner.agent_program", program.display())]
     Launch { program: PathBuf, source: io::Error },
+    #[error("this machine can not isolate workspaces, which provisioner.local.isolation demands: {0}")]
+    NoIsolation(String),
     #[error(transparent)]
     StillAlive(#[from] StillAlive),
 }
@@ -44,152 +64,149 @@ pub(crate) enum Failure {
 /// Workspaces on this machine.
 #[derive(Debug)]
 pub(crate) struct Local {
+    config: Config,
     launch: Arc<Launch>,
-    data_dir: PathBuf,
+    /// How workspaces are isolated, or why they are not.
+    isolation: OnceCell<Result<Arc<Sandbox>, String>>,
+    /// Absent until it is this provisioner's alone.
+    ground: OnceCell<Ground>,
     stop_grace: Duration,
     tasks: Tasks,
     entries: Mutex<HashMap<WorkspaceId, Entry>>,
 }
 
-/// The agent of a workspace, where one is looked after. Held while the workspace is changed, so
+/// Those who look after the agents of one workspace.
+type Supervisors = Vec<Supervisor>;
+
+/// The agents of a workspace, where they are looked after. Held while the workspace is changed, so
 /// that two builds of one workspace, one of them with a lost lease, do not mix.
-type Entry = Arc<AsyncMutex<Option<Supervisor>>>;
+type Entry = Arc<AsyncMutex<Supervisors>>;
 
 impl Local {
     pub(crate) fn new(config: Config, tasks: Tasks) -> Self {
-        let (data_dir, stop_grace) = (config.data_dir.clone(), config.stop_grace);
-        let launch = Arc::new(Launch::new(config, environment::inherited()));
-        Self { launch, data_dir, stop_grace, tasks, entries: Mutex::default() }
-    }
-
-    /// Carries a build out. Doing it twice comes to the same; dropping it half-way leaves a
-    /// workspace that the next try brings in order.
-    pub(crate) async fn carry_out(&self, job: Job) -> Result<(), Failure> {
-        let id = job.workspace_id;
-        let entry = self.entry(id);
-        let mut supervisor = entry.lock().await;
-        match job.work {
-            Work::Start(token) => self.start(id, token, &mut supervisor).await,
-            Work::Stop => self.stop(id, &mut supervisor).await,
-            Work::Delete => self.delete(id, &mut supervisor).await,
+        let stop_grace = config.stop_grace;
+        let launch = Arc::new(Launch::new(config.clone(), environment::inherited()));
+        Self {
+            config,
+            launch,
+            isolation: OnceCell::new(),
+            ground: OnceCell::new(),
+            stop_grace,
+            tasks,
+            entries: Mutex::default(),
         }
     }
 
-    /// Takes up the agents of earlier runs: looks after those that live, starts those that should.
-    pub(crate) async fn take_up(&self) {
-        let found = match Directory::all(&self.data_dir) {
-            Ok(found) => found,
-            Err(error) => return warn!(%error, "workspaces of earlier runs not found"),
+    /// How workspaces are isolated, and what is to be said about it. Found out once.
+    async fn isolation(&self) -> Result<(Option<Arc<Sandbox>>, String), LocalError> {
+        let demand = self.config.local.isolation;
+        if demand == Isolation::None {
+            return Ok((None, "not isolated, as provisioner.local.isolation says".to_owned()));
+        }
+        let data_dir = self.ground().await?.data_dir();
+        let found = self.isolation.get_or_init(|| async {
+            let found = sandbox::find(&self.config, data_dir).await;
+            match &found {
+                Ok(_) => info!("workspaces are isolated with bubblewrap"),
+                Err(reason) => warn!(reason, "workspaces can not be isolated"),
+            }
+            found.map(Arc::new)
+        });
+        match found.await {
+            Ok(sandbox) => Ok((Some(Arc::clone(sandbox)), "isolated with bubblewrap".to_owned())),
+            Err(reason) if demand == Isolation::Bubblewrap => Err(LocalError::NoIsolation(reason.clone())),
+            Err(reason) => Ok((None, format!("not isolated: {reason}"))),
+        }
+    }
+
+    /// Ends what runs of the workspace and makes its directory ready for these agents.
+    async fn prepare(
+        &self,
+        directory: &Directory,
+        job: &Job,
+        agents: &[JobAgent],
+        run: &Run,
+        supervisors: &mut Supervisors,
+    ) -> Result<(), Failure> {
+        run.unless_canceled(self.bring_up_to_date(directory)).await??;
+        // The tokens are new, so agents that run are of no use any more.
+        run.unless_canceled(self.end_agents(directory, supervisors)).await??;
+        let record = Record {
+            state: State::Running,
+            url: self.launch.url().to_owned(),
+            variables: job.variables.clone(),
+            agents: agents.iter().map(|agent| agent.name.clone()).collect(),
         };
-        for id in found {
-            let entry = self.entry(id);
-            let mut supervisor = entry.lock().await;
-            if let Err(error) = self.take_up_one(id, &mut supervisor).await {
-                warn!(workspace_id = %id, %error, "workspace not taken up");
-            }
-        }
-    }
-
-    /// Stops all agents. What is to become of them stays written, so the next start brings them back.
-    pub(crate) async fn shut_down(&self) {
-        let entries: Vec<Entry> = self.entries.lock().values().cloned().collect();
-        for entry in &entries {
-            if let Some(supervisor) = &*entry.lock().await {
-                supervisor.ask_to_stop();
-            }
-        }
-        for entry in &entries {
-            if let Some(supervisor) = &*entry.lock().await {
-                supervisor.stop().await;
-            }
-        }
-    }
-
-    async fn start(&self, id: WorkspaceId, token: SecretString, entry: &mut Option<Supervisor>) -> Result<(), Failure> {
-        let agent = self.agent(id);
-        // The token is new, so an agent that runs is of no use any more.
-        self.end_agent(&agent, entry).await?;
-        let url = self.launch.url().to_owned();
-        on_disk(&agent.directory, move |directory| {
+        let agents = agents.to_vec();
+        on_disk(directory, move |directory| {
             directory.create()?;
-            directory.write_token(&token)?;
-            directory.write_record(&Record { state: State::Running, url })
+            directory.remove_tokens()?;
+            for agent in agents {
+                directory.agent(&agent.name).write_token(&agent.token)?;
+            }
+            directory.write_record(&record)
         })
         .await?;
-        let process = match self.launch(&agent) {
-            Ok(process) => process,
-            Err(failure) => {
-                // The build fails, so nothing is to come back at the next start either.
-                on_disk(&agent.directory, Directory::write_stopped).await?;
-                return Err(failure);
+        run.check()
+    }
+
+    /// Starts all agents, or none.
+    async fn launch_all(
+        &self,
+        directory: &Directory,
+        agents: Vec<Agent>,
+        supervisors: &mut Supervisors,
+    ) -> Result<(), LocalError> {
+        for agent in agents {
+            match agent.launch() {
+                Ok(process) => {
+                    info!(workspace_id = %agent.id, agent = %agent.files.name(), pid = process.pid(), "agent started");
+                    supervisors.push(Supervisor::start(&self.tasks, agent, process, self.stop_grace));
+                }
+                Err(error) => {
+                    // The build fails, so nothing is to come back at the next start either.
+                    on_disk(directory, Directory::write_stopped).await?;
+                    self.end_agents(directory, supervisors).await?;
+                    return Err(error);
+                }
             }
-        };
-        info!(workspace_id = %id, pid = process.pid(), "agent started");
-        *entry = Some(Supervisor::start(&self.tasks, agent, process, self.stop_grace));
+        }
         Ok(())
     }
 
-    async fn stop(&self, id: WorkspaceId, entry: &mut Option<Supervisor>) -> Result<(), Failure> {
-        let agent = self.agent(id);
-        // Written first: whatever happens from here on, the agent is not started again.
-        on_disk(&agent.directory, Directory::write_stopped).await?;
-        self.end_agent(&agent, entry).await?;
-        on_disk(&agent.directory, Directory::remove_token).await
-    }
-
-    async fn delete(&self, id: WorkspaceId, entry: &mut Option<Supervisor>) -> Result<(), Failure> {
-        self.stop(id, entry).await?;
-        on_disk(&self.agent(id).directory, Directory::remove).await?;
-        self.entries.lock().remove(&id);
-        Ok(())
-    }
-
-    async fn take_up_one(&self, id: WorkspaceId, entry: &mut Option<Supervisor>) -> Result<(), Failure> {
-        let agent = self.agent(id);
-        let (record, living) =
-            on_disk(&agent.directory, |directory| Ok((directory.read_record()?, directory.living_process()?))).await?;
-        let Some(record) = record else { return Ok(()) };
-        if record.state != State::Running {
-            return self.end_agent(&agent, entry).await;
+    /// Leaves the workspace stopped, as far as that can be done without waiting.
+    async fn undo_start(&self, id: WorkspaceId, directory: &Directory) {
+        let undone = on_disk(directory, |directory| {
+            directory.write_stopped()?;
+            directory.remove_tokens()
+        });
+        if let Err(error) = undone.await {
+            warn!(workspace_id = %id, %error, "workspace not left stopped");
         }
-        let process = match living {
-            Some(identity) if record.url == self.launch.url() => {
-                info!(workspace_id = %id, pid = identity.pid, "agent adopted");
-                Process::adopt(identity)
-            }
-            // It is gone, or it dials an address where the relay is not any more.
-            _ => {
-                self.end_agent(&agent, entry).await?;
-                let url = self.launch.url().to_owned();
-                let record = Record { state: State::Running, url };
-                on_disk(&agent.directory, move |directory| directory.write_record(&record)).await?;
-                let process = self.launch(&agent)?;
-                info!(workspace_id = %id, pid = process.pid(), "agent started again");
-                process
-            }
-        };
-        *entry = Some(Supervisor::start(&self.tasks, agent, process, self.stop_grace));
-        Ok(())
     }
 
-    /// Ends the workspace's agent, whether it is looked after or was left by a build that was let go of.
-    async fn end_agent(&self, agent: &Agent, entry: &mut Option<Supervisor>) -> Result<(), Failure> {
-        if let Some(supervisor) = entry.as_ref() {
-            supervisor.stop().await;
-            *entry = None;
+    /// The data directory, as soon as it is this provisioner's alone.
+    async fn ground(&self) -> Result<&Ground, LocalError> {
+        let patience = OTHER_END + self.stop_grace;
+        self.ground.get_or_try_init(|| Ground::take(&self.config.data_dir, patience)).await
+    }
+
+    fn agent(
+        &self,
+        id: WorkspaceId,
+        directory: &Directory,
+        name: &AgentName,
+        variables: &BTreeMap<String, String>,
+        sandbox: Option<&Arc<Sandbox>>,
+    ) -> Agent {
+        Agent {
+            id,
+            files: directory.agent(name),
+            directory: directory.clone(),
+            variables: variables.clone(),
+            launch: Arc::clone(&self.launch),
+            sandbox: sandbox.cloned(),
         }
-        if let Some(identity) = on_disk(&agent.directory, Directory::living_process).await? {
-            Process::adopt(identity).terminate(self.stop_grace).await?;
-        }
-        on_disk(&agent.directory, Directory::remove_pid).await
-    }
-
-    fn launch(&self, agent: &Agent) -> Result<Process, Failure> {
-        agent.launch().map_err(|source| Failure::Launch { program: self.launch.program().to_owned(), source })
-    }
-
-    fn agent(&self, id: WorkspaceId) -> Agent {
-        Agent { id, directory: Directory::new(&self.data_dir, id), launch: Arc::clone(&self.launch) }
     }
 
     fn entry(&self, id: WorkspaceId) -> Entry {
@@ -197,12 +214,84 @@ impl Local {
     }
 }
 
+#[async_trait]
+impl Backend for Local {
+    async fn start(&self, job: &Job, agents: &[JobAgent], run: &Run) -> Result<(), Failure> {
+        no_settings(Kind::Local, &job.settings)?;
+        let (id, ground) = (job.workspace_id, run.unless_canceled(self.ground()).await??);
+        let directory = ground.directory(id);
+        let (sandbox, is_isolated) = self.isolation().await?;
+        let entry = self.entry(id);
+        let mut supervisors = run.unless_canceled(entry.lock()).await?;
+        run.log.info(STAGE, format!("the workspace is {is_isolated}"));
+        run.log.info(STAGE, "making the workspace's directory ready");
+        if let Err(failure) = self.prepare(&directory, job, agents, run, &mut supervisors).await {
+            if matches!(failure, Failure::Canceled) {
+                self.undo_start(id, &directory).await;
+            }
+            return Err(failure);
+        }
+        let all = agents
+            .iter()
+            .map(|agent| self.agent(id, &directory, &agent.name, &job.variables, sandbox.as_ref()))
+            .collect();
+        self.launch_all(&directory, all, &mut supervisors).await?;
+        for agent in agents {
+            run.log.info(STAGE, format!("the agent `{}` runs", agent.name));
+        }
+        Ok(())
+    }
+
+    async fn stop(&self, job: &Job, run: &Run) -> Result<(), Failure> {
+        let (directory, entry) = (self.ground().await?.directory(job.workspace_id), self.entry(job.workspace_id));
+        let mut supervisors = entry.lock().await;
+        run.log.info(STAGE, "stopping what runs");
+        self.stop_workspace(&directory, &mut supervisors).await?;
+        run.log.info(STAGE, "the workspace is stopped; its files stay");
+        Ok(())
+    }
+
+    async fn delete(&self, job: &Job, run: &Run) -> Result<(), Failure> {
+        let (directory, entry) = (self.ground().await?.directory(job.workspace_id), self.entry(job.workspace_id));
+        let mut supervisors = entry.lock().await;
+        run.log.info(STAGE, "stopping what runs");
+        self.stop_workspace(&directory, &mut supervisors).await?;
+        run.log.info(STAGE, "deleting the workspace's directory");
+        on_disk(&directory, Directory::remove).await?;
+        self.entries.lock().remove(&job.workspace_id);
+        Ok(())
+    }
+
+    async fn open(&self) -> Result<(), Failure> {
+        Ok(self.ground().await.map(drop)?)
+    }
+
+    async fn take_up(&self) {
+        self.take_up_all().await;
+    }
+
+    /// Stops all agents. What is to become of them stays written, so the next start brings them back.
+    async fn shut_down(&self) {
+        let entries: Vec<Entry> = self.entries.lock().values().cloned().collect();
+        for entry in &entries {
+            for supervisor in &*entry.lock().await {
+                supervisor.ask_to_stop();
+            }
+        }
+        for entry in &entries {
+            for supervisor in &*entry.lock().await {
+                supervisor.stop().await;
+            }
+        }
+    }
+}
+
 /// Does file work where it may block; once begun it is done to its end.
 async fn on_disk<T: Send + 'static>(
     directory: &Directory,
     work: impl FnOnce(&Directory) -> io::Result<T> + Send + 'static,
-) -> Result<T, Failure> {
+) -> Result<T, LocalError> {
     let owned = directory.clone();
     let result = tokio::task::spawn_blocking(move || work(&owned)).await.unwrap_or_else(|error| Err(error.into()));
-    result.map_err(|source| Failure::Directory { path: directory.root().to_owned(), source })
+    result.map_err(|source| LocalError::Directory { path: directory.root().to_owned(), source })
 }

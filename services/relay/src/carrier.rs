@@ -10,6 +10,7 @@ mod connection;
 mod error;
 mod gather;
 mod handshake;
+mod remains;
 #[cfg(test)]
 mod tests;
 mod together;

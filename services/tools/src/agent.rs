@@ -11,7 +11,9 @@ mod directory;
 mod reach;
 mod unreachable;
 
+use std::borrow::Cow;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chatmesh_core::Backoff;
@@ -23,6 +25,7 @@ use tonic::{Request, Response, Status};
 
 use crate::state::Neighbours;
 pub(crate) use bindings::Bindings;
+pub(crate) use directory::EXTERNAL;
 use directory::Mesh;
 pub(crate) use reach::Reached;
 pub(crate) use unreachable::{explain, is_ours};
@@ -43,6 +46,8 @@ pub(crate) struct Workspace {
     pub(crate) caller: Caller,
     pub(crate) chat_id: String,
     pub(crate) workspace_id: String,
+    /// The name of the agent that is acted through; that which the workspace is reached through where it is empty.
+    pub(crate) agent: String,
 }
 
 /// The agent of a workspace at this moment.
@@ -67,6 +72,19 @@ impl Agent {
         request.metadata_mut().insert(metadata::CHAT_ID, self.chat_id.clone());
         request
     }
+
+    /// Addresses a message to the agent, which has so long to answer.
+    pub(crate) fn request_within<M>(&self, timeout: Duration, message: M) -> Request<M> {
+        let mut request = self.request(message);
+        request.set_timeout(timeout);
+        request
+    }
+}
+
+/// Ends a call that its agent does not end: what is between may not heed the deadline that a request carries.
+pub(crate) async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+    let answered = tokio::time::timeout(limit, call).await;
+    answered.unwrap_or_else(|_| Err(Status::deadline_exceeded("the workspace's agent did not answer in time")))
 }
 
 impl Workspace {
@@ -80,6 +98,25 @@ impl Workspace {
         F: Future<Output = Result<Response<T>, Status>>,
     {
         self.repeat(call, |status| status.code() == Code::Unavailable).await
+    }
+
+    /// Makes a call that changes something, and of which the agent keeps a receipt: like [`Self::retry`].
+    ///
+    /// # Errors
+    /// The same. Where the call may have arrived and nobody answered, the text says that it may have been carried out.
+    pub(crate) async fn effect<T, F>(&self, call: impl Fn(Agent) -> F) -> Result<T, Status>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let has_arrived = AtomicBool::new(false);
+        let may = |status: &Status| {
+            has_arrived.fetch_or(!reach::has_not_arrived(status), Ordering::Relaxed);
+            status.code() == Code::Unavailable
+        };
+        let done = self.repeat(call, may).await;
+        done.map_err(
+            |status| if has_arrived.load(Ordering::Relaxed) { unreachable::unanswered(status) } else { status },
+        )
     }
 
     /// Makes a call of which the agent keeps no receipt: it is made again only where nothing of it can
@@ -120,15 +157,44 @@ impl Workspace {
         }
     }
 
+    /// Another workspace of the same chat.
+    pub(crate) fn at(&self, workspace_id: &str) -> Self {
+        Self {
+            neighbours: self.neighbours.clone(),
+            bindings: self.bindings.clone(),
+            caller: self.caller.clone(),
+            chat_id: self.chat_id.clone(),
+            workspace_id: workspace_id.to_owned(),
+            agent: self.agent.clone(),
+        }
+    }
+
+    /// Waits until the agent that the workspace has now is connected, half a minute at most.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub(crate) async fn await_agent(&self) -> Result<String, Status> {
+        self.connect(None).await
+    }
+
     /// Waits until the workspace's agent is connected.
     async fn connect(&self, bound: Option<String>) -> Result<String, Status> {
         let id = connect::connect(&self.mesh(), bound, CONNECT_TIMEOUT).await?;
-        self.bindings.put(&self.caller, &self.workspace_id, id.clone());
+        self.bindings.put(&self.caller, &self.place(), id.clone());
         Ok(id)
     }
 
+    /// What agents are remembered by.
+    fn place(&self) -> Cow<'_, str> {
+        match self.agent.as_str() {
+            "" => Cow::Borrowed(&self.workspace_id),
+            agent => Cow::Owned(format!("{}.{agent}", self.workspace_id)),
+        }
+    }
+
     fn mesh(&self) -> Mesh<'_> {
-        Mesh { neighbours: &self.neighbours, caller: &self.caller, workspace_id: &self.workspace_id }
+        let Self { neighbours, caller, workspace_id, agent, .. } = self;
+        Mesh { neighbours, caller, workspace_id, agent }
     }
 
     fn agent(&self, id: &str) -> Result<Agent, Status> {

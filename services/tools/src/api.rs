@@ -1,6 +1,7 @@
 //! The methods of `ToolService`, one line each; what they do is in the files beside.
 
 mod call_tool;
+mod call_workspace_tool;
 mod discover_tools;
 mod list_tools;
 
@@ -8,9 +9,11 @@ use std::sync::Arc;
 
 use chatmesh_proto::tools::v1 as pb;
 use chatmesh_proto::tools::v1::tool_service_server::ToolService;
-use chatmesh_rpc::unary;
+use chatmesh_proto::tools::v1::workspace_tool_service_server::WorkspaceToolService;
+use chatmesh_rpc::{streaming, unary};
 use tonic::{Request, Response, Status};
 
+use crate::notices::Events;
 use crate::state::State;
 
 pub(crate) struct Api {
@@ -29,13 +32,26 @@ impl ToolService for Api {
         unary(r, |caller, m| list_tools::list_tools(&self.state, caller, m)).await
     }
 
-    async fn call_tool(&self, r: Request<pb::CallToolRequest>) -> Result<Response<pb::CallToolResponse>, Status> {
-        unary(r, |caller, m| call_tool::call_tool(&self.state, caller, m)).await
+    type CallToolStream = Events;
+
+    async fn call_tool(&self, r: Request<pb::CallToolRequest>) -> Result<Response<Events>, Status> {
+        streaming(r, |caller, m| call_tool::call_tool(Arc::clone(&self.state), caller, m)).await
     }
+
     async fn discover_tools(
         &self,
         r: Request<pb::DiscoverToolsRequest>,
     ) -> Result<Response<pb::DiscoverToolsResponse>, Status> {
         unary(r, |caller, m| discover_tools::discover_tools(&self.state, caller, m)).await
+    }
+}
+
+#[tonic::async_trait]
+impl WorkspaceToolService for Api {
+    async fn call_workspace_tool(
+        &self,
+        r: Request<pb::CallWorkspaceToolRequest>,
+    ) -> Result<Response<pb::CallWorkspaceToolResponse>, Status> {
+        unary(r, |caller, m| call_workspace_tool::call_workspace_tool(&self.state, caller, m)).await
     }
 }

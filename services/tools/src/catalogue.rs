@@ -1,22 +1,46 @@
 //! The tools that a model may be offered, ordered by name.
 
+mod availability;
+mod files;
+mod lifecycle;
+mod processes;
+mod skills;
+
 use chatmesh_proto::common::v1::ToolDefinition;
-use serde_json::json;
+use chatmesh_proto::tools::v1::ChatMode;
 
 use crate::builtin::Tool;
+pub(crate) use availability::{
+    Has, Offer, Outside, mode_of, needs_workspace, offer, offers_workspace_servers, outside_servers,
+};
 
-/// The built-in tools; those for skills only where there are some.
-pub(crate) fn definitions(has_skills: bool) -> Vec<ToolDefinition> {
-    Tool::ALL.into_iter().filter(|tool| has_skills || !tool.needs_skills()).map(definition).collect()
+/// The built-in tools that a chat in this mode is offered, for what it has.
+pub(crate) fn definitions(mode: Option<ChatMode>, has: Has) -> Vec<ToolDefinition> {
+    offered(mode).filter(|tool| availability::is_of_use(*tool, has)).map(definition).collect()
+}
+
+/// The built-in tools that are offered in this mode.
+pub(crate) fn offered(mode: Option<ChatMode>) -> impl Iterator<Item = Tool> {
+    Tool::ALL.into_iter().filter(move |tool| offer(*tool, mode) != Offer::No)
 }
 
 fn definition(tool: Tool) -> ToolDefinition {
     let (description, schema) = match tool {
-        Tool::Execute => (EXECUTE, execute_schema()),
-        Tool::ReadFile => (READ_FILE, read_file_schema()),
-        Tool::ReadSkill => (READ_SKILL, read_skill_schema()),
-        Tool::ReadSkillFile => (READ_SKILL_FILE, read_skill_file_schema()),
-        Tool::WriteFile => (WRITE_FILE, write_file_schema()),
+        Tool::AttachFile => (files::ATTACH, files::attach_schema()),
+        Tool::CreateWorkspace => (lifecycle::CREATE, lifecycle::create_schema()),
+        Tool::EditFiles => (files::EDIT, files::edit_schema()),
+        Tool::Execute => (processes::EXECUTE, processes::execute_schema()),
+        Tool::ListTemplates => (lifecycle::LIST, lifecycle::list_schema()),
+        Tool::ProcessList => (processes::LIST, processes::list_schema()),
+        Tool::ProcessOutput => (processes::OUTPUT, processes::output_schema()),
+        Tool::ProcessSignal => (processes::SIGNAL, processes::signal_schema()),
+        Tool::ReadFile => (files::READ, files::read_schema()),
+        Tool::ReadSkill => (skills::READ, skills::read_schema()),
+        Tool::ReadSkillFile => (skills::READ_FILE, skills::read_file_schema()),
+        Tool::ReadTemplate => (lifecycle::READ, lifecycle::read_schema()),
+        Tool::StartWorkspace => (lifecycle::START, lifecycle::start_schema()),
+        Tool::StopWorkspace => (lifecycle::STOP, lifecycle::stop_schema()),
+        Tool::WriteFile => (files::WRITE, files::write_schema()),
     };
     ToolDefinition {
         name: tool.name().to_owned(),
@@ -26,102 +50,53 @@ fn definition(tool: Tool) -> ToolDefinition {
     }
 }
 
-const EXECUTE: &str = "Runs a shell command in the workspace and returns its output (standard output and standard \
-error together, 32 KiB at most: head and tail) and its exit code. A command that is not done when `timeout` is over \
-keeps running; its `background_process_id` is returned. Nothing can be typed into a command: use flags that make it \
-non-interactive.";
-
-fn execute_schema() -> serde_json::Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "command": {"type": "string", "description": "The command, run by `sh -c`."},
-            "timeout": {"type": "string", "description": "How long to wait for it, like `30s` or `5m`; 10s by default, 4h at most."},
-            "workdir": {"type": "string", "description": "An absolute path to run it in; the working directory by default."},
-            "run_in_background": {"type": "boolean", "description": "Return at once and leave it running, for servers and the like."},
-            "model_intent": {"type": "string", "description": "What this is for, in a few words, for the user to read."}
-        },
-        "required": ["command"],
-        "additionalProperties": false
-    })
-}
-
-const READ_FILE: &str = "Reads a text file of the workspace by lines. Each line is returned as its number, a tab and \
-its text. At most 2000 lines and 32 KiB at once, from files of at most 1 MiB: use `offset` and `limit` for a part, and \
-`execute` with grep, sed or awk for larger files.";
-
-fn read_file_schema() -> serde_json::Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "path": {"type": "string", "description": "The absolute path."},
-            "offset": {"type": "integer", "minimum": 1, "description": "The first line, from 1."},
-            "limit": {"type": "integer", "minimum": 1, "description": "How many lines; 2000 by default and at most."}
-        },
-        "required": ["path"],
-        "additionalProperties": false
-    })
-}
-
-const READ_SKILL: &str = "Reads a skill of the workspace: its instructions, and which files it brings along. The skills \
-that there are stand in the list of available skills.";
-
-fn read_skill_schema() -> serde_json::Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "name": {"type": "string", "description": "The name of the skill, as it is listed."}
-        },
-        "required": ["name"],
-        "additionalProperties": false
-    })
-}
-
-const READ_SKILL_FILE: &str = "Reads a text file that a skill brings along, at most 512 KiB of it. `read_skill` says \
-which files there are.";
-
-fn read_skill_file_schema() -> serde_json::Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "name": {"type": "string", "description": "The name of the skill, as it is listed."},
-            "path": {"type": "string", "description": "The file, relative to the skill's directory."}
-        },
-        "required": ["name", "path"],
-        "additionalProperties": false
-    })
-}
-
-const WRITE_FILE: &str = "Writes a file of the workspace whole, replacing what was there. Missing directories are \
-made. The write is atomic: readers see the old file or the new one.";
-
-fn write_file_schema() -> serde_json::Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "path": {"type": "string", "description": "The absolute path."},
-            "content": {"type": "string", "description": "The whole text of the file."}
-        },
-        "required": ["path", "content"],
-        "additionalProperties": false
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ALL: Has = Has { workspace: true, skills: true };
+
+    fn names(mode: ChatMode, has: Has) -> Vec<String> {
+        definitions(Some(mode), has).into_iter().map(|tool| tool.name).collect()
+    }
+
+    /// M10: the lists themselves, as models get them.
+    #[test]
+    fn m10_the_list_of_each_mode() {
+        let looks = ["execute", "process_output", "read_file", "read_skill", "read_skill_file"];
+        let lifecycle = ["create_workspace", "list_templates", "read_template", "start_workspace", "stop_workspace"];
+        let mut plans = vec!["attach_file", "edit_files", "write_file"];
+        plans.extend(looks);
+        plans.extend(lifecycle);
+        plans.sort_unstable();
+        let all: Vec<&str> = Tool::ALL.into_iter().map(Tool::name).collect();
+        for mode in [ChatMode::Unspecified, ChatMode::Root] {
+            assert_eq!(names(mode, ALL), all, "{mode:?}");
+        }
+        let of_child: Vec<&str> = all.iter().filter(|name| !lifecycle.contains(name)).copied().collect();
+        for mode in [ChatMode::Child, ChatMode::ComputerUse] {
+            assert_eq!(names(mode, ALL), of_child, "{mode:?}");
+        }
+        assert_eq!(names(ChatMode::RootPlan, ALL), plans);
+        for mode in [ChatMode::ChildPlan, ChatMode::Explore] {
+            assert_eq!(names(mode, ALL), looks, "{mode:?}");
+        }
+        for mode in [ChatMode::Root, ChatMode::RootPlan] {
+            assert_eq!(names(mode, Has::default()), lifecycle, "{mode:?}: there is nothing that others could act on");
+        }
+        assert!(names(ChatMode::Child, Has::default()).is_empty());
+        assert_eq!(definitions(None, ALL), [], "a mode that is not known");
+    }
+
     #[test]
     fn definitions_are_ordered_by_name_and_their_schemas_are_objects() {
-        let names = |has_skills| definitions(has_skills).into_iter().map(|tool| tool.name).collect::<Vec<_>>();
-        assert_eq!(names(false), ["execute", "read_file", "write_file"]);
-        assert_eq!(names(true), ["execute", "read_file", "read_skill", "read_skill_file", "write_file"]);
-        let definitions = definitions(true);
+        let definitions = definitions(Some(ChatMode::Root), ALL);
         assert!(definitions.is_sorted_by_key(|definition| definition.name.clone()));
+        assert_eq!(definitions.len(), Tool::ALL.len());
         for definition in definitions {
             let schema: serde_json::Value = serde_json::from_str(&definition.input_schema).expect("JSON");
             assert_eq!(schema["type"], "object", "{}", definition.name);
-            assert!(schema["required"].is_array(), "{}", definition.name);
+            assert!(schema["required"].is_array() && schema["properties"].is_object(), "{}", definition.name);
         }
     }
 }

@@ -5,24 +5,30 @@
 //! read is said to be so and is not mistaken for "there is nothing".
 
 mod bounded;
-mod clean;
 mod instructions;
 mod missing;
 mod skills;
 
 use std::time::Duration;
 
+use chatmesh_core::Backoff;
 use chatmesh_proto::agent::v1::context_service_client::ContextServiceClient;
 use chatmesh_proto::agent::v1::{GetContextRequest, GetContextResponse};
-use chatmesh_proto::tools::v1::WorkspaceContextState;
+use chatmesh_proto::tools::v1::{SkillSummary, WorkspaceContextState};
+use chatmesh_rpc::Code;
 use tonic::Status;
 use tracing::debug;
 
 use crate::agent::{Reached, Workspace};
-pub(crate) use clean::clean;
+pub(crate) use chatmesh_core::prompt_text::clean;
+pub(crate) use skills::{PERSONAL, WORKSPACE, index};
 
 /// How long a turn waits to learn about its workspace before it begins.
 pub(crate) const CONTEXT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Pauses between questions that nobody was there to answer.
+const MIN_PAUSE: Duration = Duration::from_millis(50);
+const MAX_PAUSE: Duration = Duration::from_millis(500);
 
 /// What a model is told of its workspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,8 +36,8 @@ pub(crate) struct Context {
     pub(crate) state: WorkspaceContextState,
     /// Where it is and what its instruction files say, or why that is not known.
     pub(crate) text: String,
-    /// Its skills, a line each.
-    pub(crate) skill_index: String,
+    /// Its skills.
+    pub(crate) skills: Vec<SkillSummary>,
 }
 
 impl Context {
@@ -40,7 +46,7 @@ impl Context {
         Self {
             state: if is_empty { WorkspaceContextState::Empty } else { WorkspaceContextState::Found },
             text: instructions::text(response),
-            skill_index: skills::index(&response.skills),
+            skills: skills::summaries(&response.skills),
         }
     }
 }
@@ -65,8 +71,24 @@ pub(crate) async fn read(workspace: &Workspace) -> (Context, Option<Reached>) {
     (context, reached)
 }
 
+/// Asks which agent the workspace has, and asks again where nobody is there to answer: that a replica is replaced is no
+/// reason for a turn to know nothing of its workspace. Whoever calls this says how long that may take.
+async fn find(workspace: &Workspace) -> Result<Reached, Status> {
+    let mut backoff = Backoff::new(MIN_PAUSE, MAX_PAUSE);
+    loop {
+        match workspace.find().await {
+            Err(status) if status.code() == Code::Unavailable => {
+                let (id, reason) = (&workspace.workspace_id, status.message());
+                debug!(workspace = id, reason, "nobody can say which agent a workspace has, asking again");
+                tokio::time::sleep(backoff.next_pause()).await;
+            }
+            found => return found,
+        }
+    }
+}
+
 async fn ask(workspace: &Workspace, reached: &mut Option<Reached>) -> Result<GetContextResponse, Status> {
-    let found = reached.insert(workspace.find().await?);
+    let found = reached.insert(find(workspace).await?);
     let call = |agent: crate::agent::Agent| async move {
         ContextServiceClient::new(agent.transport()).get_context(agent.request(GetContextRequest {})).await
     };

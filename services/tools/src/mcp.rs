@@ -8,33 +8,35 @@ mod content;
 mod definition;
 mod discover;
 mod listing;
+mod room;
 mod schema;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use chatmesh_proto::common::v1::ToolDefinition;
 use chatmesh_proto::tools::v1::WorkspaceToolsState;
-use tonic::Status;
 
+pub(crate) use alias::{alias, is_alias};
 pub(crate) use cache::Discovered;
 pub(crate) use call::call;
+pub(crate) use content::outcome;
 pub(crate) use discover::until_found;
 use listing::Source;
 pub(crate) use listing::{Latest, look};
+pub(crate) use room::Room;
+pub(crate) use schema::usable;
 
 /// What stands between the name of a server and that of its tool.
-const SEPARATOR: &str = "__";
+pub(crate) const SEPARATOR: &str = "__";
+
+/// What the name of a tool says of its server.
+pub(crate) fn server_of(tool: &str) -> Option<&str> {
+    tool.split_once(SEPARATOR).map(|(server, _)| server)
+}
 
 /// True for the name of a tool that a server has: no tool of the mesh is named like that.
 pub(crate) fn is_name(name: &str) -> bool {
     name.contains(SEPARATOR)
-}
-
-/// Ends a call that its agent does not end: what is between may not heed the deadline that a request carries.
-async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
-    let answered = tokio::time::timeout(limit, call).await;
-    answered.unwrap_or_else(|_| Err(Status::deadline_exceeded("the workspace's agent did not answer in time")))
 }
 
 /// What is known of the tools of a workspace's servers.
@@ -53,6 +55,12 @@ pub(crate) struct Found {
 }
 
 impl Found {
+    /// These, under their own names.
+    #[cfg(test)]
+    pub(crate) fn of(tools: Vec<ToolDefinition>) -> Self {
+        Self { tools, is_complete: true, ..Self::default() }
+    }
+
     /// How many bytes it takes to remember.
     fn size(&self) -> usize {
         let tool = |tool: &ToolDefinition| tool.name.len() + tool.description.len() + tool.input_schema.len();

@@ -1,44 +1,18 @@
 //! Between the domain and the contract.
 
+mod build;
 mod lifecycle;
+mod template;
 
 use chatmesh_core::Timestamp;
 use chatmesh_proto::agent::v1 as agents;
-use chatmesh_proto::provisioner::v1 as jobs;
 use chatmesh_proto::workspaces::v1 as pb;
 
+pub(crate) use build::{build_line, build_lines, failure};
 pub(crate) use lifecycle::{log_line, reports, script_run};
+pub(crate) use template::{template_version, version_info};
 
-use crate::domain::{
-    Agent, AgentStatus, Build, BuildId, BuildStatus, Script, Template, Transition, WorkspaceDetails, WorkspaceStatus,
-};
-
-impl From<Template> for pb::Template {
-    fn from(template: Template) -> Self {
-        Self {
-            id: template.id.to_string(),
-            name: template.name,
-            description: template.description,
-            provisioner: template.provisioner,
-            create_time: Some(template.created_at.into()),
-        }
-    }
-}
-
-impl From<Build> for pb::Build {
-    fn from(build: Build) -> Self {
-        Self {
-            id: build.id.to_string(),
-            workspace_id: build.workspace_id.to_string(),
-            build_number: build.number,
-            transition: pb::Transition::from(build.transition).into(),
-            status: pb::BuildStatus::from(build.status).into(),
-            error: build.error.unwrap_or_default(),
-            create_time: Some(build.created_at.into()),
-            complete_time: build.completed_at.map(Into::into),
-        }
-    }
-}
+use crate::domain::{Agent, AgentStatus, BuildId, Script, WorkspaceDetails, WorkspaceStatus};
 
 /// The workspace as it is at `now`.
 pub(crate) fn workspace(details: WorkspaceDetails, now: Timestamp) -> pb::Workspace {
@@ -56,6 +30,8 @@ pub(crate) fn workspace(details: WorkspaceDetails, now: Timestamp) -> pb::Worksp
         agents: agents.iter().map(|each| agent(each, now)).collect(),
         create_time: Some(workspace.created_at.into()),
         update_time: Some(workspace.updated_at.into()),
+        ttl_seconds: workspace.ttl_seconds,
+        last_use_time: workspace.last_used_at.map(Into::into),
     }
 }
 
@@ -99,37 +75,6 @@ impl From<Script> for agents::Script {
     }
 }
 
-impl From<Transition> for pb::Transition {
-    fn from(transition: Transition) -> Self {
-        match transition {
-            Transition::Start => Self::Start,
-            Transition::Stop => Self::Stop,
-            Transition::Delete => Self::Delete,
-        }
-    }
-}
-
-impl From<Transition> for jobs::JobTransition {
-    fn from(transition: Transition) -> Self {
-        match transition {
-            Transition::Start => Self::Start,
-            Transition::Stop => Self::Stop,
-            Transition::Delete => Self::Delete,
-        }
-    }
-}
-
-impl From<BuildStatus> for pb::BuildStatus {
-    fn from(status: BuildStatus) -> Self {
-        match status {
-            BuildStatus::Pending => Self::Pending,
-            BuildStatus::Running => Self::Running,
-            BuildStatus::Succeeded => Self::Succeeded,
-            BuildStatus::Failed => Self::Failed,
-        }
-    }
-}
-
 impl From<WorkspaceStatus> for pb::WorkspaceStatus {
     fn from(status: WorkspaceStatus) -> Self {
         match status {
@@ -141,6 +86,8 @@ impl From<WorkspaceStatus> for pb::WorkspaceStatus {
             WorkspaceStatus::Failed => Self::Failed,
             WorkspaceStatus::Deleting => Self::Deleting,
             WorkspaceStatus::Deleted => Self::Deleted,
+            WorkspaceStatus::Canceling => Self::Canceling,
+            WorkspaceStatus::Canceled => Self::Canceled,
         }
     }
 }

@@ -4,16 +4,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chatmesh_bus::{Bus, Filter, Subject, Subscription};
+use futures::FutureExt as _;
 use tracing::warn;
 
-use crate::domain::WorkspaceId;
+use crate::domain::{Build, BuildId, WorkspaceId};
 
 /// Work waits for a provisioner.
 const BUILDS: &str = "chatmesh.workspaces.v1.builds";
 /// A workspace changed.
 const CHANGED: &str = "chatmesh.workspaces.v1.changed";
-/// How often to look for builds without a hint: for those whose hint was lost, and for those
-/// whose lease expired, which nobody announces.
+/// The log of a build has more lines, or the build has ended.
+const BUILD_LOGS: &str = "chatmesh.workspaces.v1.build_logs";
+/// What is to be made in advance changed, or was claimed.
+const POOLS: &str = "chatmesh.workspaces.v1.pools";
+/// How often to look without a hint: for what a lost one would have told, and for builds whose lease expired, which
+/// nobody announces.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Sends hints.
@@ -38,36 +43,78 @@ impl Hints {
         self.bus.publish(&Subject::of(CHANGED, workspace), Bytes::new()).await;
     }
 
+    /// Says that a build changed.
+    pub(crate) async fn build_changed(&self, build: &Build) {
+        self.changed(build.workspace_id).await;
+        if build.status.has_ended() {
+            self.logged(build.id).await;
+        }
+    }
+
+    /// Says that the log of a build has more lines.
+    pub(crate) async fn logged(&self, build: BuildId) {
+        self.bus.publish(&Subject::of(BUILD_LOGS, build), Bytes::new()).await;
+    }
+
+    /// Says that something else may have to be made in advance.
+    pub(crate) async fn pools_changed(&self) {
+        self.bus.publish(&Subject::topic(POOLS), Bytes::new()).await;
+    }
+
+    /// Watches what is to be made in advance.
+    pub(crate) async fn watch_pools(&self) -> Watch {
+        self.watch(&Subject::topic(POOLS)).await
+    }
+
     /// Watches for work. Builds that are inserted after this returns wake the watcher.
-    pub(crate) async fn watch_builds(&self) -> BuildWatch {
-        match self.bus.subscribe(&Filter::only(&Subject::topic(BUILDS))).await {
-            Ok(subscription) => BuildWatch { subscription: Some(subscription) },
+    pub(crate) async fn watch_builds(&self) -> Watch {
+        self.watch(&Subject::topic(BUILDS)).await
+    }
+
+    /// Watches a workspace.
+    pub(crate) async fn watch_workspace(&self, workspace: WorkspaceId) -> Watch {
+        self.watch(&Subject::of(CHANGED, workspace)).await
+    }
+
+    /// Watches the log of a build, and its end.
+    pub(crate) async fn watch_build_log(&self, build: BuildId) -> Watch {
+        self.watch(&Subject::of(BUILD_LOGS, build)).await
+    }
+
+    async fn watch(&self, subject: &Subject) -> Watch {
+        match self.bus.subscribe(&Filter::only(subject)).await {
+            Ok(subscription) => Watch { subscription: Some(subscription) },
             Err(error) => {
-                warn!(%error, "no hints about builds, going on at poll speed");
-                BuildWatch { subscription: None }
+                warn!(%error, %subject, "no hints, going on at poll speed");
+                Watch { subscription: None }
             }
         }
     }
 }
 
-/// Wakes who waits for work.
+/// Wakes who waits for something.
 #[derive(Debug)]
-pub(crate) struct BuildWatch {
+pub(crate) struct Watch {
     subscription: Option<Subscription>,
 }
 
-impl BuildWatch {
+impl Watch {
     /// Waits until it is worth to look again.
     pub(crate) async fn wake(&mut self) {
-        let hint = async {
-            match &mut self.subscription {
-                Some(subscription) => subscription.next().await.is_some(),
-                None => std::future::pending().await,
+        // Without a hint it is, too, after a while.
+        drop(tokio::time::timeout(POLL_INTERVAL, self.hint()).await);
+    }
+
+    /// Waits for a hint; for ever where none can come.
+    pub(crate) async fn hint(&mut self) {
+        if let Some(subscription) = &mut self.subscription {
+            if subscription.next().await.is_some() {
+                // One look answers all that are there.
+                while let Some(Some(_)) = subscription.next().now_or_never() {}
+                return;
             }
-        };
-        let bus_is_gone = matches!(tokio::time::timeout(POLL_INTERVAL, hint).await, Ok(false));
-        if bus_is_gone {
             self.subscription = None;
         }
+        std::future::pending::<()>().await;
     }
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use chatmesh_core::{Clock, IdSource};
 use chatmesh_runtime::Tasks;
 
+use crate::WorkspaceMetrics;
+use crate::domain::Quota;
 use crate::hints::Hints;
 use crate::store::WorkspaceStore;
 
@@ -16,4 +18,7 @@ pub(crate) struct State {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) tasks: Tasks,
+    pub(crate) metrics: WorkspaceMetrics,
+    /// What there is for whom.
+    pub(crate) quota: Arc<Quota>,
 }

@@ -34,13 +34,20 @@ pub(crate) fn peer(url: &str) -> anyhow::Result<Peer> {
 pub(crate) async fn enrol(cluster: &Cluster, name: &str) -> anyhow::Result<Credentials> {
     let workspaces = peer(cluster.url("workspaces")?)?;
     let owner = UserId(SystemIds.next());
-    let request =
-        CreateWorkspaceRequest { template: "local".to_owned(), name: name.to_owned(), request_id: String::new() };
+    let request = CreateWorkspaceRequest {
+        template: "local".to_owned(),
+        name: name.to_owned(),
+        ..CreateWorkspaceRequest::default()
+    };
     WorkspaceServiceClient::new(workspaces.clone()).create_workspace(request_on_behalf_of(owner, request)).await?;
     let mut provisioner = ProvisionerServiceClient::new(workspaces);
     let lease = LeaseJobRequest { provisioner_id: PROVISIONER.to_owned(), provisioners: vec!["local".to_owned()] };
     let job = provisioner.lease_job(lease).await?.into_inner().job.context("no build was waiting")?;
-    let complete = CompleteJobRequest { provisioner_id: PROVISIONER.to_owned(), build_id: job.build_id };
+    let complete = CompleteJobRequest {
+        provisioner_id: PROVISIONER.to_owned(),
+        build_id: job.build_id,
+        ..CompleteJobRequest::default()
+    };
     provisioner.complete_job(complete).await?;
     Ok(Credentials { agent_id: job.agent_id.parse()?, token: job.agent_token })
 }

@@ -111,11 +111,16 @@ impl Api {
 
     /// What all chats are doing.
     pub(crate) async fn statuses(&self) -> anyhow::Result<Vec<String>> {
+        self.statuses_of("/api/v1/chats", "chats").await
+    }
+
+    /// What all resources of a kind are doing.
+    pub(crate) async fn statuses_of(&self, path: &str, field: &str) -> anyhow::Result<Vec<String>> {
         let (mut statuses, mut token) = (Vec::new(), String::new());
         loop {
-            let page = self.get(&format!("/api/v1/chats?page_size={PAGE_SIZE}&page_token={token}")).await?;
-            let chats = page["chats"].as_array().map_or(&[][..], Vec::as_slice);
-            statuses.extend(chats.iter().map(|chat| chat["status"].as_str().unwrap_or_default().to_owned()));
+            let page = self.get(&format!("{path}?page_size={PAGE_SIZE}&page_token={token}")).await?;
+            let found = page[field].as_array().map_or(&[][..], Vec::as_slice);
+            statuses.extend(found.iter().map(|one| one["status"].as_str().unwrap_or_default().to_owned()));
             match page["next_page_token"].as_str() {
                 Some(next) if !next.is_empty() => next.clone_into(&mut token),
                 _ => return Ok(statuses),

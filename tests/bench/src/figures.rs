@@ -24,6 +24,10 @@ impl Spread {
         self.0[rank - 1]
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn mean(&self) -> Duration {
         let count = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
         self.0.iter().sum::<Duration>() / count

@@ -13,6 +13,7 @@ pub mod llm;
 pub mod tunnel;
 pub mod turn;
 pub mod workers;
+pub mod workspaces;
 
 mod agents;
 mod api;

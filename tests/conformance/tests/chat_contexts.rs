@@ -3,14 +3,14 @@
 #[path = "support/chats.rs"]
 mod chats;
 
-use chatmesh_chat::{Chat, ContextStore as _, KeptContext};
+use chatmesh_chat::{Chat, ContextStore as _, KeptContext, SkillSummary};
 use chatmesh_core::{IdSource as _, SystemIds, Uuid};
 use chats::{World, worlds};
 
 impl World {
     fn said(&self, workspace_id: Uuid, context: &str) -> KeptContext {
-        let (context, skill_index) = (context.to_owned(), format!("- skill of {context}"));
-        KeptContext { workspace_id, context, skill_index, read_at: self.now }
+        let skill = SkillSummary { name: "deploy".to_owned(), description: format!("a \"skill\" of {context}") };
+        KeptContext { workspace_id, context: context.to_owned(), skills: vec![skill], read_at: self.now }
     }
 
     async fn keep(&self, chat: &Chat, said: &KeptContext) {
@@ -33,7 +33,7 @@ async fn what_a_workspace_said_comes_back_as_it_was_for_its_own_chat_and_for_it_
         assert_eq!(world.kept(&chat, workspace).await, Some(said), "{}", world.engine);
         assert_eq!(world.kept(&chat, another).await, None, "{}: another workspace", world.engine);
         assert_eq!(world.kept(&other, workspace).await, None, "{}: another chat", world.engine);
-        let nothing = KeptContext { skill_index: String::new(), ..world.said(workspace, "") };
+        let nothing = KeptContext { skills: Vec::new(), ..world.said(workspace, "") };
         world.keep(&chat, &nothing).await;
         assert_eq!(world.kept(&chat, workspace).await, Some(nothing), "{}: to say nothing counts", world.engine);
     }

@@ -190,6 +190,7 @@ async fn everything_that_is_asked_for_is_changed_at_once_or_nothing_is() {
                 title: Some("after".to_owned()),
                 labels: Some(BTreeMap::from([("a".to_owned(), "b".to_owned())])),
                 workspace_id: Some(Some(SystemIds.next())),
+                mcp_server_ids: None,
             },
             archived: Some(false),
             pin_order: Some(1),

@@ -3,11 +3,12 @@
 use chatmesh_db::{DbError, FromRow, Migrations, Row, Sql};
 use chatmesh_testkit::databases;
 
-const SERVICES: [Migrations; 5] = [
+const SERVICES: [Migrations; 6] = [
     chatmesh_chat::MIGRATIONS,
     chatmesh_identity::MIGRATIONS,
     chatmesh_llm::MIGRATIONS,
     chatmesh_relay::MIGRATIONS,
+    chatmesh_tools::MIGRATIONS,
     chatmesh_workspaces::MIGRATIONS,
 ];
 

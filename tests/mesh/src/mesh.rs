@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::{Client, built_program};
 
 /// The services that have a database.
-const STATEFUL: [&str; 5] = ["identity", "workspaces", "relay", "llm", "chat"];
+const STATEFUL: [&str; 6] = ["identity", "workspaces", "relay", "llm", "tools", "chat"];
 
 /// Everything that `chatmesh up` runs, with a simulated provider.
 #[derive(Debug)]
@@ -34,6 +34,18 @@ impl Mesh {
     /// The test does, or the mesh does not start or end as it should.
     pub async fn run(scripts: Vec<Script>, test: impl AsyncFnOnce(&Mesh)) {
         Box::pin(Self::run_with(Config::default(), scripts, test)).await;
+    }
+
+    /// The configuration of a mesh whose workspaces see the whole machine, for tests that leave something for them
+    /// outside of their directories.
+    ///
+    /// # Panics
+    /// There is no such setting any more.
+    #[must_use]
+    pub fn not_isolated() -> Config {
+        let mut config = Config::default();
+        config.provisioner.local = serde_json::from_value(json!({"isolation": "none"})).expect("a setting");
+        config
     }
 
     /// The same with a configuration.

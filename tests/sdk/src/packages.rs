@@ -7,8 +7,8 @@ mod node;
 mod python;
 
 pub use environment::is_on;
-pub use node::{node, node_scripts};
-pub use python::{litellm, python};
+pub use node::{mcp_node, node, node_scripts};
+pub use python::{kubernetes_schemas, litellm, mcp_python, python};
 
 use std::path::PathBuf;
 

@@ -24,18 +24,7 @@ impl Server {
     /// # Panics
     /// It does not start.
     pub async fn start(directory: &Path, path: &str, command: impl FnOnce(u16) -> Command) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
-        let log = directory.join("log");
-        let output = File::create(&log).expect("a log");
-        let process = command(port)
-            .current_dir(directory)
-            .stdin(Stdio::null())
-            .stdout(output.try_clone().expect("a second handle"))
-            .stderr(output)
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the server starts");
-        let server = Self { _process: process, log, port };
+        let server = Self::spawn(directory, command);
         chatmesh_runtime::install_crypto();
         let url = format!("{}{path}", server.url());
         let http = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
@@ -49,6 +38,35 @@ impl Server {
             String::is_empty,
         )
         .await;
+        server
+    }
+
+    fn spawn(directory: &Path, command: impl FnOnce(u16) -> Command) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+        let log = directory.join("log");
+        let output = File::create(&log).expect("a log");
+        let process = command(port)
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("a second handle"))
+            .stderr(output)
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the server starts");
+        Self { _process: process, log, port }
+    }
+
+    /// Starts a server on a free port, and waits until it can be connected.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub async fn listening(directory: &Path, command: impl FnOnce(u16) -> Command) -> Self {
+        let server = Self::spawn(directory, command);
+        let connect = async || match tokio::net::TcpStream::connect(("127.0.0.1", server.port)).await {
+            Ok(_) => String::new(),
+            Err(error) => format!("{error}\n{}", server.output()),
+        };
+        eventually("the server listens", connect, String::is_empty).await;
         server
     }
 

@@ -8,10 +8,12 @@ use chatmesh_proto::agent::v1::context_service_server::ContextService;
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
+use super::additions::Additions;
 use super::bounds::Bounds;
 use super::error::Error;
 use super::settings::Settings;
 use super::{instructions, skill_files, skills};
+use crate::chat::ChatId;
 
 /// How long a file system may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,13 +25,30 @@ const MAX_READERS: usize = 2;
 #[derive(Debug)]
 pub(crate) struct ContextApi {
     settings: Arc<Settings>,
+    additions: Additions,
     /// A file system that hangs keeps as many threads, and not one more for every question.
     readers: Arc<Semaphore>,
 }
 
 impl ContextApi {
-    pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings: Arc::new(settings), readers: Arc::new(Semaphore::new(MAX_READERS)) }
+    pub(crate) fn new(settings: Settings, additions: Additions) -> Self {
+        Self { settings: Arc::new(settings), additions, readers: Arc::new(Semaphore::new(MAX_READERS)) }
+    }
+
+    /// Reads what the chat is told that a request is made for.
+    async fn read_for<M: Send + 'static, T: Send + 'static>(
+        &self,
+        request: Request<M>,
+        work: impl FnOnce(&Settings, M) -> Result<T, Error> + Send + 'static,
+    ) -> Result<Response<T>, Status> {
+        let chat = ChatId::from_metadata(request.metadata())?;
+        let ancestors = ChatId::ancestors_from_metadata(request.metadata())?;
+        let (additions, message) = (self.additions.clone(), request.into_inner());
+        self.read(move |settings| {
+            let added = additions.of(chat.as_ref(), &ancestors);
+            work(&settings.with_added(added), message)
+        })
+        .await
     }
 
     /// Reads files where that does not hold up others.
@@ -53,24 +72,28 @@ impl ContextApi {
 
 #[tonic::async_trait]
 impl ContextService for ContextApi {
-    async fn get_context(&self, _: Request<pb::GetContextRequest>) -> Result<Response<pb::GetContextResponse>, Status> {
-        self.read(|settings| Ok(context(settings))).await
+    async fn get_context(
+        &self,
+        request: Request<pb::GetContextRequest>,
+    ) -> Result<Response<pb::GetContextResponse>, Status> {
+        self.read_for(request, |settings, _| Ok(context(settings))).await
     }
 
     async fn read_skill(
         &self,
         request: Request<pb::ReadSkillRequest>,
     ) -> Result<Response<pb::ReadSkillResponse>, Status> {
-        let pb::ReadSkillRequest { name } = request.into_inner();
-        self.read(move |settings| read_skill(settings, &name)).await
+        self.read_for(request, |settings, request| read_skill(settings, &request.name)).await
     }
 
     async fn read_skill_file(
         &self,
         request: Request<pb::ReadSkillFileRequest>,
     ) -> Result<Response<pb::ReadSkillFileResponse>, Status> {
-        let pb::ReadSkillFileRequest { name, path } = request.into_inner();
-        self.read(move |settings| skill_files::read(&skills::find(settings, &name)?, &path)).await
+        self.read_for(request, |settings, pb::ReadSkillFileRequest { name, path }| {
+            skill_files::read(&skills::find(settings, &name)?, &path)
+        })
+        .await
     }
 }
 
@@ -107,7 +130,9 @@ mod tests {
     /// A file system that does not answer is asked by a few threads: the next ones wait, and give up.
     #[tokio::test(start_paused = true)]
     async fn files_that_never_come_do_not_take_thread_after_thread() {
-        let api = Arc::new(ContextApi::new(Settings::new(&[], PathBuf::from("/nowhere"))));
+        let nowhere = PathBuf::from("/nowhere");
+        let additions = Additions::open(&nowhere);
+        let api = Arc::new(ContextApi::new(Settings::new(&[], nowhere), additions));
         let (began, beginnings) = mpsc::channel();
         let mut gates = Vec::new();
         for _ in 0..MAX_READERS + 3 {

@@ -14,6 +14,10 @@ pub(crate) struct Settings {
     skills_dirs: Vec<String>,
     skill_meta_file: String,
     mcp_config_files: Vec<String>,
+    /// Directories that were added for a chat.
+    added: Vec<PathBuf>,
+    /// True where nothing but those counts.
+    is_only_added: bool,
 }
 
 impl Settings {
@@ -35,8 +39,20 @@ impl Settings {
             skills_dirs: list("CHATMESH_AGENT_SKILLS_DIRS", ".agents/skills"),
             skill_meta_file: setting("CHATMESH_AGENT_SKILL_META_FILE", "SKILL.md"),
             mcp_config_files: list("CHATMESH_AGENT_MCP_CONFIG_FILES", ".mcp.json"),
+            added: Vec::new(),
+            is_only_added: false,
             directory,
         }
+    }
+
+    /// The same, and behind it the instruction files and skills of further directories.
+    pub(super) fn with_added(&self, added: Vec<PathBuf>) -> Self {
+        Self { added, ..self.clone() }
+    }
+
+    /// The instruction file and skills of one directory, and nothing else.
+    pub(super) fn alone_in(&self, directory: &Path) -> Self {
+        Self { added: vec![directory.to_owned()], is_only_added: true, ..self.clone() }
     }
 
     /// The working directory.
@@ -49,10 +65,20 @@ impl Settings {
         self.home.as_deref()
     }
 
-    /// Where instruction files may be: in the configured directories, then in the working directory.
+    /// The name of instruction files.
+    pub(super) fn instructions_file(&self) -> &str {
+        &self.instructions_file
+    }
+
+    /// Where instruction files may be: in the configured directories, then in the working directory, then in those that
+    /// were added.
     pub(super) fn instruction_files(&self) -> Vec<PathBuf> {
-        let mut dirs = self.resolve_all(&self.instructions_dirs);
-        dirs.push(self.directory.clone());
+        let mut dirs = Vec::new();
+        if !self.is_only_added {
+            dirs = self.resolve_all(&self.instructions_dirs);
+            dirs.push(self.directory.clone());
+        }
+        dirs.extend(self.added.iter().cloned());
         dirs.into_iter().map(|dir| dir.join(&self.instructions_file)).collect()
     }
 
@@ -67,9 +93,17 @@ impl Settings {
         roots.into_iter().filter_map(|root| root.canonicalize().ok()).collect()
     }
 
-    /// The directories whose directories are skills.
+    /// The directories whose directories are skills, each once. An added directory has its skills where the working
+    /// directory has them. Blocks.
     pub(super) fn skills_dirs(&self) -> Vec<PathBuf> {
-        self.resolve_all(&self.skills_dirs)
+        let mut dirs = if self.is_only_added { Vec::new() } else { self.resolve_all(&self.skills_dirs) };
+        let relative: Vec<&String> = self.skills_dirs.iter().filter(|entry| is_relative(entry)).collect();
+        for dir in self.added.iter().flat_map(|added| relative.iter().map(|entry| added.join(entry))) {
+            if !dirs.iter().any(|other| is_same(other, &dir)) {
+                dirs.push(dir);
+            }
+        }
+        dirs
     }
 
     /// The name of the file that makes a directory a skill.
@@ -89,6 +123,16 @@ impl Settings {
 
 fn split(list: &str) -> Vec<String> {
     list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+}
+
+/// True for what depends on a directory.
+fn is_relative(entry: &str) -> bool {
+    !entry.starts_with('/') && entry != "~" && !entry.starts_with("~/")
+}
+
+/// True for two ways to one directory.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 /// Makes a path absolute. None where it is relative to something that is not known.

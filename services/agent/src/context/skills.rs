@@ -4,18 +4,17 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use chatmesh_core::skill::{is_name, split};
 use chatmesh_proto::agent::v1 as pb;
 
 use super::bounds::Bounds;
 use super::error::Error;
 use super::instructions::is_missing;
 use super::settings::Settings;
-use super::{frontmatter, text};
+use super::text;
 
 /// How much of a meta file is read.
 const MAX_META_BYTES: usize = 64 * 1024;
-/// The longest name in bytes.
-const MAX_NAME_BYTES: usize = 64;
 /// The longest description in bytes; longer ones are cut.
 const MAX_DESCRIPTION_BYTES: usize = 4 * 1024;
 /// How many entries of a directory are looked at.
@@ -75,13 +74,6 @@ pub(super) fn find(settings: &Settings, name: &str) -> Result<Loaded, Error> {
     })
 }
 
-/// Lowercase words of ASCII letters and digits, joined by single hyphens.
-pub(super) fn is_name(name: &str) -> bool {
-    let is_word =
-        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    name.len() <= MAX_NAME_BYTES && name.split('-').all(is_word)
-}
-
 /// The names of the directories in `parent`, sorted; hidden ones are none.
 fn names(parent: &Path, bounds: &mut Bounds) -> Vec<String> {
     let entries = match fs::read_dir(parent) {
@@ -116,7 +108,7 @@ fn load(dir: &Path, name: &str, meta_file: &str) -> Result<Option<Loaded>, Strin
     }
     let capped = text::read_capped(&meta, MAX_META_BYTES).map_err(|error| format!("can not be read: {error}"))?;
     let text = text::clean(&capped, MAX_META_BYTES);
-    let (front, body) = frontmatter::split(&text.text).map_err(|problem| problem.to_string())?;
+    let (front, body) = split(&text.text).map_err(|problem| problem.to_string())?;
     match front.name {
         None => return Err("has no `name` in its frontmatter".to_owned()),
         Some(own) if own != name => return Err("has a `name` that differs from that of its directory".to_owned()),

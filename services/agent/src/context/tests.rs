@@ -10,8 +10,7 @@ use tonic::{Request, Status};
 
 use super::error::Error;
 use super::settings::Settings;
-use super::skills::is_name;
-use super::{ContextApi, api, skill_files, skills};
+use super::{Additions, ContextApi, api, skill_files, skills};
 
 struct Fixture {
     dir: TempDir,
@@ -138,7 +137,7 @@ fn what_can_not_be_read_is_a_warning() {
 #[tokio::test]
 async fn g14_an_edit_is_seen_by_the_next_call() {
     let fixture = Fixture::new();
-    let api = ContextApi::new(fixture.settings.clone());
+    let api = ContextApi::new(fixture.settings.clone(), Additions::open(fixture.dir.path()));
     let context = async || api.get_context(Request::new(pb::GetContextRequest {})).await.expect("context").into_inner();
     let skill = async || {
         let request = Request::new(pb::ReadSkillRequest { name: "deploy".to_owned() });
@@ -195,17 +194,6 @@ fn links_that_stay_where_their_owner_put_them_are_followed() {
     assert!(fixture.context().warnings.is_empty(), "{:?}", fixture.context().warnings);
     fixture.link(fixture.path("home/dotfiles/agents.md"), "work/sub/AGENTS.md");
     assert_eq!(fixture.instructions(), ["of home", "of the work"], "a link takes nothing away");
-}
-
-#[test]
-fn names_of_skills_are_kebab_case() {
-    for name in ["a", "deploy", "deploy-it", "2fa", "a-1-b"] {
-        assert!(is_name(name), "{name}");
-    }
-    let long = "a".repeat(65);
-    for name in ["", "-", "a-", "-a", "a--b", "Deploy", "a_b", "a b", "ä", "a/b", "..", &long] {
-        assert!(!is_name(name), "{name}");
-    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use chatmesh_mcp::{Protocol, Redactor};
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -12,7 +13,6 @@ use url::Url;
 
 use super::expand::expand;
 use super::name;
-use super::redact::Redactor;
 
 /// The largest configuration file.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -26,8 +26,8 @@ const PLAIN: [&str; 6] = ["HOME", "PATH", "PWD", "SHELL", "TMPDIR", "USER"];
 pub(super) enum Transport {
     /// A program that speaks on standard input and output.
     Stdio { command: String, args: Vec<String>, env: BTreeMap<String, String> },
-    /// An address for streamable HTTP.
-    Http { url: Url, headers: HashMap<HeaderName, HeaderValue> },
+    /// An address, and how it is spoken to.
+    Http { protocol: Protocol, url: Url, headers: HashMap<HeaderName, HeaderValue> },
 }
 
 impl fmt::Debug for Transport {
@@ -163,16 +163,16 @@ fn transport(
                 env: expander.env(raw.env.unwrap_or_default())?,
             })
         }
-        "http" | "streamable-http" | "streamable_http" | "streamableHttp" => {
+        "http" | "sse" | "streamable-http" | "streamable_http" | "streamableHttp" => {
             let url = raw.url.ok_or_else(|| format!("has the type `{kind}` and no `url`"))?;
             let url = Url::parse(&expander.plain(&url)?).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
             Ok(Transport::Http {
+                protocol: if kind == "sse" { Protocol::Sse } else { Protocol::StreamableHttp },
                 url: url.ok_or("has a `url` that is no http:// or https:// address")?,
                 headers: expander.headers(raw.headers.unwrap_or_default())?,
             })
         }
-        "sse" => Err("has the type `sse`, which streamable HTTP has replaced: use the type `http`".to_owned()),
-        _ => Err("has an unknown `type`: it must be `stdio` or `http`".to_owned()),
+        _ => Err("has an unknown `type`: it must be `stdio`, `http` or `sse`".to_owned()),
     }
 }
 

@@ -114,9 +114,10 @@ impl Connect for Connector {
                     Err(error) => Err(program.explain(&error.to_string()).await),
                 }
             }
-            Transport::Http { url, headers } => {
-                let service = client.serve(http::transport(url, headers.clone()).await?).await;
-                let service = service.map_err(|error| http::explain(&error))?;
+            Transport::Http { protocol, url, headers } => {
+                let http = http::client(url).await?;
+                let connecting = chatmesh_mcp::connect(client, *protocol, http, url, headers.clone());
+                let service = Box::pin(connecting).await.map_err(http::explain)?;
                 Ok(Link { service, program: None })
             }
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chatmesh_mcp::{Redactor, answer};
 use chatmesh_proto::agent::v1 as pb;
 use parking_lot::Mutex;
 use rmcp::model::{CallToolRequestParams, CallToolResponse, JsonObject, RequestMetaObject};
@@ -11,13 +12,13 @@ use rmcp::service::{ClientCacheConfig, Peer, RoleClient, ServiceError};
 
 use super::config::{Definition, Transport};
 use super::connect::{Client, Connect, Link};
-use super::content;
 use super::error::Error;
-use super::redact::Redactor;
 use super::tools::{self, Catalog};
 
 /// What tells a server that two calls are the same one, made twice.
 const CALL_ID: &str = "chatmesh/tool_call_id";
+/// How much of an answer may be data that is no text.
+const MAX_DATA_BYTES: usize = 1024 * 1024;
 
 /// A session with one server. Calls share it; whoever closes it ends them.
 pub(super) struct Session {
@@ -126,7 +127,7 @@ impl Session {
         match tokio::time::timeout(timeout, self.peer.call_tool_once(params)).await {
             Err(_) => Err(Error::TimedOut { server: server(), timeout }),
             Ok(Err(error)) => Err(self.call_error(error)),
-            Ok(Ok(CallToolResponse::Complete(result))) => Ok(content::answer(result)),
+            Ok(Ok(CallToolResponse::Complete(result))) => Ok(answer(result, MAX_DATA_BYTES)),
             Ok(Ok(CallToolResponse::InputRequired(_))) => {
                 let problem = "the tool asks for input, and nobody is there to give it".to_owned();
                 Err(Error::Unusable { server: server(), problem })

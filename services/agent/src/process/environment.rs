@@ -10,6 +10,8 @@ use crate::chat::ChatId;
 
 /// Names of variables that only the mesh sets.
 pub(super) const RESERVED_PREFIX: &str = "CHATMESH_";
+/// Names of variables of the mesh that are for what runs in the workspace: the values of its template's parameters.
+const PARAMETER_PREFIX: &str = "CHATMESH_PARAMETER_";
 /// Where programs are found if nothing else says so.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -17,7 +19,8 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// the request's variables, and who it runs for.
 ///
 /// Variables of the mesh are not passed on from the agent's own environment, and so neither its
-/// token nor anything else that is meant for a part of the mesh reaches a process.
+/// token nor anything else that is meant for a part of the mesh reaches a process. The values of
+/// the template's parameters are the exception: they are there for processes to read.
 #[derive(Clone)]
 pub(crate) struct Environment {
     base: BTreeMap<OsString, OsString>,
@@ -34,7 +37,8 @@ impl fmt::Debug for Environment {
 impl Environment {
     /// An environment on top of the variables `os`, for the workspace `workspace`.
     pub(crate) fn new(os: impl IntoIterator<Item = (OsString, OsString)>, workspace: Option<String>) -> Self {
-        let mut base: BTreeMap<_, _> = os.into_iter().filter(|(name, _)| !is_reserved(name)).collect();
+        let mut base: BTreeMap<_, _> =
+            os.into_iter().filter(|(name, _)| !is_reserved(name) || is_parameter(name)).collect();
         base.insert("CHATMESH_AGENT".into(), "true".into());
         Self { base, workspace }
     }
@@ -44,6 +48,12 @@ impl Environment {
         let path = self.base.entry("PATH".into()).or_insert_with(|| DEFAULT_PATH.into());
         path.push(":");
         path.push(dir);
+        self
+    }
+
+    /// Sets a variable of the mesh for everything that runs here.
+    pub(crate) fn with(mut self, name: &str, value: &Path) -> Self {
+        self.base.insert(name.into(), value.into());
         self
     }
 
@@ -78,6 +88,10 @@ fn is_reserved(name: &OsStr) -> bool {
     name.as_bytes().starts_with(RESERVED_PREFIX.as_bytes())
 }
 
+fn is_parameter(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(PARAMETER_PREFIX.as_bytes())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +121,18 @@ mod tests {
         assert_eq!(text("CHATMESH_WORKSPACE_ID"), Some("w1"));
         assert_eq!(variables.len(), 5);
         assert!(!environment.of(&request, None).contains_key(OsStr::new("CHATMESH_CHAT_ID")));
+    }
+
+    #[test]
+    fn the_values_of_parameters_reach_processes_and_scripts() {
+        let os = os(&[("CHATMESH_PARAMETER_SIZE", "large"), ("CHATMESH_PARAMETERS", "x"), ("CHATMESH_AGENT_URL", "y")]);
+        let environment = Environment::new(os, None);
+        let of_script = environment.of_script(Path::new("/s/a"), Path::new("/s/bin"));
+        for variables in [environment.of(&BTreeMap::new(), None), of_script] {
+            assert_eq!(variables[OsStr::new("CHATMESH_PARAMETER_SIZE")], OsStr::new("large"));
+            assert!(!variables.contains_key(OsStr::new("CHATMESH_PARAMETERS")));
+            assert!(!variables.contains_key(OsStr::new("CHATMESH_AGENT_URL")));
+        }
     }
 
     #[test]

@@ -68,11 +68,10 @@ async fn a_limited_command_has_its_environment_its_group_and_the_usual_handling_
     let _agent = Program::start(&relay, dir.path(), "");
     let session = relay.session().await;
     let limits = pb::ProcessLimits { open_files: Some(64), ..Default::default() };
-    let text =
-        "yes | head -n 1; env | grep -c ^CHATMESH_AGENT_; echo $CHATMESH_AGENT; ps -o pgid= -p $$ | grep -cw $$; pwd";
+    let text = "yes | head -n 1; env | grep ^CHATMESH_AGENT_ | cut -d = -f 1; echo $CHATMESH_AGENT; ps -o pgid= -p $$ | grep -cw $$; pwd";
     let (code, shown) = run(&session, limited(text, limits)).await;
     let work = dir.path().join("work").canonicalize().expect("path");
-    assert_eq!((code, shown), (Some(0), format!("y\n0\ntrue\n1\n{}\n", work.display())));
+    assert_eq!((code, shown), (Some(0), format!("y\nCHATMESH_AGENT_SOCKET\ntrue\n1\n{}\n", work.display())));
 
     let processor = pb::ProcessLimits { cpu_seconds: Some(1), ..Default::default() };
     let (code, _) = run(&session, limited("while :; do :; done", processor)).await;

@@ -3,6 +3,7 @@ use chatmesh_proto::chat::v1 as pb;
 use chatmesh_proto::common::v1::ToolDefinition;
 use chatmesh_rpc::{Caller, UserId, trace};
 
+use super::mcp_servers::{chosen_mcp_servers, resolve_mcp_servers};
 use super::model::{check_workspace, resolve_model};
 use crate::Error;
 use crate::domain::{
@@ -29,8 +30,9 @@ pub(super) async fn create_chat(
     if let Some(workspace) = draft.workspace_id {
         check_workspace(state, &caller, workspace).await?;
     }
+    let servers = resolve_mcp_servers(state, &caller, draft.mcp_servers.clone()).await?;
 
-    let new = draft.into_chat(state, owner, model);
+    let new = draft.into_chat(state, owner, model, servers);
     let id = new.chat.id;
     let files: Vec<_> = files_in(&new.message.content).collect();
     let created = state.store.create(new).await;
@@ -55,6 +57,8 @@ struct Draft {
     content: Vec<chatmesh_proto::common::v1::Part>,
     model: String,
     workspace_id: Option<Uuid>,
+    /// What names the chosen MCP servers; `None` where nothing is chosen.
+    mcp_servers: Option<Vec<String>>,
     title: String,
     system_prompt: String,
     labels: std::collections::BTreeMap<String, String>,
@@ -72,6 +76,7 @@ impl Draft {
         violations.require(prompt_fits, "system_prompt", "must have at most 10000 characters and no NUL");
         let draft = Self {
             workspace_id: violations.optional_id("workspace_id", &request.workspace_id),
+            mcp_servers: chosen_mcp_servers(request.mcp_server_ids, request.no_mcp_servers, &mut violations),
             request_id: violations.optional_id("request_id", &request.request_id),
             labels: check_labels(request.labels, &mut violations),
             title: if title.is_empty() { title_from(&request.content) } else { title },
@@ -83,7 +88,7 @@ impl Draft {
         violations.finish(Some(draft))
     }
 
-    fn into_chat(self, state: &State, owner: UserId, model: String) -> NewChat {
+    fn into_chat(self, state: &State, owner: UserId, model: String, servers: Option<Vec<Uuid>>) -> NewChat {
         let now = state.clock.now();
         let chat = Chat {
             id: ChatId(state.ids.next()),
@@ -93,6 +98,8 @@ impl Draft {
             archived: false,
             model,
             workspace_id: self.workspace_id,
+            mcp_server_ids: servers,
+            build_id: None,
             system_prompt: self.system_prompt,
             labels: self.labels,
             parent_id: None,
@@ -117,6 +124,7 @@ impl Draft {
             chat,
             message: NewMessage::from_user(owner, self.content, None),
             dynamic_tools: self.dynamic_tools,
+            deployment_prompt: state.config.deployment_prompt(),
             request_id: self.request_id,
         }
     }

@@ -39,6 +39,6 @@ pub(super) async fn check_workspace(state: &State, caller: &Caller, workspace: U
     }
 }
 
-fn neighbour(service: &'static str, status: &Status) -> Error {
+pub(super) fn neighbour(service: &'static str, status: &Status) -> Error {
     Error::Neighbour { service, code: status.code(), message: status.message().to_owned() }
 }

@@ -6,6 +6,7 @@ use chatmesh_rpc::Caller;
 
 use super::create_chat::check_title;
 use super::find_own_chat;
+use super::mcp_servers::{chosen_mcp_servers, resolve_mcp_servers};
 use super::model::check_workspace;
 use crate::Error;
 use crate::domain::{Chat, ChatId, check_labels};
@@ -18,11 +19,13 @@ pub(super) async fn update_chat(
     caller: Caller,
     request: pb::UpdateChatRequest,
 ) -> Result<pb::UpdateChatResponse, Error> {
-    let (id, update) = parse(request)?;
+    let (id, update, servers) = parse(request)?;
     let before = find_own_chat(state, &caller, id).await?;
     if let Some(Some(workspace)) = update.metadata.workspace_id {
         check_workspace(state, &caller, workspace).await?;
     }
+    let mut update = update;
+    update.metadata.mcp_server_ids = resolve_mcp_servers(state, &caller, servers).await?;
 
     let titled = update.metadata.title.is_some();
     let updated = state.store.update(id, update, state.clock.now()).await;
@@ -31,18 +34,21 @@ pub(super) async fn update_chat(
     Ok(pb::UpdateChatResponse { chat: Some(updated.chat.into()) })
 }
 
-fn parse(request: pb::UpdateChatRequest) -> Result<(ChatId, Update), Violations> {
+/// The chat, its change, and what names the MCP servers that are chosen.
+fn parse(request: pb::UpdateChatRequest) -> Result<(ChatId, Update, Option<Vec<String>>), Violations> {
     let mut violations = Violations::new();
     let id = violations.check("chat_id", request.chat_id.parse::<ChatId>());
     let title = request.title.as_deref().map(|title| check_title(title, &mut violations));
     violations.require(title.as_deref() != Some(""), "title", "must not be blank");
     let workspace_id = request.workspace_id.as_deref().map(|text| violations.optional_id("workspace_id", text));
     let labels = labels(request.labels, request.clear_labels, &mut violations);
+    let servers = chosen_mcp_servers(request.mcp_server_ids, request.no_mcp_servers, &mut violations);
     let (archived, pin_order) = (request.archived, request.pin_order);
     let fits = archived != Some(true) || pin_order.unwrap_or_default() == 0;
     violations.require(fits, "pin_order", "must not be set together with archived: archived chats are not pinned");
-    let update = Update { metadata: Metadata { title, labels, workspace_id }, archived, pin_order };
-    violations.finish(id.map(|id| (id, update)))
+    let update =
+        Update { metadata: Metadata { title, labels, workspace_id, mcp_server_ids: None }, archived, pin_order };
+    violations.finish(id.map(|id| (id, update, servers)))
 }
 
 /// All labels that the chat shall have, or `None` to leave them.

@@ -1,4 +1,5 @@
-//! Files that no message refers to are deleted after a day.
+//! Files that no message refers to are deleted after a day: uploads that were never used, and files of tools whose step was
+//! never committed.
 
 use std::sync::Arc;
 use std::time::Duration;

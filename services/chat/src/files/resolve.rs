@@ -33,7 +33,8 @@ pub(crate) async fn resolve(files: &dyn FileStore, chat: ChatId, history: &mut [
     Ok(())
 }
 
-fn names_file(part: &Part) -> bool {
+/// True for a part that names a kept file.
+pub(crate) fn names_file(part: &Part) -> bool {
     matches!(&part.body, Some(Body::File(file)) if !file.file_id.is_empty())
 }
 

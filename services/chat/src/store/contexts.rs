@@ -5,6 +5,7 @@ use chatmesh_core::{Timestamp, Uuid};
 
 use super::StoreError;
 use crate::domain::ChatId;
+use crate::skills::SkillSummary;
 
 /// What a workspace said of itself at some time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +14,8 @@ pub struct KeptContext {
     pub workspace_id: Uuid,
     /// Where it is, and what its instruction files say.
     pub context: String,
-    /// Its skills, a line each; empty where it has none.
-    pub skill_index: String,
+    /// Its skills; the owner's own are kept elsewhere.
+    pub skills: Vec<SkillSummary>,
     /// When it said so.
     pub read_at: Timestamp,
 }

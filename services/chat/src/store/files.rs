@@ -1,5 +1,5 @@
 //! Where files are kept. That a message gives its files to its chat is part of the message's own
-//! transaction: see [`super::ChatStore::send`].
+//! transaction: see [`super::ChatStore::send`], and [`super::ChatStore::commit_step`] for those of tools.
 
 use async_trait::async_trait;
 use chatmesh_core::Timestamp;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chatmesh_core::Timestamp;
+use chatmesh_core::{Timestamp, Uuid};
 
 use super::StoreError;
 use crate::domain::{Chat, ChatId, Lease, RunnerId, WorkerId};
@@ -107,6 +107,8 @@ pub trait LeaseStore: std::fmt::Debug + Send + Sync + 'static {
     ) -> Result<Acquired, StoreError>;
     /// Renews all leases of a worker in one statement and returns the chats that it still holds.
     async fn heartbeat(&self, worker: WorkerId, now: Timestamp) -> Result<Vec<(ChatId, RunnerId)>, StoreError>;
+    /// The workspaces of the chats that a worker holds, each once.
+    async fn workspaces_in_use(&self, worker: WorkerId) -> Result<Vec<Uuid>, StoreError>;
     /// The leases of a worker whose chats are to be stopped.
     async fn interrupted(&self, worker: WorkerId) -> Result<Vec<RunnerId>, StoreError>;
     /// Gives a lease back with the work undone.

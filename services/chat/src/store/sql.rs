@@ -6,6 +6,8 @@ mod leases;
 mod list;
 mod queries;
 mod rows;
+mod settings;
+mod skills;
 mod statements;
 mod workers;
 mod writes;
@@ -21,8 +23,8 @@ pub use statements::STATEMENTS;
 use writes::{Change, Guard};
 
 use super::{
-    ChatStore, ClientResult, Edit, Edited, Fence, KeptStep, ListCursor, NewChat, Outgoing, Sent, Since, Snapshot,
-    StoreError, Update, Updated,
+    Binding, ChatStore, ClientResult, Edit, Edited, Fence, KeptStep, ListCursor, NewChat, Outgoing, Sent, Since,
+    Snapshot, StoreError, Update, Updated,
 };
 use crate::domain::{Chat, ChatFilter, ChatId, Message, NewMessage, QueuedMessage};
 use crate::machine::Operation;
@@ -185,6 +187,10 @@ impl ChatStore for SqlChatStore {
     ) -> Result<Chat, StoreError> {
         let change = Change { step: Some(rows::encode_step(answer, workspace)), ..Change::default() };
         Ok(self.fenced(fence, Operation::RecordStep, change, now).await?.chat)
+    }
+
+    async fn bind_workspace(&self, fence: Fence, binding: Binding, now: Timestamp) -> Result<Chat, StoreError> {
+        writes::bind_workspace(&self.db, fence, binding, now).await
     }
 
     async fn kept_step(&self, chat: ChatId, history_version: u32) -> Result<Option<KeptStep>, StoreError> {

@@ -132,6 +132,8 @@ impl Replica {
             archived: false,
             model: "house".to_owned(),
             workspace_id: None,
+            mcp_server_ids: None,
+            build_id: None,
             system_prompt: String::new(),
             labels: std::collections::BTreeMap::new(),
             parent_id: None,
@@ -153,7 +155,7 @@ impl Replica {
             updated_at: now,
         };
         let message = NewMessage::from_user(self.owner, vec![text(said)], None);
-        NewChat { chat, message, dynamic_tools: Vec::new(), request_id: None }
+        NewChat { chat, message, dynamic_tools: Vec::new(), deployment_prompt: String::new(), request_id: None }
     }
 
     /// A chat with its first message, running.

@@ -3,7 +3,7 @@
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::{FinishReason, Part, ToolCall};
 
-use super::tool_message;
+use super::{Reply, tool_message};
 use crate::domain::NewMessage;
 
 /// A complete answer.
@@ -36,10 +36,10 @@ impl Answer {
         goes_on(&self.message)
     }
 
-    /// The answer and the results as messages, one per result, in the order of the calls.
-    pub(super) fn into_messages(self, results: Vec<Part>) -> Vec<NewMessage> {
+    /// The answer and the replies as messages, one per call, in the order of the calls.
+    pub(super) fn into_messages(self, replies: Vec<Reply>) -> Vec<NewMessage> {
         let mut messages = vec![self.message];
-        messages.extend(results.into_iter().map(tool_message));
+        messages.extend(replies.into_iter().map(tool_message));
         messages
     }
 }

@@ -3,7 +3,7 @@
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::{FinishReason, Part, Role, ToolCall, ToolResult};
 
-use super::{Answer, tool_message};
+use super::{Answer, Reply, tool_message};
 use crate::domain::NewMessage;
 
 /// Why a step ended before its time; the model reads it as the result of every call without one.
@@ -43,7 +43,7 @@ pub(crate) struct Partial {
     history_version: u32,
     model: Option<String>,
     parts: Vec<PartialPart>,
-    results: Vec<Part>,
+    replies: Vec<Reply>,
     answer: Option<NewMessage>,
     /// Another worker may have run the answer's tools.
     is_taken_up: bool,
@@ -113,8 +113,9 @@ impl Partial {
         self.answer = Some(answer.message.clone());
     }
 
-    pub(super) fn result(&mut self, part: Part) {
-        self.results.push(part);
+    /// A call is answered.
+    pub(super) fn reply(&mut self, reply: Reply) {
+        self.replies.push(reply);
     }
 
     /// The messages that keep what was said and done until a turn was stopped: texts as far as
@@ -144,8 +145,8 @@ impl Partial {
         };
         let calls: Vec<ToolCall> = Answer::from_message(message.clone()).local_calls();
         let results = calls.into_iter().map(|call| {
-            let real = self.results.iter().find(|part| answers(part, &call.call_id)).cloned();
-            tool_message(real.unwrap_or_else(|| missing_result(call, missing)))
+            let real = self.replies.iter().find(|reply| answers(reply, &call.call_id)).cloned();
+            tool_message(real.unwrap_or_else(|| vec![missing_result(call, missing)]))
         });
         let results: Vec<NewMessage> = results.collect();
         std::iter::once(message).chain(results).collect()
@@ -184,8 +185,8 @@ fn drop_unanswered_provider_calls(content: &mut Vec<Part>) {
     });
 }
 
-fn answers(part: &Part, call_id: &str) -> bool {
-    matches!(&part.body, Some(Body::ToolResult(result)) if result.call_id == call_id)
+fn answers(reply: &Reply, call_id: &str) -> bool {
+    reply.iter().any(|part| matches!(&part.body, Some(Body::ToolResult(result)) if result.call_id == call_id))
 }
 
 fn missing_result(call: ToolCall, missing: Missing) -> Part {
@@ -243,7 +244,7 @@ mod tests {
         let mut partial = Partial::default();
         partial.begin(4);
         partial.answered(&Answer::from_message(answer));
-        partial.result(result("2"));
+        partial.reply(vec![result("2"), text("its file")]);
         let messages = partial.into_stopped_messages(4, StopReason::Interrupted);
         let ids: Vec<(String, bool)> = messages[1..]
             .iter()
@@ -253,6 +254,7 @@ mod tests {
             })
             .collect();
         assert_eq!(ids, [("1".to_owned(), true), ("2".to_owned(), false)]);
+        assert_eq!(messages[2].content[1..], [text("its file")], "what came with a result stays with it");
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! What a turn begins with. What does not depend on each other is fetched at the same time, and nothing that is
 //! away holds the turn up for long.
 
+use std::sync::Arc;
+
 use chatmesh_proto::common::v1::{GenerationError, ToolDefinition};
 use chatmesh_proto::llm::v1::{ResponseChain, ResponseStarted};
 use chatmesh_proto::tools::v1::ListToolsResponse;
 
 use super::chain::Circumstances;
+use super::own::own;
 use super::prompt::{Prompt, unanswered_of};
 use super::rows::{Kind, Row, is_open};
 use super::tools::{Primer, Toolbox};
@@ -13,6 +16,7 @@ use super::workspace::{Equipment, equipment};
 use super::{Answer, Partial, Turn, markers};
 use crate::domain::{Chat, Message, NewMessage};
 use crate::files;
+use crate::skills::SkillSummary;
 use crate::state::State;
 use crate::store::{KeptStep, StoreError};
 
@@ -40,6 +44,10 @@ pub(super) struct Work {
     pub(super) resting: u32,
     /// How often the model went on after the end of a turn because of a summary.
     pub(super) re_entries: u32,
+    /// A tool gave the chat a workspace, or started or stopped the one it has: what is known of it is the past.
+    pub(super) is_moved: bool,
+    /// The skills of the chat's owner: the same ones for the whole turn.
+    skills: Arc<[SkillSummary]>,
 }
 
 impl Work {
@@ -47,7 +55,7 @@ impl Work {
     fn equip(&mut self, chat: &Chat, equipment: Option<Equipment>) {
         let (listed, blocks) = taken_apart(equipment);
         self.toolbox = Toolbox::new(listed, self.client_tools.clone(), chat.workspace_id);
-        self.prompt.instruct(chat, &blocks);
+        self.prompt.instruct(&blocks);
     }
 
     /// Who answered, and what is known of the model.
@@ -71,8 +79,13 @@ impl Work {
 /// go with the turn.
 pub(super) async fn prepare(turn: &Turn, partial: &mut Partial) -> Result<Result<Work, GenerationError>, StoreError> {
     let (state, chat) = (&*turn.state, &turn.chat);
-    let (equipment, history, client_tools, kept) = tokio::join!(
-        equipment(state, chat),
+    let equipped = async {
+        let own = own(state, chat).await;
+        let equipment = equipment(state, chat, &own.skills).await;
+        (own, equipment)
+    };
+    let ((own, equipment), history, client_tools, kept) = tokio::join!(
+        equipped,
         history(state, chat),
         state.store.dynamic_tools(chat.id),
         state.store.kept_step(chat.id, chat.versions.history),
@@ -87,7 +100,7 @@ pub(super) async fn prepare(turn: &Turn, partial: &mut Partial) -> Result<Result
             return Ok(Err(error));
         }
     };
-    let prompt = Prompt::new(chat, &blocks, history.messages, history.unanswered);
+    let prompt = Prompt::new(own.frame, &blocks, history.messages, history.unanswered);
     let is_over = kept.is_none() && is_over(state, chat, prompt.rows()).await?;
     Ok(Ok(Work {
         prompt,
@@ -95,22 +108,23 @@ pub(super) async fn prepare(turn: &Turn, partial: &mut Partial) -> Result<Result
         client_tools,
         kept,
         is_over,
+        skills: own.skills,
         ..Work::default()
     }))
 }
 
-/// Lists the tools anew where the chat has another workspace by now, takes up what was found since the last step,
+/// Lists the tools anew where the chat has another workspace by now, or a tool started or stopped it, takes up what was found since the last step,
 /// and has looked for what is still missing.
 pub(super) async fn refresh_tools(turn: &Turn, work: &mut Work, primer: &mut Primer) -> Result<(), GenerationError> {
     let chat = &turn.chat;
-    if chat.workspace_id != work.toolbox.workspace_id {
+    if std::mem::take(&mut work.is_moved) || chat.workspace_id != work.toolbox.workspace_id {
         primer.start_over();
-        let equipment = equipment(&turn.state, chat).await?;
+        let equipment = equipment(&turn.state, chat, &work.skills).await?;
         work.equip(chat, equipment);
     } else if let Some(found) = primer.take() {
         work.equip(chat, Some(found));
     }
-    primer.begin(&turn.state, chat, work.toolbox.missing);
+    primer.begin(&turn.state, chat, work.toolbox.missing, &work.skills);
     Ok(())
 }
 

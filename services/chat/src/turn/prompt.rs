@@ -1,6 +1,11 @@
 //! What the model is told: instructions, then the history. Built from committed messages only,
 //! so that a prompt is the same whether it was extended step by step or read anew.
 //!
+//! The instructions have an order: what the deployment and the chat said when the chat began, what the workspace says,
+//! the skills that there are, what the user wants of all chats.
+//!
+//! Files that tools gave to the chat are for its people: the model knows them by the results that came with them.
+//!
 //! Results without a call, calls without a result and identifiers that a provider would refuse are the business of
 //! the service that calls the model: it puts every conversation in order, whoever sends it.
 
@@ -10,18 +15,15 @@ use chatmesh_proto::llm::v1::{PromptMessage, ResponseChain};
 use prost::Message as _;
 
 use super::chain::{self, Circumstances};
+use super::own::Frame;
 use super::rows::{Row, unanswered};
-use crate::domain::{Chat, Message, NewMessage, Visibility};
-
-/// The instructions of the mesh itself.
-const INSTRUCTIONS: &str = "You are an agent that works for its user through tools. Use them to find out and to act \
-instead of guessing; when independent things are to be done, ask for several tools at once. Say in plain words what \
-you did and what came out. When a tool fails, read its error and decide: try another way, or tell the user what is \
-in the way.";
+use crate::domain::{Message, NewMessage, Visibility};
+use crate::files::names_file;
 
 /// A prompt that grows with the turn.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Prompt {
+    frame: Frame,
     instructions: Vec<PromptMessage>,
     messages: Vec<PromptMessage>,
     /// What each message is.
@@ -33,19 +35,20 @@ pub(super) struct Prompt {
 }
 
 impl Prompt {
-    /// The prompt of a history. `unanswered` is its end as it is stored, `workspace` what is said of the workspace.
-    pub(super) fn new(chat: &Chat, workspace: &[String], history: Vec<Message>, unanswered: Vec<NewMessage>) -> Self {
-        let mut prompt = Self::default();
-        prompt.instruct(chat, workspace);
+    /// The prompt of a history. `unanswered` is its end as it is stored, `blocks` what is said between the frame's
+    /// instructions: of the workspace and of skills.
+    pub(super) fn new(frame: Frame, blocks: &[String], history: Vec<Message>, unanswered: Vec<NewMessage>) -> Self {
+        let mut prompt = Self { frame, ..Self::default() };
+        prompt.instruct(blocks);
         prompt.read(history, unanswered);
         prompt
     }
 
-    /// Takes other instructions: those of the mesh, of the chat, and of its workspace.
-    pub(super) fn instruct(&mut self, chat: &Chat, workspace: &[String]) {
-        let texts = [INSTRUCTIONS, chat.system_prompt.as_str()];
-        let texts =
-            texts.into_iter().chain(workspace.iter().map(String::as_str)).filter(|text| !text.trim().is_empty());
+    /// Takes other instructions into its frame.
+    pub(super) fn instruct(&mut self, blocks: &[String]) {
+        let Frame { deployment, chat, user } = &self.frame;
+        let texts = [deployment, chat].into_iter().chain(blocks).chain([user]).map(String::as_str);
+        let texts = texts.filter(|text| !text.trim().is_empty());
         let message = |text: &str| PromptMessage {
             role: Role::System.into(),
             parts: vec![Part { body: Some(Body::Text(text.to_owned())), ..Part::default() }],
@@ -77,7 +80,11 @@ impl Prompt {
 
     fn push(&mut self, message: Message) {
         self.rows.push(Row::of(&message));
-        let message = PromptMessage { role: message.body.role.into(), parts: message.body.content };
+        let mut parts = message.body.content;
+        if message.body.role != Role::User {
+            parts.retain(|part| !names_file(part));
+        }
+        let message = PromptMessage { role: message.body.role.into(), parts };
         self.bytes += message.encoded_len();
         self.messages.push(message);
     }

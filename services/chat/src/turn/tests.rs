@@ -1,10 +1,13 @@
 //! Turns under a real worker, on a real store and on paused time; the model and the tools are played.
 
 mod actions;
+mod attachments;
 mod chains;
 mod compacting;
 mod hands;
+mod instructions;
 mod kept;
+mod lifecycle;
 mod model;
 mod moves;
 mod primer;

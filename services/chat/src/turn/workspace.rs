@@ -1,4 +1,5 @@
-//! What a turn is given of its chat's workspace: tools, and what the model should know.
+//! What a turn is given of its chat's workspace: tools, and what the model should know. The skills of the chat's owner
+//! are listed with those of the workspace.
 //!
 //! Both are fetched for every turn, so that what was edited in the workspace counts from the next turn on. What the
 //! workspace said of itself is kept with the chat, for turns in which it does not answer; an answer that did not come
@@ -13,10 +14,11 @@ use tracing::warn;
 
 use super::tools;
 use crate::domain::Chat;
+use crate::skills::SkillSummary;
 use crate::state::State;
 use crate::store::KeptContext;
 
-/// The most bytes of a context, or of an index of skills, that are kept.
+/// The most bytes of a context, or of its skills, that are kept.
 const MAX_KEPT_BYTES: usize = 256 * 1024;
 /// For how long it is not noted that the same words were said again.
 const FRESH_FOR: Duration = Duration::from_secs(60);
@@ -26,39 +28,44 @@ const FRESH_FOR: Duration = Duration::from_secs(60);
 pub(super) struct Equipment {
     /// The tools, and what is known of them.
     pub(super) listed: ListToolsResponse,
-    /// What the prompt says of the workspace, a block each.
+    /// What the prompt says of the workspace and of skills, a block each.
     pub(super) blocks: Vec<String>,
 }
 
-/// Asks for what the mesh has for a chat; `None` where nobody can say and the chat gets along without.
-pub(super) async fn equipment(state: &State, chat: &Chat) -> Result<Option<Equipment>, GenerationError> {
+/// Asks for what the mesh has for a chat whose owner has these skills; `None` where nobody can say and the chat gets along without.
+pub(super) async fn equipment(
+    state: &State,
+    chat: &Chat,
+    personal: &[SkillSummary],
+) -> Result<Option<Equipment>, GenerationError> {
     let kept = match chat.workspace_id {
         Some(workspace) => kept(state, chat, workspace).await,
         None => None,
     };
-    let has_skills = kept.as_ref().is_some_and(|kept| !kept.skill_index.is_empty());
-    let Some(listed) = tools::list(state, chat, has_skills).await? else { return Ok(None) };
-    let blocks = match (listed.workspace_context_state(), chat.workspace_id) {
+    let known = kept.as_ref().map(|kept| kept.skills.as_slice()).unwrap_or_default();
+    let Some(listed) = tools::list(state, chat, personal, known).await? else { return Ok(None) };
+    let mut blocks = match (listed.workspace_context_state(), chat.workspace_id) {
         (WorkspaceContextState::Found | WorkspaceContextState::Empty, Some(workspace_id)) => {
             keep(state, chat, workspace_id, &listed, kept).await;
-            vec![listed.workspace_context.clone(), listed.skill_index.clone()]
+            vec![listed.workspace_context.clone()]
         }
         (WorkspaceContextState::Unreachable, _) => {
-            std::iter::once(listed.workspace_context.clone()).chain(kept.into_iter().flat_map(as_of_then)).collect()
+            std::iter::once(listed.workspace_context.clone()).chain(kept.as_ref().map(as_of_then)).collect()
         }
         _ => vec![listed.workspace_context.clone()],
     };
+    blocks.push(listed.skill_index.clone());
     Ok(Some(Equipment { listed, blocks }))
 }
 
 /// What the workspace said when it last answered, with a word on that.
-fn as_of_then(kept: KeptContext) -> Vec<String> {
+fn as_of_then(kept: &KeptContext) -> String {
     let when = kept.read_at.format("%Y-%m-%d %H:%M UTC");
     let note = format!(
         "The workspace does not answer now. This is what it said of itself when it last did, at {when}; it may have \
          changed since."
     );
-    vec![format!("{note}\n\n{}", kept.context), kept.skill_index]
+    format!("{note}\n\n{}", kept.context)
 }
 
 async fn kept(state: &State, chat: &Chat, workspace: Uuid) -> Option<KeptContext> {
@@ -76,7 +83,7 @@ async fn keep(state: &State, chat: &Chat, workspace_id: Uuid, listed: &ListTools
     let now = KeptContext {
         workspace_id,
         context: bounded(&listed.workspace_context),
-        skill_index: bounded(&listed.skill_index),
+        skills: skills_of(listed),
         read_at: state.clock.now(),
     };
     let said_before = kept.filter(|kept| *kept == KeptContext { read_at: kept.read_at, ..now.clone() });
@@ -92,4 +99,15 @@ async fn keep(state: &State, chat: &Chat, workspace_id: Uuid, listed: &ListTools
 
 fn bounded(text: &str) -> String {
     text[..text.floor_char_boundary(MAX_KEPT_BYTES)].to_owned()
+}
+
+/// The workspace's skills that are listed, as far as there is room for them.
+fn skills_of(listed: &ListToolsResponse) -> Vec<SkillSummary> {
+    let skills = listed.workspace_skills.iter().cloned();
+    let skills = skills.map(|skill| SkillSummary { name: skill.name, description: skill.description });
+    let fits = skills.scan(0, |bytes, skill| {
+        *bytes += skill.name.len() + skill.description.len();
+        (*bytes <= MAX_KEPT_BYTES).then_some(skill)
+    });
+    fits.collect()
 }

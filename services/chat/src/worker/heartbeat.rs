@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{debug, warn};
 
+use super::activity::Activity;
 use super::{STATEMENT_TIMEOUT, Worker};
 use crate::domain::{ChatId, RunnerId};
 
@@ -18,9 +19,15 @@ impl Worker {
         let mut tick = tokio::time::interval(self.state.config.heartbeat_interval);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut free = self.slots.follow();
+        let mut activity = Activity::new(std::sync::Arc::clone(&self.state));
         while !soft.is_cancelled() || self.slots.len() > 0 {
             tokio::select! {
-                _ = tick.tick() => self.heartbeat().await,
+                _ = tick.tick() => {
+                    if self.slots.len() > 0 {
+                        activity.tell();
+                    }
+                    self.heartbeat().await;
+                }
                 () = expiry(self.slots.first_expiry(self.lifetime())) => self.stop_expired(),
                 _ = free.changed(), if soft.is_cancelled() => {}
                 () = soft.cancelled(), if !soft.is_cancelled() => {}

@@ -3,6 +3,7 @@
 
 mod acquiring;
 mod actions;
+mod activity;
 mod faults;
 mod leases;
 mod listing;

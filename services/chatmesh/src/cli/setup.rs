@@ -1,5 +1,7 @@
 //! What every command that runs services does first and last.
 
+use std::path::{Path, PathBuf};
+
 use chatmesh_runtime::config::Sources as ConfigSources;
 use chatmesh_telemetry::Guard;
 
@@ -11,11 +13,21 @@ pub(super) fn config(sources: &Sources, mut overrides: Vec<(&'static str, String
     if let Some(log) = &sources.log {
         overrides.push(("telemetry.log", log.clone()));
     }
-    let sources = ConfigSources { file: sources.config.as_deref(), overrides, ..ConfigSources::default() };
-    let config: Config = sources.with_process_environment().load()?;
+    let file = sources.config.as_deref();
+    let sources = ConfigSources { file, overrides, ..ConfigSources::default() };
+    let mut config: Config = sources.with_process_environment().load()?;
+    config.provisioner.local.hidden.extend(file.into_iter().flat_map(hidden_with));
     config.chat.validate().map_err(anyhow::Error::msg)?;
     config.workspaces.validate().map_err(anyhow::Error::msg)?;
     Ok(config)
+}
+
+/// What workspaces on this machine are not to read: the file may hold secrets of the mesh. Its directory too, where that is
+/// there for it: another file may take its place while they run.
+fn hidden_with(file: &Path) -> Vec<PathBuf> {
+    let Ok(file) = std::path::absolute(file) else { return Vec::new() };
+    let directory = file.parent().filter(|directory| directory.ends_with("chatmesh")).map(Path::to_owned);
+    directory.into_iter().chain([file]).collect()
 }
 
 /// Sets up logs and traces.
@@ -27,4 +39,19 @@ pub(super) fn telemetry(name: &'static str, config: &Config) -> anyhow::Result<G
 pub(super) async fn flush(guard: Guard) {
     // It blocks until the collector has answered.
     let _ = tokio::task::spawn_blocking(move || guard.flush()).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workspaces_do_not_see_the_configuration_nor_a_directory_that_is_there_for_it() {
+        for (file, expected) in [
+            ("/etc/mesh.toml", &["/etc/mesh.toml"][..]),
+            ("/etc/chatmesh/mesh.toml", &["/etc/chatmesh", "/etc/chatmesh/mesh.toml"]),
+        ] {
+            assert_eq!(hidden_with(Path::new(file)), expected.iter().map(PathBuf::from).collect::<Vec<_>>());
+        }
+    }
 }

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use axum::Router;
 use chatmesh_bus::Bus;
 use chatmesh_chat::ChatMetrics;
-use chatmesh_core::ExposeSecret as _;
+use chatmesh_core::{ExposeSecret as _, SecretString};
 use chatmesh_db::Db;
 use chatmesh_gateway::{Gateway, HttpMetrics, process_routes};
 use chatmesh_host::Deps;
@@ -18,6 +18,7 @@ use chatmesh_rpc::client::Peer;
 use chatmesh_rpc::{Transport, connect_lazy};
 use chatmesh_runtime::{GrpcRoutes, Lifecycle, Listener, Tasks, serve as serve_port};
 use chatmesh_tools::ToolMetrics;
+use chatmesh_workspaces::WorkspaceMetrics;
 use tower::Layer as _;
 use tracing::info;
 
@@ -119,7 +120,8 @@ impl One<'_> {
             }
             Service::Workspaces => {
                 let config = self.config.workspaces.clone();
-                let workspaces = chatmesh_workspaces::Service::build(config, self.deps(db).await?).await?;
+                let metrics = self.process.metrics(WorkspaceMetrics::register);
+                let workspaces = chatmesh_workspaces::Service::build(config, self.deps(db).await?, metrics).await?;
                 self.routes(&workspaces, self.peer(Service::Identity)?, Router::new()).await
             }
             Service::Relay => {
@@ -135,11 +137,7 @@ impl One<'_> {
                 self.routes(&relay, self.peer(Service::Identity)?, relay.dial_in()).await
             }
             Service::Llm => {
-                let key = &self.config.llm.encryption_key;
-                anyhow::ensure!(
-                    !key.expose_secret().is_empty(),
-                    "llm.encryption_key must be set (CHATMESH_LLM__ENCRYPTION_KEY): 32 bytes in base64, as `openssl rand -base64 32` prints them"
-                );
+                require_key("llm", &self.config.llm.encryption_key)?;
                 let metrics = self.process.metrics(LlmMetrics::register);
                 let llm = chatmesh_llm::Service::build(self.config.llm.clone(), self.deps(db).await?, metrics)?;
                 self.routes(&llm, self.peer(Service::Identity)?, Router::new()).await
@@ -149,7 +147,12 @@ impl One<'_> {
                     workspaces: self.peer(Service::Workspaces)?,
                     relay: self.peer(Service::Relay)?,
                 };
-                let tools = chatmesh_tools::Service::build(neighbours, self.process.metrics(ToolMetrics::register));
+                require_key("tools", &self.config.tools.encryption_key)?;
+                self.config.tools.validate().map_err(anyhow::Error::msg)?;
+                let metrics = self.process.metrics(ToolMetrics::register);
+                let deps = self.deps(db).await?;
+                let tools =
+                    chatmesh_tools::Service::build(self.config.tools.clone(), deps, neighbours, metrics).await?;
                 self.routes(&tools, self.peer(Service::Identity)?, Router::new()).await
             }
             Service::Chat => {
@@ -188,6 +191,7 @@ impl One<'_> {
             identity: self.callers(Service::Identity)?,
             llm: self.callers(Service::Llm)?,
             relay: self.peer(Service::Relay)?,
+            tools: self.callers(Service::Tools)?,
             workspaces: self.callers(Service::Workspaces)?,
         };
         let gateway = Gateway::new(
@@ -206,8 +210,9 @@ impl One<'_> {
             self.peer(Service::Workspaces)?,
             self.process.tasks.clone(),
             &*self.process.ids,
+            Arc::clone(&self.process.clock),
         )?;
-        provisioner.start();
+        provisioner.start_with(self.process.readiness.expect("provisioner"));
         Ok(Router::new())
     }
 }
@@ -223,6 +228,17 @@ pub(super) async fn dial_in_over_tls(
     let listener = Listener::bind(tls.listen).await.with_context(|| format!("cannot listen on {}", tls.listen))?;
     info!(address = %listener.address(), "agents connect here over TLS");
     tasks.spawn_loop("server.agents", serve_port(listener.with_tls(acceptor), relay.dial_in(), tasks.clone()));
+    Ok(())
+}
+
+/// Without a key nothing could be kept secret.
+fn require_key(service: &str, key: &SecretString) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !key.expose_secret().is_empty(),
+        "{service}.encryption_key must be set (CHATMESH_{}__ENCRYPTION_KEY): 32 bytes in base64, as `openssl rand \
+         -base64 32` prints them",
+        service.to_uppercase()
+    );
     Ok(())
 }
 

@@ -15,13 +15,15 @@ use chatmesh_db::{Db, DbConfig};
 use chatmesh_gateway::{Gateway, HttpMetrics};
 use chatmesh_host::{Deps, Service as _};
 use chatmesh_identity::TokenSecret;
-use chatmesh_llm::{Found, LlmMetrics, Preset, Sealer};
+use chatmesh_llm::{Found, LlmMetrics, Preset};
 use chatmesh_provisioner::Provisioner;
 use chatmesh_relay::RelayMetrics;
 use chatmesh_rpc::Transport;
 use chatmesh_rpc::client::Peer;
 use chatmesh_runtime::{GrpcRoutes, Lifecycle, Listener, serve};
+use chatmesh_seal::Sealer;
 use chatmesh_tools::ToolMetrics;
+use chatmesh_workspaces::WorkspaceMetrics;
 
 use super::Service;
 use super::process::{Process, in_process};
@@ -91,7 +93,12 @@ impl Up {
         let local = |routes| -> Transport { in_process(&layer, routes) };
 
         let to_identity = local(identity.routes());
-        let workspaces = chatmesh_workspaces::Service::build(config.workspaces, deps(Service::Workspaces)?).await?;
+        let workspaces = chatmesh_workspaces::Service::build(
+            config.workspaces,
+            deps(Service::Workspaces)?,
+            process.metrics(WorkspaceMetrics::register),
+        )
+        .await?;
         let to_workspaces = local(workspaces.routes());
         let relay = chatmesh_relay::Service::build(
             config.relay.clone(),
@@ -99,14 +106,19 @@ impl Up {
             process.peer("relay", to_workspaces.clone()),
             process.metrics(RelayMetrics::register),
         );
+        config.tools.validate().map_err(anyhow::Error::msg)?;
+        let encryption_key = data_dir.secret("encryption.key", Sealer::generate_key)?;
         let tools = chatmesh_tools::Service::build(
+            chatmesh_tools::Config { encryption_key: encryption_key.clone(), ..config.tools },
+            deps(Service::Tools)?,
             chatmesh_tools::Neighbours {
                 workspaces: process.peer("tools", to_workspaces.clone()),
                 relay: process.peer("tools", local(relay.routes())),
             },
             process.metrics(ToolMetrics::register),
-        );
-        let encryption_key = data_dir.secret("encryption.key", Sealer::generate_key)?;
+        )
+        .await?;
+        let to_tools = local(tools.routes());
         let llm = chatmesh_llm::Service::build(
             chatmesh_llm::Config { encryption_key, ..config.llm },
             deps(Service::Llm)?,
@@ -118,7 +130,7 @@ impl Up {
             deps(Service::Chat)?,
             chatmesh_chat::Neighbours {
                 llm: process.peer("chat", to_llm.clone()),
-                tools: process.peer("chat", local(tools.routes())),
+                tools: process.peer("chat", to_tools.clone()),
                 workspaces: process.peer("chat", to_workspaces.clone()),
             },
             process.metrics(ChatMetrics::register),
@@ -131,6 +143,7 @@ impl Up {
                 identity: Peer::for_callers(to_identity),
                 llm: Peer::for_callers(to_llm),
                 relay: process.peer("gateway", local(relay.routes())),
+                tools: Peer::for_callers(to_tools),
                 workspaces: Peer::for_callers(to_workspaces.clone()),
             },
             process.readiness.clone(),
@@ -155,6 +168,7 @@ impl Up {
             process.peer("provisioner", to_workspaces),
             process.tasks.clone(),
             &*process.ids,
+            std::sync::Arc::clone(&process.clock),
         )?;
 
         let admin_token = data_dir.secret("admin.token", || TokenSecret::generate().secret().clone())?;

@@ -17,10 +17,14 @@ pub(crate) async fn scope<F: Future>(deadline: Option<Instant>, future: F) -> F:
     DEADLINE.scope(deadline, future).await
 }
 
-/// The time that is left of the current call's deadline.
+/// The deadline of the current call.
+pub(crate) fn current() -> Option<Instant> {
+    DEADLINE.try_with(|deadline| *deadline).ok().flatten()
+}
+
+/// The time that is left of it.
 pub(crate) fn remaining() -> Option<Duration> {
-    let deadline = DEADLINE.try_with(|deadline| *deadline).ok().flatten()?;
-    Some(deadline.saturating_duration_since(Instant::now()))
+    current().map(|deadline| deadline.saturating_duration_since(Instant::now()))
 }
 
 /// Reads `grpc-timeout`: at most eight digits and a unit (gRPC over HTTP/2).

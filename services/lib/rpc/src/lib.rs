@@ -19,7 +19,7 @@ mod transport;
 
 pub use caller::{Caller, Denied, Role, UserId};
 pub use error::{Code, ServiceError, into_status, status_with_reason};
-pub use handler::{streaming, unary};
+pub use handler::{in_call, streaming, unary};
 pub use metrics::RpcMetrics;
 pub use replicas::Replicas;
 pub use transport::{Transport, connect_lazy, local};

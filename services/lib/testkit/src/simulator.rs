@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use journal::{Journal, Outcome, ReceivedRequest, Stats};
-pub use script::{Case, FailFirst, Fault, ResetReason, Script, ScriptedCall, Step, StepUsage};
+pub use script::{Case, FailFirst, Fault, ResetReason, Script, ScriptedCall, Step, StepUsage, Wait};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 

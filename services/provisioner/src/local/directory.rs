@@ -1,45 +1,29 @@
 //! The directory of a workspace:
 //!
 //! - `home/`: what the workspace is made of; commands run there.
-//! - `agent/`: the agent's state, its token, its log, and what we need to know of it.
+//! - `agents/NAME/`: what an agent keeps for itself.
+//! - `control/`: what is to become of the workspace, and of each agent its process, its token and its log.
 //!
-//! All of it is for this user alone.
+//! Commands of a workspace do as they like in the first two, so nothing there is believed. The third is ours: an
+//! isolated workspace has nothing of it but the tokens of its agents, to read them. All of it is for this user alone.
 
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+mod agent_files;
+mod earlier;
+mod files;
+mod record;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use chatmesh_core::{ExposeSecret as _, SecretString};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+pub(super) use agent_files::AgentFiles;
+pub(super) use earlier::Earlier;
+pub(super) use record::{Record, State};
 
 use super::process::Identity;
-use crate::job::WorkspaceId;
-
-/// A log that is longer is put aside when an agent starts; one older log is kept.
-const MAX_LOG_BYTES: u64 = 10 * 1024 * 1024;
-
-/// What is to become of an agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum State {
-    /// It is to run.
-    Running,
-    /// It is to stay stopped.
-    Stopped,
-    /// The relay refused it for good; only a build with a new token starts it.
-    Refused,
-}
-
-/// What we need to know of an agent after a restart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Record {
-    /// What is to become of it.
-    pub(super) state: State,
-    /// Where it finds the relay.
-    pub(super) url: String,
-}
+use crate::job::{AgentName, WorkspaceId};
 
 /// The paths and files of one workspace.
 #[derive(Debug, Clone)]
@@ -54,12 +38,7 @@ impl Directory {
 
     /// The workspaces that have a directory.
     pub(super) fn all(data_dir: &Path) -> io::Result<Vec<WorkspaceId>> {
-        let entries = match fs::read_dir(data_dir.join("workspaces")) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries?,
-        };
-        let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>()?;
-        Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect())
+        Ok(names_in(&data_dir.join("workspaces"))?.iter().filter_map(|name| name.parse().ok()).collect())
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -70,19 +49,51 @@ impl Directory {
         self.root.join("home")
     }
 
-    pub(super) fn agent(&self) -> PathBuf {
-        self.root.join("agent")
+    fn agents_dir(&self) -> PathBuf {
+        self.root.join("agents")
     }
 
-    pub(super) fn token_file(&self) -> PathBuf {
-        self.agent().join("agent.token")
+    fn control(&self) -> PathBuf {
+        self.root.join("control")
+    }
+
+    /// The files of an agent.
+    pub(super) fn agent(&self, name: &AgentName) -> AgentFiles {
+        AgentFiles::new(name.clone(), &self.agents_dir(), self.control())
+    }
+
+    /// All agents of which there is something, of whatever build.
+    fn agents(&self) -> io::Result<Vec<AgentFiles>> {
+        let files = names_in(&self.control())?;
+        let names: BTreeSet<AgentName> = files.iter().filter_map(|file| AgentFiles::name_of_file(file)).collect();
+        Ok(names.iter().map(|name| self.agent(name)).collect())
+    }
+
+    /// The processes of agents that live, of whatever build.
+    pub(super) fn living_processes(&self) -> io::Result<BTreeMap<AgentName, Identity>> {
+        let mut living = BTreeMap::new();
+        for agent in self.agents()? {
+            if let Some(identity) = agent.living_process()? {
+                living.insert(agent.name().clone(), identity);
+            }
+        }
+        Ok(living)
+    }
+
+    /// Forgets the processes of all agents.
+    pub(super) fn remove_pids(&self) -> io::Result<()> {
+        self.agents()?.iter().try_for_each(AgentFiles::remove_pid)
+    }
+
+    /// Removes the tokens of all agents.
+    pub(super) fn remove_tokens(&self) -> io::Result<()> {
+        self.agents()?.iter().try_for_each(AgentFiles::remove_token)
     }
 
     /// Makes what is missing, and closes what is there to other users.
     pub(super) fn create(&self) -> io::Result<()> {
-        for path in [self.root.clone(), self.home(), self.agent()] {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
-            fs::set_permissions(&path, Permissions::from_mode(0o700))?;
+        for path in [self.root.clone(), self.home(), self.agents_dir(), self.control()] {
+            private_dir(&path)?;
         }
         Ok(())
     }
@@ -100,92 +111,52 @@ impl Directory {
         }
     }
 
-    pub(super) fn write_token(&self, token: &SecretString) -> io::Result<()> {
-        write_private(&self.token_file(), token.expose_secret().as_bytes())
-    }
-
-    pub(super) fn remove_token(&self) -> io::Result<()> {
-        remove_file(&self.token_file())
-    }
-
     pub(super) fn read_record(&self) -> io::Result<Option<Record>> {
-        read_json(&self.record_file())
+        let content = files::read(&self.record_file())?;
+        Ok(content.and_then(|content| Record::parse(&content)))
     }
 
     pub(super) fn write_record(&self, record: &Record) -> io::Result<()> {
-        write_private(&self.record_file(), &serde_json::to_vec(record)?)
+        files::write(&self.record_file(), &serde_json::to_vec(record)?)
     }
 
-    /// Writes that the agent is to run no more, where there is one.
+    /// Writes that nothing is to run any more, where there is a workspace.
     pub(super) fn write_stopped(&self) -> io::Result<()> {
-        self.write_state(State::Stopped)
-    }
-
-    /// Writes what is to become of the agent, where there is one.
-    pub(super) fn write_state(&self, state: State) -> io::Result<()> {
         match self.read_record()? {
-            Some(record) => self.write_record(&Record { state, ..record }),
+            Some(record) => self.write_record(&Record { state: State::Stopped, ..record }),
             None => Ok(()),
         }
     }
 
-    pub(super) fn write_pid(&self, identity: &Identity) -> io::Result<()> {
-        write_private(&self.pid_file(), &serde_json::to_vec(identity)?)
-    }
-
-    pub(super) fn remove_pid(&self) -> io::Result<()> {
-        remove_file(&self.pid_file())
-    }
-
-    /// The agent's process, where it lives.
-    pub(super) fn living_process(&self) -> io::Result<Option<Identity>> {
-        Ok(read_json::<Identity>(&self.pid_file())?.filter(Identity::is_alive))
-    }
-
-    /// Opens the agent's log to append to it.
-    pub(super) fn open_log(&self) -> io::Result<File> {
-        let path = self.agent().join("agent.log");
-        if fs::metadata(&path).is_ok_and(|log| log.len() > MAX_LOG_BYTES) {
-            fs::rename(&path, self.agent().join("agent.log.1"))?;
+    /// Writes that the relay has refused an agent for good.
+    pub(super) fn write_refused(&self, name: &AgentName) -> io::Result<()> {
+        let Some(mut record) = self.read_record()? else { return Ok(()) };
+        record.agents.retain(|agent| agent != name);
+        if record.state == State::Running && record.agents.is_empty() {
+            record.state = State::Refused;
         }
-        OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+        self.write_record(&record)
     }
 
     fn record_file(&self) -> PathBuf {
-        self.agent().join("agent.json")
-    }
-
-    fn pid_file(&self) -> PathBuf {
-        self.agent().join("agent.pid")
+        self.control().join("workspace.json")
     }
 }
 
-/// Writes a file for this user alone; a reader sees the old content or the new, never a part.
-fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let draft = path.with_added_extension("new");
-    // A draft that a crash left might have another mode.
-    remove_file(&draft)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(content)?;
-    drop(file);
-    fs::rename(draft, path)
+/// Makes a directory for this user alone.
+fn private_dir(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o700))
 }
 
-/// Reads a file that may be missing. One that is no JSON counts as missing: its writer does not
-/// leave halves behind, so it is not ours.
-fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
-    match fs::read(path) {
-        Ok(content) => Ok(serde_json::from_slice(&content).ok()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn remove_file(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        result => result,
-    }
+/// The names of what is in a directory, which may be missing. Those that are no text are not ours.
+fn names_in(directory: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>()?;
+    Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
 }
 
 fn make_writable(directory: &Path) -> io::Result<()> {

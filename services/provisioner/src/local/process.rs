@@ -30,13 +30,22 @@ pub(super) struct Identity {
     start_time: u64,
     /// Which boot.
     boot_id: String,
+    /// It runs the agent in a sandbox, and is not the agent itself.
+    #[serde(default)]
+    is_sandbox: bool,
 }
 
 impl Identity {
     /// The process that has this number now.
     pub(super) fn of(pid: i32) -> io::Result<Self> {
         let stat = Stat::read(pid)?;
-        Ok(Self { pid, start_time: stat.start_time, boot_id: boot_id()? })
+        Ok(Self { pid, start_time: stat.start_time, boot_id: boot_id()?, is_sandbox: false })
+    }
+
+    /// The agent itself. The process that runs the sandbox waits for the first one in it, and that one for the agent;
+    /// what the agent's processes leave behind becomes the first one's, too, but is younger.
+    fn agent(&self) -> Option<i32> {
+        if self.is_sandbox { oldest_child(oldest_child(self.pid)?) } else { Some(self.pid) }
     }
 
     /// True while the process runs; one that has ended and was not waited for does not.
@@ -69,6 +78,13 @@ impl Stat {
     }
 }
 
+fn oldest_child(pid: i32) -> Option<i32> {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+    let children = children.split_whitespace().filter_map(|pid| pid.parse::<i32>().ok());
+    let with_age = children.filter_map(|pid| Some((Stat::read(pid).ok()?.start_time, pid)));
+    with_age.min().map(|(_, pid)| pid)
+}
+
 fn boot_id() -> io::Result<String> {
     Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
@@ -83,10 +99,11 @@ pub(super) struct Process {
 
 impl Process {
     /// A child of ours that leads a process group.
-    pub(super) fn child(child: Child) -> io::Result<Self> {
+    pub(super) fn child(child: Child, is_sandbox: bool) -> io::Result<Self> {
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
         let pid = pid.ok_or_else(|| io::Error::other("the process has ended already"))?;
-        Ok(Self { identity: Identity::of(pid)?, child: Some(child) })
+        let identity = Identity { is_sandbox, ..Identity::of(pid)? };
+        Ok(Self { identity, child: Some(child) })
     }
 
     /// A process that an earlier run has left.
@@ -120,11 +137,23 @@ impl Process {
     pub(super) async fn terminate(&mut self, grace: Duration) -> Result<(), StillAlive> {
         self.signal(Signal::SIGTERM);
         if timeout(grace, self.ended()).await.is_ok() {
+            self.clear();
             return Ok(());
         }
         warn!(pid = self.identity.pid, "agent did not end in time, killing it");
         self.kill();
-        timeout(KILL_WAIT, self.ended()).await.map(drop).map_err(|_| StillAlive(self.identity.pid))
+        timeout(KILL_WAIT, self.ended()).await.map_err(|_| StillAlive(self.identity.pid))?;
+        self.clear();
+        Ok(())
+    }
+
+    /// Ends what a sandbox has left: it stays as long as anything runs in it, whatever became of the agent. To be called
+    /// when the sandbox's own process has ended.
+    pub(super) fn clear(&self) {
+        if self.identity.is_sandbox {
+            // Nothing is left, most of the time.
+            let _ = killpg(Pid::from_raw(self.identity.pid), Signal::SIGKILL);
+        }
     }
 
     /// Kills the process with its group and does not wait.
@@ -132,13 +161,25 @@ impl Process {
         self.signal(Signal::SIGKILL);
     }
 
+    /// A sandbox makes its group a little after its start.
+    fn kill_group(&self) -> nix::Result<()> {
+        let pid = Pid::from_raw(self.identity.pid);
+        match killpg(pid, Signal::SIGKILL) {
+            Err(Errno::ESRCH) => kill(pid, Signal::SIGKILL),
+            sent => sent,
+        }
+    }
+
     fn signal(&self, signal: Signal) {
         // Our child keeps its number until it is waited for; another process might have a new owner.
         if !self.identity.is_alive() {
             return;
         }
-        let pid = Pid::from_raw(self.identity.pid);
-        let sent = if signal == Signal::SIGKILL { killpg(pid, signal) } else { kill(pid, signal) };
+        let sent = match self.identity.agent() {
+            Some(agent) if signal != Signal::SIGKILL => kill(Pid::from_raw(agent), signal),
+            // A sandbox that has no agent yet has nothing to lose either.
+            _ => self.kill_group(),
+        };
         match sent {
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(error) => warn!(pid = self.identity.pid, %error, "signal not sent"),

@@ -1,4 +1,4 @@
-//! Keeps the agent of a workspace running.
+//! Keeps an agent of a workspace running.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::agent::Agent;
-use super::directory::State;
+use super::directory::Directory;
+use super::on_disk;
 use super::process::Process;
 
 /// The agent's exit code where the relay refused it for good: its build is not the latest any
@@ -59,7 +60,7 @@ struct Work {
 
 impl Work {
     async fn run(self, process: Process) {
-        let id = self.agent.id;
+        let (id, name) = (self.agent.id, self.agent.files.name());
         let mut running = Some(process);
         let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
         loop {
@@ -71,10 +72,11 @@ impl Work {
                     // The agent lives on; the next provisioner adopts it.
                     () = self.shutdown.hard().cancelled() => return,
                 };
+                process.clear();
                 if code == Some(EXIT_REFUSED) {
-                    return self.give_up();
+                    return self.give_up().await;
                 }
-                warn!(workspace_id = %id, ?code, "agent ended, starting it again");
+                warn!(workspace_id = %id, agent = %name, ?code, "agent ended, starting it again");
             }
             if started.elapsed() >= STEADY {
                 backoff.reset();
@@ -84,12 +86,20 @@ impl Work {
                 () = self.stop.cancelled() => return,
                 () = self.shutdown.hard().cancelled() => return,
             }
+            match on_disk(&self.agent.directory, Directory::read_record).await {
+                Ok(Some(record)) if record.is_to_run(name) => {}
+                Ok(_) => return info!(workspace_id = %id, agent = %name, "agent is not to run any more"),
+                Err(error) => {
+                    warn!(workspace_id = %id, agent = %name, %error, "agent not started");
+                    continue;
+                }
+            }
             match self.agent.launch() {
                 Ok(process) => {
-                    info!(workspace_id = %id, pid = process.pid(), "agent started again");
+                    info!(workspace_id = %id, agent = %name, pid = process.pid(), "agent started again");
                     running = Some(process);
                 }
-                Err(error) => warn!(workspace_id = %id, %error, "agent not started"),
+                Err(error) => warn!(workspace_id = %id, agent = %name, %error, "agent not started"),
             }
         }
     }
@@ -103,9 +113,11 @@ impl Work {
         }
     }
 
-    fn give_up(&self) {
+    async fn give_up(&self) {
         warn!(workspace_id = %self.agent.id, "the relay refused the agent for good, not starting it again");
-        if let Err(error) = self.agent.directory.write_state(State::Refused) {
+        let name = self.agent.files.name().clone();
+        let written = on_disk(&self.agent.directory, move |directory| directory.write_refused(&name));
+        if let Err(error) = written.await {
             warn!(workspace_id = %self.agent.id, %error, "refusal not recorded");
         }
     }

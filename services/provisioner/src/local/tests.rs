@@ -1,6 +1,10 @@
 //! The agent is a shell script here. It writes its number, its arguments and its environment to
 //! its state directory, and what it does next depends on a file in its home directory.
 
+mod earlier;
+mod isolation;
+mod suite;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -9,8 +13,13 @@ use chatmesh_core::{IdSource as _, SystemIds};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+use super::directory::AgentFiles;
 use super::process::Identity;
 use super::*;
+use crate::backend::carry_out;
+use crate::config::{Isolation, LocalConfig};
+use crate::conformance::run;
+use crate::job::Work;
 
 const SCRIPT: &str = r#"
 dir="$4"
@@ -19,6 +28,7 @@ env > "$dir/env"
 echo out; echo err >&2
 [ -e "$HOME/refuse" ] && exit 78
 [ -e "$HOME/stubborn" ] && trap '' TERM || trap 'echo bye; exit 0' TERM
+[ -e "$HOME/held" ] && trap 'touch "$HOME/asked"' TERM
 [ -e "$HOME/slow" ] && trap 'sleep 0.8; touch "$HOME/stopped"; exit 0' TERM
 echo $$ > "$dir/ready.new" && mv "$dir/ready.new" "$dir/ready"
 while :; do sleep 0.05; done
@@ -51,6 +61,7 @@ impl World {
             agent_url: url.to_owned(),
             otlp_endpoint: Some("http://traces".to_owned()),
             stop_grace: self.stop_grace,
+            local: LocalConfig { isolation: Isolation::None, ..LocalConfig::default() },
             ..Config::default()
         };
         let tasks = Tasks::new();
@@ -58,11 +69,11 @@ impl World {
     }
 
     fn job(&self, work: Work) -> Job {
-        Job { workspace_id: self.id, work }
+        Job::for_test(self.id, work)
     }
 
     fn start(&self, token: &str) -> Job {
-        self.job(Work::Start(SecretString::from(token)))
+        Job::start_for_test(self.id, token)
     }
 
     fn root(&self) -> PathBuf {
@@ -75,7 +86,7 @@ impl World {
 
     /// Waits until an agent other than `before` is up, and returns its number.
     async fn ready(&self, before: i32) -> i32 {
-        let number = || self.read("agent/ready").trim().parse::<i32>().ok().filter(|pid| *pid != before);
+        let number = || self.read("agents/main/ready").trim().parse::<i32>().ok().filter(|pid| *pid != before);
         eventually("an agent is up", || number().is_some()).await;
         number().expect("a number")
     }
@@ -85,12 +96,23 @@ impl World {
     }
 }
 
+impl Local {
+    async fn carry_out(&self, job: Job) -> Result<(), Failure> {
+        carry_out(self, &job, &run()).await
+    }
+}
+
 async fn eventually(what: &str, condition: impl Fn() -> bool) {
     let until = Instant::now() + Duration::from_secs(15);
     while !condition() {
         assert!(Instant::now() < until, "not in time: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// The files of the only agent.
+fn main(directory: &Directory) -> AgentFiles {
+    directory.agent(&AgentName::main())
 }
 
 fn lives(pid: i32) -> bool {
@@ -106,21 +128,21 @@ async fn a_workspace_is_started_stopped_and_deleted_each_as_often_as_asked() {
     let (world, (local, _tasks)) = world();
     local.carry_out(world.start("one")).await.expect("started");
     let first = world.ready(0).await;
-    assert_eq!(world.read("agent/agent.token"), "one");
+    assert_eq!(world.read("control/main.token"), "one");
     assert_eq!(world.state(), State::Running);
 
     local.carry_out(world.start("two")).await.expect("started again");
     let second = world.ready(first).await;
     assert!(!lives(first) && lives(second));
-    assert_eq!(world.read("agent/agent.token"), "two");
+    assert_eq!(world.read("control/main.token"), "two");
 
     for _ in 0..2 {
         local.carry_out(world.job(Work::Stop)).await.expect("stopped");
         assert!(!lives(second));
         assert_eq!(world.state(), State::Stopped);
-        assert!(!world.root().join("agent/agent.token").exists());
+        assert!(!world.root().join("control/main.token").exists());
     }
-    assert!(world.read("agent/agent.log").contains("out\nerr\n"));
+    assert!(world.read("control/main.log").contains("out\nerr\n"));
 
     local.carry_out(world.start("three")).await.expect("started once more");
     let third = world.ready(second).await;
@@ -140,15 +162,16 @@ async fn the_agent_gets_what_it_needs_and_nothing_else() {
     local.carry_out(world.start("secret-token")).await.expect("started");
     world.ready(0).await;
 
-    let (home, state_dir) = (world.root().join("home"), world.root().join("agent"));
+    let (home, state_dir) = (world.root().join("home"), world.root().join("agents/main"));
+    let control = world.root().join("control");
     let expected = format!("--directory\n{}\n--state-dir\n{}\n", home.display(), state_dir.display());
-    assert_eq!(world.read("agent/args"), expected);
+    assert_eq!(world.read("agents/main/args"), expected);
 
-    let environment = world.read("agent/env");
+    let environment = world.read("agents/main/env");
     for line in [
         format!("HOME={}", home.display()),
         "CHATMESH_AGENT_URL=http://relay".to_owned(),
-        format!("CHATMESH_AGENT_TOKEN_FILE={}", state_dir.join("agent.token").display()),
+        format!("CHATMESH_AGENT_TOKEN_FILE={}", control.join("main.token").display()),
         format!("CHATMESH_WORKSPACE_ID={}", world.id),
         "CHATMESH_AGENT_OTLP_ENDPOINT=http://traces".to_owned(),
     ] {
@@ -164,11 +187,11 @@ async fn the_agent_gets_what_it_needs_and_nothing_else() {
     }
     assert!(!environment.contains("secret-token"));
 
-    for path in [world.root(), home, state_dir.clone()] {
+    for path in [world.root(), home, state_dir, control.clone()] {
         assert_eq!(mode(&path), 0o700, "{}", path.display());
     }
-    for file in ["agent.token", "agent.json", "agent.pid", "agent.log"] {
-        assert_eq!(mode(&state_dir.join(file)), 0o600, "{file}");
+    for file in ["main.token", "workspace.json", "main.pid", "main.log"] {
+        assert_eq!(mode(&control.join(file)), 0o600, "{file}");
     }
     end(local, tasks).await;
 }
@@ -199,6 +222,42 @@ async fn an_agent_that_was_refused_is_not_started_again() {
     let (local, tasks) = world.local();
     local.take_up().await;
     assert_eq!(tasks.running(), []);
+}
+
+/// What another hand has written counts more than what this provisioner has begun.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_not_to_run_any_more_is_not_started_again() {
+    let (world, (local, tasks)) = world();
+    local.carry_out(world.start("token")).await.expect("started");
+    let first = world.ready(0).await;
+    fs::remove_file(world.root().join("agents/main/ready")).expect("removed");
+    Directory::new(&world.dir.path().join("data"), world.id).write_stopped().expect("written");
+    killpg(first);
+    eventually("nobody looks after it", || tasks.running().is_empty()).await;
+    assert_eq!((world.state(), world.read("agents/main/ready")), (State::Stopped, String::new()));
+    end(local, tasks).await;
+}
+
+/// Of several agents, the one that is refused keeps none of the others from coming back.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_refused_leaves_the_others_to_run() {
+    let (world, (local, tasks)) = world();
+    let agents = ["main", "dev-chat"].map(|name| JobAgent::for_test(name, name));
+    local.carry_out(world.job(Work::Start(agents.to_vec()))).await.expect("started");
+    let other = || world.read("agents/dev-chat/ready").trim().parse::<i32>().ok();
+    let main = world.ready(0).await;
+    eventually("both are up", || other().is_some()).await;
+    fs::write(world.root().join("home/refuse"), "").expect("written");
+    killpg(main);
+    eventually("one is looked after", || tasks.running() == [("agent supervisor", 1)]).await;
+    fs::remove_file(world.root().join("home/refuse")).expect("removed");
+    assert!(lives(other().expect("a number")));
+    end(local, tasks).await;
+
+    let (local, tasks) = world.local();
+    local.take_up().await;
+    assert_eq!((tasks.running(), world.state()), (vec![("agent supervisor", 1)], State::Running));
+    end(local, tasks).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -282,7 +341,7 @@ async fn an_agent_that_dials_an_old_address_is_replaced() {
     local.take_up().await;
     let second = world.ready(first).await;
     assert!(!lives(first) && lives(second));
-    assert!(world.read("agent/env").contains("CHATMESH_AGENT_URL=http://elsewhere"));
+    assert!(world.read("agents/main/env").contains("CHATMESH_AGENT_URL=http://elsewhere"));
     end(local, tasks).await;
 }
 

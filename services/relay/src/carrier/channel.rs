@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
+use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -15,6 +16,7 @@ use tonic::body::Body;
 use tower::Service;
 
 use super::error::{CallError, Closed};
+use super::remains::Remains;
 
 /// How many calls may wait for the beginning of their answer. HTTP/2 queues what the agent does
 /// not take yet, and this bounds that queue.
@@ -29,13 +31,19 @@ const MAX_WAITING: usize = 4096;
 pub struct AgentChannel {
     sender: SendRequest<Body>,
     waiting: Arc<Semaphore>,
+    remains: Remains<Incoming>,
     close: CancellationToken,
     closed: watch::Receiver<Option<Closed>>,
 }
 
 impl AgentChannel {
-    pub(super) fn new(sender: SendRequest<Body>, closed: watch::Receiver<Option<Closed>>) -> Self {
-        Self { sender, waiting: Arc::new(Semaphore::new(MAX_WAITING)), close: CancellationToken::new(), closed }
+    pub(super) fn new(
+        sender: SendRequest<Body>,
+        remains: Remains<Incoming>,
+        closed: watch::Receiver<Option<Closed>>,
+    ) -> Self {
+        let waiting = Arc::new(Semaphore::new(MAX_WAITING));
+        Self { sender, waiting, remains, close: CancellationToken::new(), closed }
     }
 
     pub(super) fn close_requested(&self) -> CancellationToken {
@@ -82,11 +90,12 @@ impl Service<Request<Body>> for AgentChannel {
         };
         *request.uri_mut() = on_agent(request.uri());
         let response = self.sender.send_request(request);
+        let remains = self.remains.clone();
         Box::pin(async move {
             let response = response.await;
             drop(permit);
             match response {
-                Ok(response) => Ok(response.map(Body::new)),
+                Ok(response) => Ok(response.map(|body| Body::new(remains.of(body)))),
                 Err(error) if error.is_canceled() => Err(CallError::Closed.into()),
                 Err(error) => Err(CallError::Http(error).into()),
             }

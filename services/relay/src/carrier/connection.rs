@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper::rt::Executor as _;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,6 +18,7 @@ use tracing::debug;
 use super::channel::AgentChannel;
 use super::error::{AcceptError, Closed};
 use super::gather::Gather;
+use super::remains::Remains;
 use super::together::{Parts, together};
 
 /// A ping is sent this often.
@@ -40,6 +42,8 @@ const FRAME: u32 = 64 * 1024 + 64;
 pub struct Connection {
     running: Pin<Box<dyn Future<Output = Closed> + Send>>,
     closed: watch::Sender<Option<Closed>>,
+    remains: Remains<Incoming>,
+    spare: Vec<Incoming>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -52,11 +56,19 @@ impl Future for Connection {
     type Output = Closed;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Closed> {
+        let this = &mut *self;
+        this.remains.let_go(&mut this.spare);
         self.running.as_mut().poll(cx).map(|closed| {
             debug!(%closed, "carrier ended");
             self.closed.send_replace(Some(closed.clone()));
             closed
         })
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.remains.close();
     }
 }
 
@@ -78,19 +90,25 @@ where
         .await
         .map_err(AcceptError::Http)?;
     let closed = watch::Sender::new(None);
-    let channel = AgentChannel::new(sender, closed.subscribe());
+    let remains = Remains::new();
+    let channel = AgentChannel::new(sender, remains.clone(), closed.subscribe());
     let close = channel.close_requested();
     let (ended, end) = oneshot::channel();
     executor.execute(async move {
         // Nobody asks any more where this side has closed it.
         let _ = ended.send(connection.await);
     });
-    let running = Box::pin(run(parts, end, close));
-    Ok((channel, Connection { running, closed }))
+    let running = Box::pin(run(parts, end, close, remains.clone()));
+    Ok((channel, Connection { running, closed, remains, spare: Vec::new() }))
 }
 
 /// Runs until the connection has ended. An agent that takes no more calls has the time to answer those that it has.
-async fn run(mut parts: Parts, end: oneshot::Receiver<hyper::Result<()>>, close: CancellationToken) -> Closed {
+async fn run(
+    mut parts: Parts,
+    end: oneshot::Receiver<hyper::Result<()>>,
+    close: CancellationToken,
+    remains: Remains<Incoming>,
+) -> Closed {
     tokio::select! {
         end = end => {
             if let Ok(Err(error)) = end {
@@ -100,6 +118,8 @@ async fn run(mut parts: Parts, end: oneshot::Receiver<hyper::Result<()>>, close:
         () = close.cancelled() => return Closed::ByRelay,
         () = &mut parts => return Closed::ByAgent,
     }
+    // It ends with its last stream, and has to hear of each.
+    remains.close();
     tokio::select! {
         () = parts => Closed::ByAgent,
         () = tokio::time::sleep(LAST_ANSWERS) => Closed::ByAgent,

@@ -5,12 +5,13 @@ use std::pin::pin;
 use std::time::Duration;
 
 use chatmesh_core::Backoff;
+use chatmesh_proto::workspaces::v1::AgentStatus;
 use chatmesh_rpc::Code;
 use tokio::time::{Instant, sleep};
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
-use super::directory::Directory;
+use super::directory::{Directory, Found};
 use super::unreachable::{Unreachable, classify};
 
 /// How long a remembered agent is waited for before the workspace is asked.
@@ -57,6 +58,10 @@ pub(super) async fn connect(
         let agent = match next.take() {
             Some(agent) => agent,
             None => match directory.resolve().await {
+                // Nobody but the user can make such an agent come.
+                Ok(found) if is_offline(&found) && directory.is_external().await => {
+                    return Err(Unreachable::OfUser { has_connected: found.has_connected });
+                }
                 Ok(found) => found.id,
                 Err(status) if is_transient(&status) && !left.is_zero() => {
                     sleep(backoff.next_pause().min(left)).await;
@@ -102,6 +107,11 @@ async fn dial(directory: &impl Directory, agent: &str, timeout: Duration, valida
         }
     }
     outcome(dial.await)
+}
+
+/// True for an agent that is known not to be there. One that has just been started is not.
+fn is_offline(found: &Found) -> bool {
+    matches!(found.status, AgentStatus::Disconnected | AgentStatus::Timeout)
 }
 
 fn outcome(dialed: Result<(), Status>) -> Dialed {

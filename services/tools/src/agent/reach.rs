@@ -47,7 +47,7 @@ impl Workspace {
 
     /// The agent that was reached last, where that is remembered.
     pub(crate) fn bound(&self) -> Option<String> {
-        self.bindings.get(&self.caller, &self.workspace_id)
+        self.bindings.get(&self.caller, &self.place())
     }
 
     /// Makes a call that changes nothing. An agent that is not connected is waited for, `wait` at most, and

@@ -45,6 +45,12 @@ pub(super) enum Unreachable {
          too, tell the user that its template does not work"
     )]
     NeverConnected,
+    /// It runs on a machine of the user's.
+    #[error("the agent of this workspace runs on a machine of the user's and {}", of_user(*.has_connected))]
+    OfUser {
+        /// Whether it was connected before.
+        has_connected: bool,
+    },
     /// Whom to ask could not be asked.
     #[error("the workspace cannot be reached: {}", .0.message())]
     Failed(Status),
@@ -65,8 +71,19 @@ impl Unreachable {
             Self::Timeout => (Code::DeadlineExceeded, "WORKSPACE_NOT_ANSWERING"),
             Self::Gone => (Code::DeadlineExceeded, "AGENT_DISCONNECTED"),
             Self::NeverConnected => (Code::DeadlineExceeded, "AGENT_NEVER_CONNECTED"),
+            Self::OfUser { .. } => (Code::FailedPrecondition, "AGENT_OF_USER_OFFLINE"),
             Self::Failed(status) => (status.code(), "WORKSPACE_NOT_REACHABLE"),
         }
+    }
+}
+
+/// What the user has to do.
+fn of_user(has_connected: bool) -> &'static str {
+    if has_connected {
+        "is not connected at the moment: ask the user to start it again, or to look at that machine"
+    } else {
+        "has never been connected: ask the user to start it with the line that the owner of the workspace is shown with the \
+         token of the agent (POST /api/v1/workspaces/ID/agents/ID:issueToken)"
     }
 }
 
@@ -79,8 +96,13 @@ impl From<Unreachable> for Status {
 
 /// Nobody came in time: looks at the agent that the workspace has now, whichever was waited for.
 pub(super) async fn classify(directory: &impl Directory) -> Unreachable {
-    match tokio::time::timeout(CLASSIFY_TIMEOUT, directory.resolve()).await {
-        Ok(Ok(found)) => of(&found),
+    let look = async {
+        let found = directory.resolve().await?;
+        Ok::<_, Status>((found, directory.is_external().await))
+    };
+    match tokio::time::timeout(CLASSIFY_TIMEOUT, look).await {
+        Ok(Ok((found, true))) => Unreachable::OfUser { has_connected: found.has_connected },
+        Ok(Ok((found, false))) => of(&found),
         Ok(Err(status)) if matches!(Unreachable::from_status(status.clone()), Unreachable::NoAgent(_)) => {
             Unreachable::NoAgent(status)
         }
@@ -112,8 +134,38 @@ pub(crate) fn explain(status: &Status) -> String {
     }
 }
 
+/// What is known of a call that changes something and may have arrived: its answer, or that there was none.
+pub(super) fn unanswered(status: Status) -> Status {
+    let is_silence = matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded) || is_ours(&status);
+    if !is_silence {
+        return status;
+    }
+    let message = format!(
+        "{}. What you asked for may have been done already: look at its effects before you ask for it again",
+        explain(&status)
+    );
+    status_with_reason(Code::Unknown, "OUTCOME_UNKNOWN", DOMAIN, message)
+}
+
 /// True where the way to the agent says so, and neither the agent nor the relay.
 pub(crate) fn is_ours(status: &Status) -> bool {
     use tonic_types::StatusExt as _;
     status.get_details_error_info().is_some_and(|info| info.domain == DOMAIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// G20: what may have been done is not to be asked for again without a look.
+    #[test]
+    fn g20_an_effect_without_an_answer_is_not_known() {
+        let late = Status::deadline_exceeded("the call did not end before its deadline");
+        for silence in [late, Status::unavailable("the connection was lost"), Unreachable::Gone.into()] {
+            let text = explain(&unanswered(silence.clone()));
+            assert!(text.starts_with(&explain(&silence)) && text.contains("may have been done already"), "{text}");
+        }
+        let answer = Status::failed_precondition("it is a directory");
+        assert_eq!(explain(&unanswered(answer)), "it is a directory");
+    }
 }

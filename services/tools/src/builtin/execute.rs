@@ -3,25 +3,20 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use chatmesh_core::{Clock as _, SystemClock, Timestamp};
 use chatmesh_proto::agent::v1::process_service_client::ProcessServiceClient;
-use chatmesh_proto::agent::v1::{Process, ProcessOutput, StartProcessRequest, WaitProcessRequest, WaitProcessResponse};
+use chatmesh_proto::agent::v1::{Process, ProcessOutput, Signal, StartProcessRequest, StartProcessResponse};
 use chatmesh_rpc::Code;
-use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
+use serde::Deserialize;
 use tonic::Status;
+use tracing::debug;
 
-use super::parse;
+use super::process::report::Report;
+use super::process::wait::{Seen, Unseen, wait};
+use super::process::{duration, notes};
+use super::{EFFECT_TIMEOUT, is_of_agent, parse, process_signal};
 use crate::agent::{Workspace, explain};
 use crate::outcome::Outcome;
-
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-const MAX_TIMEOUT: Duration = Duration::from_secs(4 * 3600);
-/// The longest that one call waits; the agent allows no more.
-const MAX_WAIT: Duration = Duration::from_secs(300);
-/// How long the last look at a process may take that could not be waited for.
-const SNAPSHOT_BUDGET: Duration = Duration::from_secs(30);
-/// How long to wait before waiting is tried again after the way to the agent broke.
-const WAIT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Variables that keep programs from asking questions nobody would answer.
 const ENVIRONMENT: [(&str, &str); 9] = [
@@ -36,54 +31,44 @@ const ENVIRONMENT: [(&str, &str); 9] = [
     ("GIT_PAGER", "cat"),
 ];
 
+/// The exit code of what was ended because it took too long, as of `timeout`.
+const TIMED_OUT: i32 = 124;
+/// How long a command has to end once it was asked to.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What it is for, `model_intent`, is for people to read and changes nothing.
 #[derive(Debug, Deserialize)]
 struct Args {
     command: String,
     timeout: Option<String>,
     workdir: Option<String>,
-    #[serde(default)]
-    run_in_background: bool,
+    run_in_background: Option<bool>,
 }
 
-/// What the model is given.
-#[derive(Debug, Default, PartialEq, Serialize)]
-struct Report {
-    success: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exit_code: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    wall_duration_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    truncated: Option<Truncated>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    background_process_id: Option<String>,
+/// What becomes of a command that is not done in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Late {
+    /// It can be asked about later.
+    KeepsRunning,
+    /// It ends, with the exit code that `timeout` has for that.
+    Ends,
 }
 
-#[derive(Debug, PartialEq, Serialize)]
-struct Truncated {
-    original_bytes: u64,
-    retained_bytes: u64,
-    omitted_bytes: u64,
-    strategy: &'static str,
-}
-
-pub(super) async fn run(workspace: &Workspace, args: &str, key: &str) -> Result<Outcome, String> {
+pub(super) async fn run(workspace: &Workspace, args: &str, key: &str, late: Late) -> Result<Outcome, String> {
     let args: Args = parse(args)?;
-    let (command, background) = background(&args.command, args.run_in_background);
+    let (command, background) = background(&args.command, args.run_in_background.unwrap_or_default());
     // A background command is not waited for, whatever its timeout says.
-    let timeout = if background { DEFAULT_TIMEOUT } else { timeout(args.timeout.as_deref())? };
+    let timeout = if background { duration::DEFAULT } else { timeout(args.timeout.as_deref())? };
     if command.trim().is_empty() {
         return Err("`command` is empty: give a command to run".to_owned());
     }
+    let workdir = args.workdir.unwrap_or_default();
+    if !workdir.is_empty() && !workdir.starts_with('/') {
+        return Err(format!("`workdir` `{workdir}` is not absolute: begin it with `/`"));
+    }
     let request = StartProcessRequest {
         command: command.to_owned(),
-        workdir: args.workdir.unwrap_or_default(),
+        workdir,
         env: ENVIRONMENT
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -92,146 +77,120 @@ pub(super) async fn run(workspace: &Workspace, args: &str, key: &str) -> Result<
         idempotency_key: key.to_owned(),
         ..StartProcessRequest::default()
     };
-    let process = start(workspace, request).await?;
-    if background {
-        let report = Report { success: true, background_process_id: Some(process.id), ..Report::default() };
-        return Ok(Outcome::of(&report));
-    }
-    let report = match wait(workspace, &process.id, timeout).await {
-        Ok(WaitProcessResponse { process: Some(process), output }) => {
-            report(&process, output.unwrap_or_default(), timeout)
-        }
-        Ok(_) => {
-            Report { error: Some("the agent did not say what became of the command".to_owned()), ..Report::default() }
-        }
-        Err(status) => unknown(&process, &status),
+    let StartProcessResponse { process, attached } = match start(workspace, request).await {
+        Ok(started) => started,
+        Err(status) if is_of_agent(&status) => return Ok(Outcome::of(&Report::failed(status.message()))),
+        Err(status) => return Err(explain(&status)),
     };
-    Ok(Outcome::of(&Report { note: note(command), ..report }))
+    let process = process.ok_or_else(|| "the agent did not say which process it started".to_owned())?;
+    if background {
+        return Ok(Outcome::of(&left_running(process)));
+    }
+    let left = if attached { remaining(timeout, &process, SystemClock.now()) } else { timeout };
+    let report = match wait(workspace, &process.id, left).await {
+        Ok(seen) if seen.process.running && late == Late::Ends => ended(workspace, command, seen, timeout).await,
+        Ok(seen) => waited_for(command, seen, timeout),
+        Err(unseen) => unknown(&process, &unseen),
+    };
+    Ok(Outcome::of(&report))
 }
 
-async fn start(workspace: &Workspace, request: StartProcessRequest) -> Result<Process, String> {
-    let response = workspace
-        .retry(|agent| {
+async fn start(workspace: &Workspace, request: StartProcessRequest) -> Result<StartProcessResponse, Status> {
+    workspace
+        .effect(|agent| {
             let request = request.clone();
             async move {
                 let mut processes = ProcessServiceClient::new(agent.transport());
-                processes.start_process(agent.request(request)).await
+                processes.start_process(agent.request_within(EFFECT_TIMEOUT, request)).await
             }
         })
         .await
-        .map_err(|status| explain(&status))?;
-    response.process.ok_or_else(|| "the agent did not say which process it started".to_owned())
 }
 
-/// Waits for a process, in as many calls as it takes. Where waiting fails, one last look decides:
-/// a process that has ended meanwhile has a real result.
-async fn wait(workspace: &Workspace, id: &str, timeout: Duration) -> Result<WaitProcessResponse, Status> {
-    let deadline = Instant::now() + timeout;
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let pause = left.min(MAX_WAIT);
-        match look(workspace, id, pause).await {
-            Ok(found) => {
-                let running = found.process.as_ref().is_some_and(|process| process.running);
-                if !running || left <= pause {
-                    return Ok(found);
-                }
+/// What is left of the time of a command that an earlier call has started.
+fn remaining(timeout: Duration, process: &Process, now: Timestamp) -> Duration {
+    let started = process.start_time.as_ref().and_then(|time| Timestamp::try_from(*time).ok());
+    let elapsed = started.and_then(|started| (now - started).to_std().ok());
+    timeout.saturating_sub(elapsed.unwrap_or_default())
+}
+
+/// A command that is not waited for.
+fn left_running(process: Process) -> Report {
+    Report {
+        success: true,
+        note: Some(notes::ON_BACKGROUND.to_owned()),
+        background_process_id: Some(process.id),
+        ..Report::default()
+    }
+}
+
+/// A command that was waited for, and ended or did not.
+fn waited_for(command: &str, seen: Seen, timeout: Duration) -> Report {
+    let Seen { process, output } = seen;
+    let report = Report::of(&process, output);
+    let note = notes::on_command(command, process.running, report.is_cut());
+    if !process.running {
+        return Report { note, ..report };
+    }
+    Report {
+        exit_code: Some(-1),
+        wall_duration_ms: Some(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+        error: Some(format!(
+            "the command was not done after {} and keeps running",
+            humantime::format_duration(timeout)
+        )),
+        note,
+        background_process_id: Some(process.id),
+        ..report
+    }
+}
+
+/// A command that is not done and is not to go on. One that does not end keeps running, which is said.
+async fn ended(workspace: &Workspace, command: &str, seen: Seen, timeout: Duration) -> Report {
+    for signal in [Signal::Terminate, Signal::Kill] {
+        let sent = process_signal::send(workspace, &seen.process.id, signal).await;
+        match (wait(workspace, &seen.process.id, GRACE).await, sent) {
+            // It ended by itself in the last moment.
+            (Ok(ended), Err(_)) if !ended.process.running => return waited_for(command, ended, timeout),
+            (Ok(Seen { process, output }), Ok(())) if !process.running => {
+                let timeout = humantime::format_duration(timeout);
+                let error = Some(format!("the command was not done after {timeout} and was ended"));
+                let report = Report::of(&process, output);
+                return Report { success: false, exit_code: Some(TIMED_OUT), error, ..report };
             }
-            Err(status) if matches!(status.code(), Code::NotFound | Code::DataLoss) => return Err(status),
-            Err(_) => {
-                let found = snapshot(workspace, id).await?;
-                let running = found.process.as_ref().is_some_and(|process| process.running);
-                if !running || Instant::now() >= deadline {
-                    return Ok(found);
-                }
-                tokio::time::sleep(WAIT_PAUSE).await;
+            (_, Ok(())) => {}
+            (_, Err(status)) => {
+                debug!(%status, "a command that is late could not be ended");
+                break;
             }
         }
     }
+    waited_for(command, seen, timeout)
 }
 
-async fn snapshot(workspace: &Workspace, id: &str) -> Result<WaitProcessResponse, Status> {
-    let snapshot = tokio::time::timeout(SNAPSHOT_BUDGET, look(workspace, id, Duration::ZERO)).await;
-    snapshot.unwrap_or_else(|_| Err(Status::deadline_exceeded("the agent did not answer in 30 seconds")))
-}
-
-async fn look(workspace: &Workspace, id: &str, pause: Duration) -> Result<WaitProcessResponse, Status> {
-    let timeout_ms = u32::try_from(pause.as_millis()).unwrap_or(u32::MAX);
-    let request = WaitProcessRequest { process_id: id.to_owned(), timeout_ms };
-    workspace
-        .retry(|agent| {
-            let request = request.clone();
-            async move {
-                let mut request = agent.request(request);
-                request.set_timeout(pause + SNAPSHOT_BUDGET);
-                ProcessServiceClient::new(agent.transport()).wait_process(request).await
-            }
-        })
-        .await
-}
-
-fn report(process: &Process, output: ProcessOutput, timeout: Duration) -> Report {
-    let truncated = (output.omitted_bytes > 0).then_some(Truncated {
-        original_bytes: output.original_bytes,
-        retained_bytes: output.retained_bytes,
-        omitted_bytes: output.omitted_bytes,
-        strategy: "head_tail",
-    });
-    let report = Report {
-        output: Some(output.text).filter(|text| !text.is_empty()),
-        truncated,
-        wall_duration_ms: wall_duration(process),
-        ..Report::default()
-    };
-    if process.running {
-        return Report {
-            exit_code: Some(-1),
-            wall_duration_ms: Some(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
-            error: Some(format!(
-                "the command was not done after {} and keeps running",
-                humantime::format_duration(timeout)
-            )),
-            background_process_id: Some(process.id.clone()),
-            ..report
-        };
+/// A command that was started and could not be looked at.
+fn unknown(process: &Process, unseen: &Unseen) -> Report {
+    if process.exit_code.is_some() {
+        // An earlier call started it, and how it ended is kept longer than what it wrote.
+        let note = Some("the command ran before, and its output is not kept any longer".to_owned());
+        return Report { note, ..Report::of(process, ProcessOutput::default()) };
     }
-    match process.exit_code {
-        Some(code) => Report { success: code == 0, exit_code: Some(code), ..report },
-        None => Report {
-            exit_code: Some(-1),
-            error: Some("how the command ended is not known: run it again only if that is safe".to_owned()),
-            ..report
-        },
-    }
-}
-
-/// The command was started, and nobody can say what became of it.
-fn unknown(process: &Process, status: &Status) -> Report {
-    Report {
-        exit_code: Some(-1),
-        error: Some(format!(
+    let error = match unseen.look.code() {
+        Code::DataLoss => unseen.explain(),
+        _ => format!(
             "the command was started, but its result could not be read: {}. Look what it did before you run it again",
-            explain(status)
-        )),
-        background_process_id: Some(process.id.clone()),
-        ..Report::default()
-    }
-}
-
-fn wall_duration(process: &Process) -> Option<u64> {
-    let (start, exit) = (process.start_time.as_ref()?, process.exit_time.as_ref()?);
-    let millis = (exit.seconds - start.seconds) * 1000 + i64::from(exit.nanos - start.nanos) / 1_000_000;
-    u64::try_from(millis).ok()
+            unseen.explain()
+        ),
+    };
+    Report { exit_code: Some(-1), background_process_id: Some(process.id.clone()), ..Report::failed(error) }
 }
 
 fn timeout(text: Option<&str>) -> Result<Duration, String> {
-    let Some(text) = text else { return Ok(DEFAULT_TIMEOUT) };
-    let timeout = humantime::parse_duration(text)
-        .map_err(|error| format!("`timeout` is not a duration like `30s` or `5m`: {error}"))?;
+    let timeout = duration::parse("timeout", text)?;
     if timeout.is_zero() {
         return Err("`timeout` must be more than 0; use `run_in_background` not to wait".to_owned());
     }
-    Ok(timeout.min(MAX_TIMEOUT))
+    Ok(timeout)
 }
 
 /// A single `&` at the end means the background, as in a shell.
@@ -241,12 +200,6 @@ fn background(command: &str, asked: bool) -> (&str, bool) {
         Some(rest) if !rest.ends_with(['&', '|', '>', '\\']) => (rest.trim_end(), true),
         _ => (command, asked),
     }
-}
-
-fn note(command: &str) -> Option<&'static str> {
-    let command = command.trim_start();
-    let dumps_a_file = command.starts_with("cat ") && !command.contains(['|', '>', '<', ';', '&']);
-    dumps_a_file.then_some("prefer `read_file` for looking at files: it numbers the lines and reads parts")
 }
 
 #[cfg(test)]
@@ -269,32 +222,23 @@ mod tests {
         assert_eq!(background("true", true), ("true", true));
     }
 
+    /// The time that passed before a worker took the call over counts.
     #[test]
-    fn timeouts_are_durations_within_bounds() {
-        assert_eq!(timeout(None), Ok(DEFAULT_TIMEOUT));
-        assert_eq!(timeout(Some("1m 30s")), Ok(Duration::from_secs(90)));
-        assert_eq!(timeout(Some("1m30s")), Ok(Duration::from_secs(90)));
-        assert_eq!(timeout(Some("9h")), Ok(MAX_TIMEOUT));
-        assert!(timeout(Some("0s")).is_err());
-        assert!(timeout(Some("soon")).is_err());
-        assert!(timeout(Some("-5s")).is_err());
+    fn a_command_that_was_started_before_has_the_rest_of_its_time() {
+        let at = |seconds: i64| Timestamp::from_timestamp(seconds, 0).expect("a time");
+        let process = Process { start_time: Some(at(100).into()), ..Process::default() };
+        let left = |now| remaining(Duration::from_secs(10), &process, at(now)).as_secs();
+        assert_eq!([left(90), left(100), left(104), left(110), left(500)], [10, 10, 6, 0, 0]);
+        assert_eq!(remaining(Duration::from_secs(10), &Process::default(), at(0)).as_secs(), 10);
     }
 
     #[test]
-    fn a_report_says_how_the_command_ended() {
-        let output =
-            ProcessOutput { text: "hello\n".to_owned(), original_bytes: 6, retained_bytes: 6, omitted_bytes: 0 };
-        let ended = Process { exit_code: Some(3), ..Process::default() };
-        let report_of = |process: &Process| report(process, output.clone(), DEFAULT_TIMEOUT);
-        assert_eq!(report_of(&ended).exit_code, Some(3));
-        assert!(!report_of(&ended).success);
-
-        let running = Process { running: true, id: "p".to_owned(), ..Process::default() };
-        let late = report_of(&running);
-        assert_eq!((late.exit_code, late.background_process_id.as_deref()), (Some(-1), Some("p")));
-        assert!(late.error.expect("an error").contains("10s"));
-
-        let lost = Process::default();
-        assert!(report_of(&lost).error.expect("an error").contains("not known"));
+    fn a_command_that_is_not_done_names_its_process() {
+        let process = Process { running: true, id: "p".to_owned(), ..Process::default() };
+        let late = waited_for("make", Seen { process, output: ProcessOutput::default() }, duration::DEFAULT);
+        assert_eq!((late.exit_code, late.wall_duration_ms), (Some(-1), Some(10_000)));
+        assert_eq!(late.background_process_id.as_deref(), Some("p"));
+        assert!(late.error.is_some_and(|error| error.contains("10s")));
+        assert!(late.note.is_some_and(|note| note.contains("process_output")));
     }
 }

@@ -4,7 +4,7 @@ use chatmesh_proto::agent::v1::ReadFileLinesRequest;
 use chatmesh_proto::agent::v1::file_service_client::FileServiceClient;
 use serde::{Deserialize, Serialize};
 
-use super::{absolute, is_of_agent, parse};
+use super::{LOOK_TIMEOUT, absolute, is_of_agent, parse};
 use crate::agent::{Workspace, explain};
 use crate::outcome::Outcome;
 
@@ -43,7 +43,10 @@ pub(super) async fn run(workspace: &Workspace, args: &str) -> Result<Outcome, St
     let read = workspace
         .retry(|agent| {
             let request = request.clone();
-            async move { FileServiceClient::new(agent.transport()).read_file_lines(agent.request(request)).await }
+            async move {
+                let mut files = FileServiceClient::new(agent.transport());
+                files.read_file_lines(agent.request_within(LOOK_TIMEOUT, request)).await
+            }
         })
         .await;
     match read {

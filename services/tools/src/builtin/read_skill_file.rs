@@ -1,11 +1,13 @@
 //! `read_skill_file`: reads a file that a skill brings along.
 
-use chatmesh_proto::agent::v1::ReadSkillFileRequest;
 use chatmesh_proto::agent::v1::context_service_client::ContextServiceClient;
+use chatmesh_proto::agent::v1::{ReadSkillFileRequest, ReadSkillFileResponse};
 use serde::{Deserialize, Serialize};
+use tonic::Status;
 
-use super::{is_of_agent, parse};
-use crate::agent::{Agent, Workspace, explain};
+use super::skill::{Meant, Problem, meant, problem};
+use super::{Call, LOOK_TIMEOUT, parse};
+use crate::agent::{Agent, Workspace, within};
 use crate::context::clean;
 use crate::outcome::Outcome;
 
@@ -28,22 +30,36 @@ struct Report {
     error: Option<String>,
 }
 
-pub(super) async fn run(workspace: &Workspace, args: &str) -> Result<Outcome, String> {
-    let args: Args = parse(args)?;
+pub(super) async fn run(call: &Call<'_>) -> Result<Outcome, String> {
+    let args: Args = parse(call.args)?;
     // Looked at before anybody is asked: what is wrong with it does not depend on the workspace.
     relative(&args.path)?;
-    let request = ReadSkillFileRequest { name: args.name, path: args.path };
+    let found = match meant(call.workspace, call.personal_skill, &args.name).await {
+        Ok(Meant::Personal { skill, .. }) => Err(Problem::Skill(format!(
+            "`{0}` is your user's own skill, and such skills have no files: all that there is of it is what \
+             `read_skill` returns",
+            skill.name
+        ))),
+        Ok(Meant::Workspace(name)) => read_file(call.workspace, name, args.path).await.map_err(|s| problem(&s)),
+        Err(problem) => Err(problem),
+    };
+    match found {
+        Ok(file) => Ok(Outcome::of(&report(&file.content, file.truncated, file.size_bytes))),
+        Err(Problem::Skill(error)) => Ok(Outcome::of(&Report { error: Some(error), ..Report::default() })),
+        Err(Problem::Call(error)) => Err(error),
+    }
+}
+
+async fn read_file(workspace: &Workspace, name: String, path: String) -> Result<ReadSkillFileResponse, Status> {
+    let request = ReadSkillFileRequest { name, path };
     let call = |agent: Agent| {
         let request = request.clone();
-        async move { ContextServiceClient::new(agent.transport()).read_skill_file(agent.request(request)).await }
-    };
-    match workspace.retry(call).await {
-        Ok(file) => Ok(Outcome::of(&report(&file.content, file.truncated, file.size_bytes))),
-        Err(status) if is_of_agent(&status) => {
-            Ok(Outcome::of(&Report { error: Some(status.message().to_owned()), ..Report::default() }))
+        async move {
+            let request = agent.request_within(LOOK_TIMEOUT, request);
+            within(LOOK_TIMEOUT, ContextServiceClient::new(agent.transport()).read_skill_file(request)).await
         }
-        Err(status) => Err(explain(&status)),
-    }
+    };
+    workspace.retry(call).await
 }
 
 fn report(content: &[u8], truncated: bool, size_bytes: u64) -> Report {

@@ -7,7 +7,7 @@ use chatmesh_proto::agent::v1::{WriteFileHeader, WriteFileRequest};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{absolute, parse};
+use super::{EFFECT_TIMEOUT, Writes, absolute, parse};
 use crate::agent::{Workspace, explain};
 use crate::outcome::Outcome;
 
@@ -20,15 +20,19 @@ struct Args {
     content: String,
 }
 
-pub(super) async fn run(workspace: &Workspace, args: &str, key: &str) -> Result<Outcome, String> {
+pub(super) async fn run(workspace: &Workspace, writes: Writes<'_>, args: &str, key: &str) -> Result<Outcome, String> {
     let args: Args = parse(args)?;
     absolute(&args.path)?;
+    writes.check(workspace, std::iter::once(args.path.as_str())).await?;
     let content = Bytes::from(args.content);
     let header = WriteFileHeader { path: args.path, size_bytes: content.len() as u64, idempotency_key: key.to_owned() };
     workspace
-        .retry(|agent| {
+        .effect(|agent| {
             let messages = futures::stream::iter(messages(&header, &content));
-            async move { FileServiceClient::new(agent.transport()).write_file(agent.request(messages)).await }
+            async move {
+                let mut files = FileServiceClient::new(agent.transport());
+                files.write_file(agent.request_within(EFFECT_TIMEOUT, messages)).await
+            }
         })
         .await
         .map_err(|status| explain(&status))?;

@@ -1,9 +1,9 @@
 //! The place of a workspace and its instruction files.
 
+use chatmesh_core::prompt_text::{FILE_TAG, INSTRUCTIONS_TAG, clean, clean_line, without_tags};
 use chatmesh_proto::agent::v1::{GetContextResponse, InstructionFile};
 
 use super::bounded::Bounded;
-use super::clean::{FILE_TAG, INSTRUCTIONS_TAG, clean, clean_line, without_tags};
 
 /// How much all instruction files of a workspace may say together.
 const MAX_BYTES: usize = 192 * 1024;

@@ -38,7 +38,7 @@ pub(super) fn context(status: &Status) -> Context {
         ),
         _ => (Unreachable, "You have a workspace, but nothing is known of it at the moment; a tool call may reach it."),
     };
-    Context { state, text: text.to_owned(), skill_index: String::new() }
+    Context { state, text: text.to_owned(), skills: Vec::new() }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ const DIGITS: usize = 10;
 
 /// What the tool is called for models: its own name where providers take that. What comes of a name depends on
 /// nothing else, so that it is the same in every turn and in every process.
-pub(super) fn alias(name: &str) -> String {
+pub(crate) fn alias(name: &str) -> String {
     if is_plain(name) && name.len() <= MAX_BYTES && !is_alias(name) {
         return name.to_owned();
     }
@@ -31,7 +31,7 @@ pub(super) fn alias(name: &str) -> String {
 
 /// True for a name that stands for another one. A tool whose own name looks like that has an alias, too: so none
 /// is mistaken for the other.
-pub(super) fn is_alias(name: &str) -> bool {
+pub(crate) fn is_alias(name: &str) -> bool {
     let digits = name.rsplit_once('_').map(|(_, digits)| digits);
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     digits.is_some_and(|digits| digits.len() == DIGITS && digits.bytes().all(is_digit))

@@ -11,8 +11,8 @@ use tonic::Status;
 use tonic_types::StatusExt as _;
 
 use super::alias::is_alias;
-use super::{Discovered, content, listing, within};
-use crate::agent::{Agent, Workspace, explain, is_ours};
+use super::{Discovered, content, listing};
+use crate::agent::{Agent, Workspace, explain, is_ours, within};
 use crate::outcome::Outcome;
 
 /// How long a call may take: what the agent allows, and a little more, so that the agent says it.

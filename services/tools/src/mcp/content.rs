@@ -1,35 +1,65 @@
-//! What a server's tool answered, for the model to read.
+//! What a server's tool answered: texts for the model to read, and the first of what is no text as a file for the chat.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chatmesh_proto::agent::v1::{CallMcpToolResponse, McpContent, McpContentKind};
 use serde_json::{Map, Value, json};
 
-use crate::outcome::Outcome;
+use crate::outcome::{Attachment, Outcome};
 
 /// How much data that is no text is shown as such.
 const MAX_SHOWN_BYTES: usize = 48 * 1024;
+/// The longest name of a file in bytes.
+const MAX_NAME_BYTES: usize = 255;
 
-/// The outcome of a call that was made. A tool that says that it failed has a structured failure.
-pub(super) fn outcome(answer: &CallMcpToolResponse) -> Outcome {
+/// The outcome of a call that was made. A tool that says that it failed has a structured failure. Of images and other
+/// data the first is given to the chat: people see it, which is what most of it is for.
+pub(crate) fn outcome(answer: &CallMcpToolResponse) -> Outcome {
+    let file = answer.content.iter().position(|piece| !piece.data.is_empty() && !piece.truncated);
+    let result = result(answer, file);
+    match file.and_then(|at| answer.content.get(at)) {
+        Some(piece) => Outcome::Attachment(result, attachment(piece)),
+        None => Outcome::Result(result),
+    }
+}
+
+/// What the model reads; the piece with the number `file` is given to the chat.
+fn result(answer: &CallMcpToolResponse, file: Option<usize>) -> String {
     let texts: Vec<String> = answer.content.iter().filter_map(text).collect();
     let mut fields = Map::new();
     fields.insert("success".to_owned(), (!answer.is_error).into());
     let said = texts.join("\n");
+    let structured = structured(answer).filter(|structured| !says(&said, structured));
     if answer.is_error {
         let error = if said.is_empty() { "the tool failed and does not say why".to_owned() } else { said };
         fields.insert("error".to_owned(), error.into());
     } else if !said.is_empty() {
         fields.insert("output".to_owned(), said.into());
-    } else if let Some(structured) = structured(answer) {
-        fields.insert("output".to_owned(), structured);
-    } else if !answer.content.is_empty() {
-        fields.insert("content".to_owned(), answer.content.iter().map(described).collect());
+    } else if !answer.content.is_empty() && structured.is_none() {
+        fields.insert("content".to_owned(), described(&answer.content, file).collect());
+    }
+    if let Some(structured) = structured {
+        // Where there is nothing else, it is what the tool says.
+        let field = if answer.is_error || fields.contains_key("output") { "structured_output" } else { "output" };
+        fields.insert(field.to_owned(), structured);
     }
     if answer.truncated {
         fields.insert("truncated".to_owned(), true.into());
     }
-    Outcome::Result(Value::Object(fields).to_string())
+    Value::Object(fields).to_string()
+}
+
+/// A piece as a file. What it is called is the server's affair only as far as it can be shown.
+fn attachment(piece: &McpContent) -> Attachment {
+    let path = piece.uri.split(['?', '#']).next().unwrap_or_default();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let is_name = name.len() <= MAX_NAME_BYTES && !name.chars().any(char::is_control);
+    Attachment {
+        name: if is_name { name.to_owned() } else { String::new() },
+        media_type: piece.media_type.clone(),
+        data: piece.data.clone(),
+        best_effort: true,
+    }
 }
 
 /// The text of a piece; `None` where it has none.
@@ -46,8 +76,17 @@ fn structured(answer: &CallMcpToolResponse) -> Option<Value> {
     answer.structured_content_json.as_deref().and_then(|json| serde_json::from_str(json).ok())
 }
 
-/// A piece that is no text: what it is, and the data where that is short.
-fn described(piece: &McpContent) -> Value {
+/// True where the text is the structured content and nothing else, as servers send it for clients that know text only.
+fn says(text: &str, structured: &Value) -> bool {
+    serde_json::from_str::<Value>(text).is_ok_and(|said| said == *structured)
+}
+
+/// Pieces that are no text: what they are, and the data where that is short and not given to the chat.
+fn described(pieces: &[McpContent], file: Option<usize>) -> impl Iterator<Item = Value> {
+    pieces.iter().enumerate().map(move |(at, piece)| describe(piece, file == Some(at)))
+}
+
+fn describe(piece: &McpContent, is_attached: bool) -> Value {
     let kind = match piece.kind() {
         McpContentKind::Image => "image",
         McpContentKind::Audio => "audio",
@@ -60,7 +99,9 @@ fn described(piece: &McpContent) -> Value {
     if !piece.uri.is_empty() {
         described["uri"] = piece.uri.as_str().into();
     }
-    if piece.truncated || piece.data.len() > MAX_SHOWN_BYTES {
+    if is_attached {
+        described["note"] = "it is shown to the people of the chat as an attachment".into();
+    } else if piece.truncated || piece.data.len() > MAX_SHOWN_BYTES {
         described["note"] = "the data is too long to be shown: have the tool write it to a file".into();
     } else {
         described["data_base64"] = STANDARD.encode(&piece.data).into();
@@ -84,8 +125,15 @@ mod tests {
 
     fn result(answer: &CallMcpToolResponse) -> Value {
         match outcome(answer) {
-            Outcome::Result(result) => serde_json::from_str(&result).expect("JSON"),
+            Outcome::Result(result) | Outcome::Attachment(result, _) => serde_json::from_str(&result).expect("JSON"),
             failure @ Outcome::Failure(_) => panic!("{failure:?}"),
+        }
+    }
+
+    fn file(answer: &CallMcpToolResponse) -> Option<Attachment> {
+        match outcome(answer) {
+            Outcome::Attachment(_, file) => Some(file),
+            Outcome::Result(_) | Outcome::Failure(_) => None,
         }
     }
 
@@ -100,26 +148,60 @@ mod tests {
         let mixed = answer(vec![piece(Text, "one", b""), piece(Image, "", b"123"), piece(Text, "two", b""), link]);
         assert_eq!(result(&mixed), json!({"success": true, "output": "one\ntwo\nA (file:///a)"}));
 
-        let image = answer(vec![piece(Image, "", &[0, 1, 2])]);
+        let images = answer(vec![piece(Image, "", &[9]), piece(Image, "", &[0, 1, 2])]);
+        let note = "it is shown to the people of the chat as an attachment";
+        let given = json!({"type": "image", "media_type": "image/png", "size_bytes": 1, "note": note});
         let shown = json!({"type": "image", "media_type": "image/png", "size_bytes": 3, "data_base64": "AAEC"});
-        assert_eq!(result(&image), json!({"success": true, "content": [shown]}));
+        assert_eq!(result(&images), json!({"success": true, "content": [given, shown]}));
 
-        let large = result(&answer(vec![piece(Image, "", &[0; MAX_SHOWN_BYTES + 1])]));
-        assert!(large["content"][0]["note"].is_string() && large["content"][0]["data_base64"].is_null(), "{large}");
+        let large = result(&answer(vec![piece(Image, "", &[9]), piece(Image, "", &[0; MAX_SHOWN_BYTES + 1])]));
+        assert!(large["content"][1]["note"].is_string() && large["content"][1]["data_base64"].is_null(), "{large}");
         assert_eq!(result(&answer(vec![])), json!({"success": true}));
     }
 
     #[test]
-    fn structured_content_stands_in_for_text() {
+    fn the_first_of_what_is_no_text_is_given_to_the_chat() {
+        use McpContentKind::{Image, Resource, Text};
+        let left_out = McpContent { truncated: true, ..piece(Image, "", b"") };
+        let report = McpContent { uri: "https://h/out/Q3.png?a=/b#/c".to_owned(), ..piece(Resource, "", b"12") };
+        let all = answer(vec![piece(Text, "see", b""), left_out.clone(), report.clone(), piece(Image, "", b"3")]);
+        let expected = Attachment {
+            name: "Q3.png".to_owned(),
+            media_type: "image/png".to_owned(),
+            data: b"12".as_slice().into(),
+            best_effort: true,
+        };
+        assert_eq!(file(&all), Some(expected.clone()));
+        assert_eq!(result(&all), json!({"success": true, "output": "see"}));
+        let failed = CallMcpToolResponse { is_error: true, ..all };
+        assert_eq!(file(&failed), Some(expected), "what it looked like when it failed");
+        for uri in ["", "https://h/", "ui://a\nb", &format!("ui:/{}", "x".repeat(MAX_NAME_BYTES + 1))] {
+            let unnamed = McpContent { uri: uri.to_owned(), ..report.clone() };
+            assert_eq!(file(&answer(vec![unnamed])).map(|file| file.name).as_deref(), Some(""), "{uri}");
+        }
+        assert_eq!(file(&answer(vec![piece(Text, "see", b""), left_out])), None);
+    }
+
+    #[test]
+    fn structured_content_stands_beside_text_and_in_for_it() {
         let structured = Some(r#"{"a":[1]}"#.to_owned());
         let only = CallMcpToolResponse { structured_content_json: structured.clone(), ..answer(vec![]) };
         assert_eq!(result(&only), json!({"success": true, "output": {"a": [1]}}));
         let both = CallMcpToolResponse {
-            structured_content_json: structured,
+            structured_content_json: structured.clone(),
             truncated: true,
             ..answer(vec![piece(McpContentKind::Text, "a is 1", b"")])
         };
-        assert_eq!(result(&both), json!({"success": true, "output": "a is 1", "truncated": true}));
+        let expected = json!({"success": true, "output": "a is 1", "structured_output": {"a": [1]}, "truncated": true});
+        assert_eq!(result(&both), expected);
+        let failed = CallMcpToolResponse { is_error: true, truncated: false, ..both };
+        let expected = json!({"success": false, "error": "a is 1", "structured_output": {"a": [1]}});
+        assert_eq!(result(&failed), expected);
+        let twice = CallMcpToolResponse {
+            structured_content_json: structured,
+            ..answer(vec![piece(McpContentKind::Text, "{ \"a\": [1] }", b"")])
+        };
+        assert_eq!(result(&twice), json!({"success": true, "output": "{ \"a\": [1] }"}), "it is said once");
     }
 
     #[test]

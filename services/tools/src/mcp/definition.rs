@@ -6,15 +6,8 @@ use chatmesh_proto::common::v1::ToolDefinition;
 use tracing::debug;
 
 use super::alias::alias;
-use super::{Found, is_name, schema};
+use super::{Found, Room, is_name, schema};
 use crate::context::clean;
-
-/// How many tools are offered: models choose badly among more, and some providers take no more than 128 with those
-/// of the mesh and of the client.
-const MAX_TOOLS: usize = 100;
-/// How many bytes their definitions may have together: they are a part of every prompt, and no summary makes them
-/// shorter.
-const MAX_BYTES: usize = 256 * 1024;
 
 /// What of a server's tools is offered: ordered by name, without those that no provider would take, and as many as
 /// there is room for.
@@ -23,7 +16,7 @@ pub(super) fn offered(tools: Vec<McpTool>, is_complete: bool) -> Found {
     let mut tools: Vec<(String, McpTool)> = tools.into_iter().map(|tool| (alias(&tool.name), tool)).collect();
     tools.sort_by(|a, b| a.0.cmp(&b.0));
     tools.dedup_by(|a, b| a.0 == b.0);
-    let mut room = MAX_BYTES;
+    let mut room = Room::default();
     for (name, tool) in tools {
         if name != tool.name {
             // Also where it is not offered: an earlier turn may have asked for it.
@@ -34,13 +27,11 @@ pub(super) fn offered(tools: Vec<McpTool>, is_complete: bool) -> Found {
             found.left_out += 1;
             continue;
         };
-        let size = definition.name.len() + definition.description.len() + definition.input_schema.len();
-        if found.tools.len() == MAX_TOOLS || size > room {
+        if room.take(&definition) {
+            found.tools.push(definition);
+        } else {
             found.left_out += 1;
-            continue;
         }
-        room -= size;
-        found.tools.push(definition);
     }
     found
 }
@@ -54,6 +45,7 @@ fn definition(name: String, tool: &McpTool) -> Option<ToolDefinition> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mcp::room::{MAX_BYTES, MAX_TOOLS};
 
     const SCHEMA: &str = r#"{"type":"object","properties":{}}"#;
 

@@ -9,8 +9,8 @@ use tonic::{Response, Status};
 use tracing::debug;
 
 use super::definition::offered;
-use super::{Discovered, Found, within};
-use crate::agent::{Agent, Reached, Workspace};
+use super::{Discovered, Found};
+use crate::agent::{Agent, Reached, Workspace, within};
 
 /// How long the agent may wait in the first look of a turn until its servers are connected. What comes later
 /// comes in the middle of the turn.

@@ -12,7 +12,7 @@ const OTHERS: [&str; 2] = ["enum", "not"];
 const MAX_PROPERTY_BYTES: usize = 64;
 
 /// Makes a schema one that providers take: an object, in words that people see. `None` where that cannot be done.
-pub(super) fn usable(text: &str) -> Option<String> {
+pub(crate) fn usable(text: &str) -> Option<String> {
     let Ok(Value::Object(given)) = serde_json::from_str(text) else { return None };
     let mut schema = given.clone();
     schema.insert("type".to_owned(), "object".into());

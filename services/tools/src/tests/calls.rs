@@ -92,12 +92,14 @@ async fn g6_a_call_ends_whatever_its_agent_does() {
         (Mood::Away, "srv__t", 45),
         (Mood::Away, "read_skill", 45),
         (Mood::Silent, "srv__t", 70),
+        (Mood::Silent, "read_skill", 31),
+        (Mood::Silent, "read_skill_file", 31),
         (Mood::Breaks, "read_skill", 75),
     ] {
         let world = World::new();
         world.workspace.has.lock().mood = mood;
         let began = Instant::now();
-        let arguments = json!({"name": "deploy"});
+        let arguments = json!({"name": "deploy", "path": "run.sh"});
         let called = tokio::time::timeout(LONG, world.call(tool, &arguments)).await;
         let (result, is_error) = called.expect("it ends");
         assert!(is_error && result["error"].is_string(), "{mood:?} {tool}: {result}");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chatmesh_proto::agent::v1 as agent;
+use chatmesh_proto::tools::v1 as pb;
 use chatmesh_proto::tools::v1::{ListToolsResponse, WorkspaceContextState, WorkspaceToolsState};
 use tokio::time::Instant;
 
@@ -14,7 +15,7 @@ fn tool(name: &str) -> agent::McpTool {
 }
 
 impl World {
-    fn has_context(&self, instructions: &str, skills: &[&str]) {
+    pub(super) fn has_context(&self, instructions: &str, skills: &[&str]) {
         let file = agent::InstructionFile {
             path: "/w/AGENTS.md".to_owned(),
             content: instructions.to_owned(),
@@ -27,23 +28,53 @@ impl World {
         has.context.skills = skills.iter().map(skill).collect();
     }
 
-    fn has_tools(&self, discovery: agent::McpDiscovery, names: &[&str]) {
+    pub(super) fn has_tools(&self, discovery: agent::McpDiscovery, names: &[&str]) {
         let tools = names.iter().map(|name| tool(name)).collect();
         let listed = agent::ListMcpToolsResponse { tools, discovery: discovery.into(), ..Default::default() };
         self.workspace.has.lock().tools = listed;
     }
 
-    fn is(&self, mood: Mood) {
+    pub(super) fn is(&self, mood: Mood) {
         self.workspace.has.lock().mood = mood;
     }
 }
 
-fn names(listed: &ListToolsResponse) -> Vec<&str> {
+pub(super) fn names(listed: &ListToolsResponse) -> Vec<&str> {
     listed.tools.iter().map(|tool| tool.name.as_str()).collect()
 }
 
-const BUILTIN: [&str; 3] = ["execute", "read_file", "write_file"];
-const WITH_SKILLS: [&str; 5] = ["execute", "read_file", "read_skill", "read_skill_file", "write_file"];
+const BUILTIN: [&str; 13] = [
+    "attach_file",
+    "create_workspace",
+    "edit_files",
+    "execute",
+    "list_templates",
+    "process_list",
+    "process_output",
+    "process_signal",
+    "read_file",
+    "read_template",
+    "start_workspace",
+    "stop_workspace",
+    "write_file",
+];
+const WITH_SKILLS: [&str; 15] = [
+    "attach_file",
+    "create_workspace",
+    "edit_files",
+    "execute",
+    "list_templates",
+    "process_list",
+    "process_output",
+    "process_signal",
+    "read_file",
+    "read_skill",
+    "read_skill_file",
+    "read_template",
+    "start_workspace",
+    "stop_workspace",
+    "write_file",
+];
 
 /// G14: nothing of the context is remembered. Tools of servers are: they cost nobody a question.
 #[tokio::test(start_paused = true)]
@@ -100,6 +131,25 @@ async fn c11_a_workspace_that_is_not_there_does_not_hold_a_turn_up() {
         assert!(began.elapsed() <= longest + Duration::from_millis(10), "{mood:?}: {:?}", began.elapsed());
         assert_eq!(world.workspace.asked(), asked, "{mood:?}");
     }
+}
+
+/// C11: a replica that is replaced while a turn begins is no reason to know nothing of the workspace, nor to wait long.
+#[tokio::test(start_paused = true)]
+async fn c11_whoever_knows_the_agent_is_asked_again_where_nobody_is_there() {
+    let world = World::new();
+    world.has_context("Use make.", &[]);
+    world.workspace.has.lock().unanswered = 2;
+    let listed = world.list(false).await;
+    assert_eq!(listed.workspace_context_state(), WorkspaceContextState::Found);
+    assert!(listed.workspace_context.contains("Use make."), "{}", listed.workspace_context);
+    assert_eq!(world.workspace.asked()[0], 3);
+
+    world.workspace.has.lock().unanswered = usize::MAX;
+    let began = Instant::now();
+    let listed = world.list(false).await;
+    assert_eq!(listed.workspace_context_state(), WorkspaceContextState::Unreachable);
+    assert!(listed.workspace_context.contains("does not answer"), "{}", listed.workspace_context);
+    assert!(began.elapsed() <= Duration::from_millis(3010), "{:?}", began.elapsed());
 }
 
 /// G16: servers that still connect are waited for a moment and no longer, and what is not whole is not remembered.
@@ -217,4 +267,45 @@ async fn tools_for_which_there_is_no_room_are_counted() {
         assert_eq!(names(&listed).len(), BUILTIN.len() + 100);
         assert!(listed.workspace_context.contains("\n\n30 more tools"), "{}", listed.workspace_context);
     }
+}
+
+fn summary(name: &str) -> pb::SkillSummary {
+    pb::SkillSummary { name: name.to_owned(), description: format!("How to {name}.") }
+}
+
+fn skill_lines(listed: &ListToolsResponse) -> Vec<&str> {
+    listed.skill_index.lines().filter(|line| line.starts_with("- ")).collect()
+}
+
+/// M10: the tools for skills are there where any skill is, and one list has them all.
+#[tokio::test(start_paused = true)]
+async fn skills_of_the_user_are_listed_with_a_workspace_and_without() {
+    let world = World::new();
+    let asked = |workspace_id: &str, personal: &[&str], known: &[&str]| pb::ListToolsRequest {
+        chat_id: "chat-1".to_owned(),
+        workspace_id: workspace_id.to_owned(),
+        personal_skills: personal.iter().map(|name| summary(name)).collect(),
+        known_skills: known.iter().map(|name| summary(name)).collect(),
+        has_skills: !known.is_empty(),
+        ..pb::ListToolsRequest::default()
+    };
+    let readers =
+        |listed: &ListToolsResponse| names(listed).iter().filter(|name| name.starts_with("read_skill")).count();
+
+    let without = world.listed(asked("", &["deploy"], &[])).await;
+    assert_eq!((skill_lines(&without), readers(&without)), (vec!["- deploy: How to deploy."], 2));
+    let nothing = world.listed(asked("", &[], &[])).await;
+    assert_eq!((nothing.skill_index.as_str(), readers(&nothing)), ("", 0));
+
+    world.has_context("", &["deploy", "fix"]);
+    let both = world.listed(asked("workspace-1", &["deploy", "write"], &[])).await;
+    let expected = ["- personal/deploy: How to deploy.", "- write: How to write.", "- workspace/deploy: ", "- fix: "];
+    assert_eq!((skill_lines(&both), readers(&both)), (expected.to_vec(), 2));
+    assert_eq!(both.workspace_skills.iter().map(|skill| skill.name.as_str()).collect::<Vec<_>>(), ["deploy", "fix"]);
+
+    world.is(Mood::Away);
+    let away = world.listed(asked("workspace-1", &["deploy"], &["deploy"])).await;
+    let expected = ["- personal/deploy: How to deploy.", "- workspace/deploy: How to deploy."];
+    assert_eq!((skill_lines(&away), readers(&away)), (expected.to_vec(), 2), "as the workspace last said");
+    assert_eq!(away.workspace_skills, [], "it did not say so now");
 }

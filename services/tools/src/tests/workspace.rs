@@ -1,5 +1,9 @@
 //! A workspace: who knows its agent, who reaches it, and the agent itself.
 
+mod cloud;
+mod files;
+mod processes;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -7,27 +11,40 @@ use std::time::Duration;
 use chatmesh_core::{Clock as _, IdSource as _, SecretString, SystemClock, SystemIds};
 use chatmesh_proto::agent::v1 as agent;
 use chatmesh_proto::agent::v1::context_service_server::{ContextService, ContextServiceServer};
+use chatmesh_proto::agent::v1::file_service_server::FileServiceServer;
 use chatmesh_proto::agent::v1::mcp_service_server::{McpService, McpServiceServer};
+use chatmesh_proto::agent::v1::process_service_server::ProcessServiceServer;
 use chatmesh_proto::relay::v1::relay_service_server::{RelayService, RelayServiceServer};
 use chatmesh_proto::relay::v1::{AwaitAgentRequest, AwaitAgentResponse};
 use chatmesh_proto::tools::v1 as pb;
+use chatmesh_proto::tools::v1::call_tool_response::Event;
 use chatmesh_proto::tools::v1::tool_service_server::ToolService as _;
+use chatmesh_proto::tools::v1::workspace_tool_service_server::WorkspaceToolService as _;
 use chatmesh_proto::workspaces::v1 as workspaces;
 use chatmesh_proto::workspaces::v1::agent_service_server::{AgentService, AgentServiceServer};
+use chatmesh_proto::workspaces::v1::template_service_server::TemplateServiceServer;
+use chatmesh_proto::workspaces::v1::workspace_service_server::WorkspaceServiceServer;
 use chatmesh_rpc::assertion::ServiceSigner;
 use chatmesh_rpc::client::Peer;
 use chatmesh_rpc::{Caller, Code, Role, UserId, local, metadata, status_with_reason};
+use futures::StreamExt as _;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
-use crate::ToolMetrics;
 use crate::agent::Bindings;
 use crate::api::Api;
 use crate::mcp::Discovered;
 use crate::state::{Neighbours, State};
+use crate::{Config, ToolMetrics};
+pub(super) use cloud::{Cloud, Ends};
+pub(super) use files::Files;
+pub(super) use processes::Processes;
+
+/// The key of all calls.
+pub(super) const KEY: &str = "chat-1/2/call-1";
 
 /// How a workspace does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -53,6 +70,8 @@ pub(super) struct Has {
     pub(super) restarts: usize,
     /// The workspace was deleted.
     pub(super) is_deleted: bool,
+    /// How many more questions for the agent nobody is there to answer.
+    pub(super) unanswered: usize,
     /// For how long the agent has been there, where the workspaces say so.
     pub(super) here_for: Option<Duration>,
     pub(super) context: agent::GetContextResponse,
@@ -60,8 +79,12 @@ pub(super) struct Has {
     pub(super) answer: Option<Result<agent::CallMcpToolResponse, Status>>,
     pub(super) skill: Option<Result<agent::ReadSkillResponse, Status>>,
     pub(super) file: agent::ReadSkillFileResponse,
+    /// The names of the agents that were asked for.
+    pub(super) named: Vec<String>,
     /// The calls of its tools.
     pub(super) called: Vec<agent::CallMcpToolRequest>,
+    pub(super) processes: Processes,
+    pub(super) files: Files,
 }
 
 /// How often whom was asked.
@@ -76,12 +99,19 @@ struct Counts {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Played {
     pub(super) has: Arc<Mutex<Has>>,
+    /// The workspaces that are made in the course of a test.
+    pub(super) cloud: Arc<Mutex<Cloud>>,
     counts: Arc<Counts>,
 }
 
 impl Has {
     fn agent(&self) -> String {
         format!("agent-{}", self.restarts + 1)
+    }
+
+    fn take_unanswered(&mut self) -> Option<usize> {
+        self.unanswered = self.unanswered.checked_sub(1)?;
+        Some(self.unanswered)
     }
 }
 
@@ -95,7 +125,8 @@ impl Played {
     /// What becomes of a call of the agent.
     async fn reached<M>(&self, request: &Request<M>) -> Result<(), Status> {
         let agent = request.metadata().get(metadata::AGENT_ID).expect("an agent").clone();
-        assert_eq!(request.metadata().get(metadata::CHAT_ID).expect("a chat"), "chat-1");
+        let chat = request.metadata().get(metadata::CHAT_ID).expect("a chat").to_str().expect("text");
+        assert!(chat == "chat-1" || chat.starts_with("mcp-"), "{chat}");
         let (mood, is_of_now) = {
             let has = self.has.lock();
             (has.mood, agent == has.agent().as_str())
@@ -136,9 +167,16 @@ impl AgentService for Played {
 
     async fn resolve_agent(
         &self,
-        _: Request<workspaces::ResolveAgentRequest>,
+        request: Request<workspaces::ResolveAgentRequest>,
     ) -> Result<Response<workspaces::ResolveAgentResponse>, Status> {
+        if let Some(resolved) = self.cloud.lock().resolve(&request.get_ref().workspace_id) {
+            return resolved.map(Response::new);
+        }
         self.counts.resolved.fetch_add(1, Ordering::Relaxed);
+        self.has.lock().named.push(request.into_inner().agent);
+        if let Some(left) = self.has.lock().take_unanswered() {
+            return Err(Status::unavailable(format!("the replica is replaced, {left} more times")));
+        }
         if self.has.lock().mood == Mood::Stopped {
             return Err(Status::failed_precondition("workspace `w` is not running: start it"));
         }
@@ -163,12 +201,16 @@ impl RelayService for Played {
         let request = request.into_inner();
         let until = Instant::now() + Duration::from_millis(request.timeout_ms.into());
         let is_away = || {
+            if let Some(connected) = self.cloud.lock().is_connected(&request.agent_id) {
+                return !connected;
+            }
             let has = self.has.lock();
             has.mood == Mood::Away || has.agent() != request.agent_id
         };
         while is_away() {
             if Instant::now() >= until {
-                return Err(Status::deadline_exceeded("it did not come"));
+                let (reason, domain) = ("AGENT_NOT_CONNECTED", "chatmesh.relay.v1");
+                return Err(status_with_reason(Code::DeadlineExceeded, reason, domain, "it did not come"));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -237,21 +279,22 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    /// The service with these settings.
+    pub(super) fn with(config: Config) -> Self {
         let workspace = Played::default();
-        let routes = Routes::new(AgentServiceServer::new(workspace.clone()))
-            .add_service(RelayServiceServer::new(workspace.clone()))
-            .add_service(ContextServiceServer::new(workspace.clone()))
-            .add_service(McpServiceServer::new(workspace.clone()));
-        let secret = SecretString::from("a secret of at least thirty-two characters");
-        let peer = Peer::new(local(routes.prepare()), ServiceSigner::new("tools", &secret, Arc::new(SystemClock)));
-        let state = State {
-            neighbours: Neighbours { workspaces: peer.clone(), relay: peer },
-            bindings: Bindings::default(),
-            discovered: Discovered::default(),
-            metrics: ToolMetrics::register(&mut Registry::default()),
-        };
+        let api = api(&workspace, config);
         let caller = Caller::service("chat", Some((UserId(SystemIds.next()), Role::Member)));
-        Self { workspace, api: Api::new(Arc::new(state)), caller }
+        Self { workspace, api, caller }
+    }
+
+    /// Another replica of the service, called for the same user.
+    pub(super) fn replica(&self) -> Self {
+        let (workspace, caller) = (self.workspace.clone(), self.caller.clone());
+        let api = api(&workspace, Config::default());
+        Self { workspace, api, caller }
     }
 
     fn request<M>(&self, message: M) -> Request<M> {
@@ -261,8 +304,18 @@ impl World {
     }
 
     pub(super) async fn list(&self, has_skills: bool) -> pb::ListToolsResponse {
-        let request =
-            pb::ListToolsRequest { chat_id: "chat-1".to_owned(), workspace_id: "workspace-1".to_owned(), has_skills };
+        self.list_in(pb::ChatMode::Unspecified.into(), has_skills).await
+    }
+
+    /// Lists the tools of a chat in a mode.
+    pub(super) async fn list_in(&self, chat_mode: i32, has_skills: bool) -> pb::ListToolsResponse {
+        let (chat_id, workspace_id) = ("chat-1".to_owned(), "workspace-1".to_owned());
+        let request = pb::ListToolsRequest { chat_id, workspace_id, has_skills, chat_mode, ..Default::default() };
+        self.api.list_tools(self.request(request)).await.expect("a list").into_inner()
+    }
+
+    /// Lists what a request asks for.
+    pub(super) async fn listed(&self, request: pb::ListToolsRequest) -> pb::ListToolsResponse {
         self.api.list_tools(self.request(request)).await.expect("a list").into_inner()
     }
 
@@ -277,15 +330,93 @@ impl World {
 
     /// Calls a tool; returns the result, and whether the call failed as a whole.
     pub(super) async fn call(&self, name: &str, args: &serde_json::Value) -> (serde_json::Value, bool) {
+        self.call_with(name, &args.to_string(), pb::CallToolRequest::default()).await
+    }
+
+    /// Calls a tool with arguments as they are, in the mode of `rest`.
+    pub(super) async fn call_with(
+        &self,
+        name: &str,
+        args: &str,
+        rest: pb::CallToolRequest,
+    ) -> (serde_json::Value, bool) {
+        let called = self.called(name, args, rest).await;
+        (called.result, called.is_error)
+    }
+
+    /// The same with all that came of it.
+    pub(super) async fn called(&self, name: &str, args: &str, rest: pb::CallToolRequest) -> Called {
         let request = pb::CallToolRequest {
             chat_id: "chat-1".to_owned(),
             workspace_id: "workspace-1".to_owned(),
             name: name.to_owned(),
-            args: args.to_string(),
+            args: args.to_owned(),
             call_id: "call-1".to_owned(),
-            idempotency_key: "chat-1/2/call-1".to_owned(),
+            idempotency_key: KEY.to_owned(),
+            ..rest
         };
-        let called = self.api.call_tool(self.request(request)).await.expect("an outcome").into_inner();
+        self.heard(request).await
+    }
+
+    /// Makes a call and listens to its end.
+    pub(super) async fn heard(&self, request: pb::CallToolRequest) -> Called {
+        let began = Instant::now();
+        let mut events = self.api.call_tool(self.request(request)).await.expect("a stream").into_inner();
+        let mut notices = Vec::new();
+        while let Some(event) = events.next().await {
+            let told = match event.expect("no failure of the call").event.expect("an event") {
+                Event::WorkspaceBound(bound) => format!("bound {} {}", bound.workspace_id, bound.build_id),
+                Event::WorkspaceSettled(settled) => format!("settled {} {}", settled.workspace_id, settled.build_id),
+                Event::Outcome(outcome) => {
+                    assert!(events.next().await.is_none(), "nothing comes after the end");
+                    let result = serde_json::from_str(&outcome.result).expect("JSON");
+                    let (is_error, attachment) = (outcome.is_error, outcome.attachment);
+                    return Called { notices, result, is_error, attachment, took: began.elapsed() };
+                }
+            };
+            notices.push((began.elapsed().as_secs(), told));
+        }
+        panic!("no outcome")
+    }
+}
+
+impl World {
+    /// Calls a tool for nobody's chat.
+    pub(super) async fn call_outside(&self, request: pb::CallWorkspaceToolRequest) -> (serde_json::Value, bool) {
+        let called = self.api.call_workspace_tool(self.request(request)).await.expect("an answer").into_inner();
         (serde_json::from_str(&called.result).expect("JSON"), called.is_error)
     }
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub(super) struct Called {
+    /// What was told before the end, each with the second in which it was.
+    pub(super) notices: Vec<(u64, String)>,
+    pub(super) result: serde_json::Value,
+    pub(super) is_error: bool,
+    pub(super) attachment: Option<pb::ToolAttachment>,
+    pub(super) took: Duration,
+}
+
+fn api(workspace: &Played, config: Config) -> Api {
+    let routes = Routes::new(AgentServiceServer::new(workspace.clone()))
+        .add_service(RelayServiceServer::new(workspace.clone()))
+        .add_service(ContextServiceServer::new(workspace.clone()))
+        .add_service(McpServiceServer::new(workspace.clone()))
+        .add_service(ProcessServiceServer::new(workspace.clone()))
+        .add_service(FileServiceServer::new(workspace.clone()))
+        .add_service(WorkspaceServiceServer::new(workspace.clone()))
+        .add_service(TemplateServiceServer::new(workspace.clone()));
+    let secret = SecretString::from("a secret of at least thirty-two characters");
+    let peer = Peer::new(local(routes.prepare()), ServiceSigner::new("tools", &secret, Arc::new(SystemClock)));
+    let state = State {
+        config,
+        neighbours: Neighbours { workspaces: peer.clone(), relay: peer },
+        bindings: Bindings::default(),
+        discovered: Discovered::default(),
+        servers: crate::servers::none(),
+        metrics: ToolMetrics::register(&mut Registry::default()),
+    };
+    Api::new(Arc::new(state))
 }

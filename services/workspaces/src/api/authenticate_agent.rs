@@ -1,7 +1,7 @@
 use chatmesh_proto::workspaces::v1 as pb;
 use chatmesh_rpc::Caller;
 
-use crate::domain::AgentToken;
+use crate::domain::{AgentToken, EXTERNAL};
 use crate::state::State;
 use crate::{Error, convert};
 
@@ -15,7 +15,7 @@ pub(super) async fn authenticate_agent(
     let known = state.store.find_agent_by_token(&AgentToken::digest_of(&request.token)).await?;
     let known = known.ok_or(Error::UnknownToken)?;
     if !known.current {
-        return Err(Error::Superseded);
+        return Err(if known.provisioner == EXTERNAL { Error::Paused } else { Error::Superseded });
     }
     let agent = convert::agent(&known.agent, state.clock.now());
     let manifest = convert::manifest(known.agent.build_id, known.scripts);

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use chatmesh_core::{ExposeSecret as _, Violations};
@@ -7,9 +8,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::lease_name::check_holder;
 use crate::Error;
-use crate::domain::{AgentId, AgentToken, LEASE, is_name};
+use crate::domain::{AgentId, AgentToken, LEASE, MAX_AGENTS, is_name};
 use crate::state::State;
-use crate::store::{Claim, Leased};
+use crate::store::{AgentSeed, Claim, Lease, Leased};
 
 /// How long to wait for a build. A caller with a shorter deadline is cut off by the server's layers.
 const MAX_WAIT: Duration = Duration::from_secs(30);
@@ -53,24 +54,39 @@ fn check(request: &pb::LeaseJobRequest) -> Result<(), Violations> {
 }
 
 async fn try_lease(state: &State, request: &pb::LeaseJobRequest) -> Result<Option<pb::Job>, Error> {
-    let token = AgentToken::generate();
-    let now = state.clock.now();
-    let claim = Claim {
-        holder: request.provisioner_id.clone(),
-        kinds: request.provisioners.clone(),
-        now,
-        expires_at: now + LEASE,
-        agent_id: AgentId(state.ids.next()),
-        token_digest: token.digest(),
-    };
-    let Some(leased) = state.store.lease_build(&claim).await? else { return Ok(None) };
-    state.hints.changed(leased.workspace.id).await;
-    Ok(Some(job(leased, &token)))
+    loop {
+        let tokens: Vec<AgentToken> = std::iter::repeat_with(AgentToken::generate).take(MAX_AGENTS).collect();
+        let seed = |token: &AgentToken| AgentSeed { id: AgentId(state.ids.next()), token_digest: token.digest() };
+        let now = state.clock.now();
+        let claim = Claim {
+            holder: request.provisioner_id.clone(),
+            kinds: request.provisioners.clone(),
+            now,
+            expires_at: now + LEASE,
+            agents: tokens.iter().map(seed).collect(),
+            quota: Arc::clone(&state.quota),
+        };
+        match state.store.lease_build(&claim).await? {
+            None => return Ok(None),
+            Some(Lease::Granted(leased)) => {
+                state.hints.changed(leased.workspace.id).await;
+                return Ok(Some(job(*leased, &tokens)));
+            }
+            // The one who asked gets the next one.
+            Some(Lease::Refused(build)) => state.hints.build_changed(&build).await,
+        }
+    }
 }
 
-fn job(leased: Leased, token: &AgentToken) -> pb::Job {
-    let Leased { build, workspace, kind, agent_id } = leased;
-    let agent_token = agent_id.map(|_| token.secret().expose_secret().to_owned());
+fn job(leased: Leased, tokens: &[AgentToken]) -> pb::Job {
+    let Leased { build, workspace, kind, agents, version, settings, .. } = leased;
+    let agents = agents.into_iter().zip(tokens).map(|(agent, token)| pb::JobAgent {
+        name: agent.name,
+        id: agent.id.to_string(),
+        token: token.secret().expose_secret().to_owned(),
+    });
+    let agents: Vec<pb::JobAgent> = agents.collect();
+    let first = agents.first().cloned().unwrap_or_default();
     pb::Job {
         build_id: build.id.to_string(),
         workspace_id: workspace.id.to_string(),
@@ -78,8 +94,13 @@ fn job(leased: Leased, token: &AgentToken) -> pb::Job {
         owner_id: workspace.owner_id.to_string(),
         transition: pb::JobTransition::from(build.transition).into(),
         provisioner: kind,
-        agent_id: agent_id.map(|id| id.to_string()).unwrap_or_default(),
-        agent_token: agent_token.unwrap_or_default(),
+        agent_id: first.id,
+        agent_token: first.token,
         lease_expire_time: build.lease_expires_at.map(Into::into),
+        template: workspace.template,
+        template_version: version,
+        parameters: build.recipe.parameters.into_iter().collect(),
+        settings,
+        agents,
     }
 }

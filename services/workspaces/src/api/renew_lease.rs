@@ -17,6 +17,6 @@ pub(super) async fn renew_lease(
 
     let expires_at = state.clock.now() + LEASE;
     let renewed = state.store.renew_lease(build_id, &request.provisioner_id, expires_at).await;
-    renewed.map_err(|error| Error::on_build(build_id, error))?;
-    Ok(pb::RenewLeaseResponse { lease_expire_time: Some(expires_at.into()) })
+    let build = renewed.map_err(|error| Error::on_build(build_id, error))?;
+    Ok(pb::RenewLeaseResponse { lease_expire_time: Some(expires_at.into()), cancel_requested: build.cancel_requested })
 }

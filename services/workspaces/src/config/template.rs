@@ -1,20 +1,11 @@
 //! A template in the configuration.
 
-use std::collections::HashSet;
-
+use chatmesh_core::Violations;
 use serde::Deserialize;
 
-use super::ScriptConfig;
-use crate::domain::{LOCAL, Script, is_name};
+use crate::domain::{AgentManifest, KubernetesManifest, LOCAL, MAIN_AGENT, Manifest, ScriptManifest, is_name};
 
-/// The most scripts of a template, as agents have it: all of them may run at the same time.
-const MAX_SCRIPTS: usize = 64;
-/// The most bytes of all scripts of a template together: they go to the agent in one message.
-const MAX_SCRIPTS_BYTES: usize = 512 * 1024;
-/// The longest description.
-const MAX_DESCRIPTION: usize = 1000;
-
-/// A recipe for workspaces.
+/// A recipe for workspaces. Each change of it makes a new version, and each start of a workspace is of the latest one.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateConfig {
@@ -27,9 +18,12 @@ pub struct TemplateConfig {
     #[serde(default = "local")]
     pub provisioner: String,
     /// What workspaces run when they start and stop, and in between; 64 at most, 512 KiB of text in all. What a
-    /// workspace runs is settled when it starts: a change is for those that start after it.
+    /// workspace runs is settled when its start is asked for: a change is for those that start after it.
     #[serde(default)]
-    pub scripts: Vec<ScriptConfig>,
+    pub scripts: Vec<ScriptManifest>,
+    /// The Pod of a workspace, where the provisioner is `kubernetes`; as in the manifest of a template.
+    #[serde(default)]
+    pub kubernetes: Option<KubernetesManifest>,
 }
 
 fn local() -> String {
@@ -37,36 +31,30 @@ fn local() -> String {
 }
 
 impl TemplateConfig {
-    /// Checks the template, which stands at `place`.
+    /// Checks the template, which stands at `place`: its name, and what it says as the manifest that it becomes.
     pub(super) fn validate(&self, place: &str) -> Result<(), String> {
-        for (field, value) in [("name", &self.name), ("provisioner", &self.provisioner)] {
-            if !is_name(value) {
-                return Err(format!("{place}.{field} must be 1 to 32 lower-case letters, digits or `-`"));
+        let mut violations = Violations::new();
+        let demands = "must be 1 to 32 lower-case letters, digits or `-`";
+        violations.require(is_name(&self.name), "name", demands);
+        if let Err(found) = self.clone().manifest().validate() {
+            for one in found.iter() {
+                // There is one agent, whose scripts stand in the template itself.
+                let field = one.field.strip_prefix("agents[0].").unwrap_or(&one.field);
+                violations.add(field, &one.description);
             }
         }
-        if self.description.len() > MAX_DESCRIPTION || self.description.contains('\0') {
-            return Err(format!("{place}.description must have {MAX_DESCRIPTION} bytes at most, and none that is NUL"));
+        if violations.is_empty() {
+            return Ok(());
         }
-        if self.scripts.len() > MAX_SCRIPTS {
-            return Err(format!("{place}.scripts must be {MAX_SCRIPTS} at most"));
-        }
-        let mut ids = HashSet::new();
-        for (index, script) in self.scripts.iter().enumerate() {
-            let place = format!("{place}.scripts[{index}]");
-            script.validate(&place)?;
-            if !ids.insert(&script.id) {
-                return Err(format!("{place}.id: another script of the template is named `{}`", script.id));
-            }
-        }
-        if self.scripts.iter().map(|script| script.script.len()).sum::<usize>() > MAX_SCRIPTS_BYTES {
-            let limit = MAX_SCRIPTS_BYTES / 1024;
-            return Err(format!("{place}.scripts must have {limit} KiB at most together: fetch what is long"));
-        }
-        Ok(())
+        let told: Vec<String> =
+            violations.iter().map(|one| format!("{place}.{} {}", one.field, one.description)).collect();
+        Err(told.join("; "))
     }
 
-    /// What its workspaces run.
-    pub(crate) fn scripts(&self) -> Vec<Script> {
-        self.scripts.iter().map(Script::from).collect()
+    /// What it says, as a version of a template.
+    pub(crate) fn manifest(self) -> Manifest {
+        let agent = AgentManifest { name: MAIN_AGENT.to_owned(), display_order: 0, scripts: self.scripts };
+        let Self { description, provisioner, kubernetes, .. } = self;
+        Manifest { description, provisioner, kubernetes, agents: vec![agent], ..Manifest::default() }
     }
 }

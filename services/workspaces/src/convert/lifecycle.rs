@@ -41,10 +41,7 @@ fn report(report: Option<Report>, now: Timestamp) -> LifecycleReport {
             let script_id = text(logs.script_id, MAX_ID);
             let lines = logs.lines.into_iter().map(|line| LogLine {
                 time: time(line.time).unwrap_or(now),
-                level: match line.level() {
-                    agents::LogLevel::Error => LogLevel::Error,
-                    agents::LogLevel::Info | agents::LogLevel::Unspecified => LogLevel::Info,
-                },
+                level: line.level().into(),
                 script_id: script_id.clone(),
                 text: text(line.text, MAX_LINE),
             });
@@ -89,20 +86,38 @@ fn state(state: agents::LifecycleState) -> Option<LifecycleState> {
 }
 
 /// The time as exactly as the database keeps it, where it is one.
-fn time(time: Option<pbjson_types::Timestamp>) -> Option<Timestamp> {
+pub(super) fn time(time: Option<pbjson_types::Timestamp>) -> Option<Timestamp> {
     let time = Timestamp::try_from(time?).ok()?;
     // Years that both databases can write.
     (1970..10_000).contains(&chrono::Datelike::year(&time)).then(|| time.trunc_subsecs(6))
 }
 
 /// The text without what no database keeps, cut at a character.
-fn text(text: String, max: usize) -> String {
+pub(super) fn text(text: String, max: usize) -> String {
     let mut text = match text.contains('\0') {
         true => text.replace('\0', "\u{FFFD}"),
         false => text,
     };
     text.truncate(text.floor_char_boundary(max));
     text
+}
+
+impl From<agents::LogLevel> for LogLevel {
+    fn from(level: agents::LogLevel) -> Self {
+        match level {
+            agents::LogLevel::Error => Self::Error,
+            agents::LogLevel::Info | agents::LogLevel::Unspecified => Self::Info,
+        }
+    }
+}
+
+impl From<LogLevel> for agents::LogLevel {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Info => Self::Info,
+            LogLevel::Error => Self::Error,
+        }
+    }
 }
 
 /// A line of a log, after so many that were lost.
@@ -113,11 +128,7 @@ pub(crate) fn log_line(numbered: NumberedLine, dropped: i64, scripts: &[Script])
     pb::AgentLogLine {
         number: number.unsigned_abs(),
         time: Some(line.time.into()),
-        level: match line.level {
-            LogLevel::Info => agents::LogLevel::Info,
-            LogLevel::Error => agents::LogLevel::Error,
-        }
-        .into(),
+        level: agents::LogLevel::from(line.level).into(),
         script_name: script_name.into_owned(),
         script_id: line.script_id,
         text: line.text,

@@ -13,7 +13,7 @@ use super::{AgentId, BuildId, Lifecycle, WorkspaceId};
 /// How long an agent may take to connect for the first time.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long an agent counts as connected after the last report: two missed ones.
-const INACTIVE_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const INACTIVE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The name of the only agent of a build.
 pub(crate) const MAIN_AGENT: &str = "main";
 /// Begins every token, so that people and scanners know it for what it is.

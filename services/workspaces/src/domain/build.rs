@@ -1,10 +1,21 @@
 //! Builds and the lease under which they are carried out.
 
+mod deadline;
+mod reason;
+mod retry;
+mod status;
+mod transition;
+
 use std::time::Duration;
 
 use chatmesh_core::Timestamp;
+use chatmesh_rpc::UserId;
+pub use reason::{BuildReason, ErrorCode};
+pub(crate) use retry::Former;
+pub use status::BuildStatus;
+pub(crate) use transition::{HasEnded, LeaseLost};
 
-use super::{BuildId, WorkspaceId};
+use super::{BuildId, Recipe, Terms, WorkspaceId};
 
 /// How long a lease holds without a renewal.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
@@ -18,19 +29,6 @@ pub enum Transition {
     Stop,
     /// Deletes it.
     Delete,
-}
-
-/// How far a build is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BuildStatus {
-    /// It waits for a provisioner.
-    Pending,
-    /// A provisioner carries it out, or did until its lease expired.
-    Running,
-    /// It is done.
-    Succeeded,
-    /// It failed.
-    Failed,
 }
 
 /// A word that the database should not hold.
@@ -59,28 +57,6 @@ impl TryFrom<String> for Transition {
     }
 }
 
-impl BuildStatus {
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl TryFrom<String> for BuildStatus {
-    type Error = UnknownWord;
-
-    fn try_from(word: String) -> Result<Self, UnknownWord> {
-        let known = [Self::Pending, Self::Running, Self::Succeeded, Self::Failed];
-        known.into_iter().find(|one| one.as_str() == word).ok_or(UnknownWord(word))
-    }
-}
-
 /// One change of a workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Build {
@@ -92,10 +68,28 @@ pub struct Build {
     pub number: u32,
     /// What it does.
     pub transition: Transition,
+    /// Why it is there; `None` for builds of a release that did not say.
+    pub reason: Option<BuildReason>,
+    /// Who asked for it; `None` where the mesh did.
+    pub initiator: Option<UserId>,
+    /// What it is of.
+    pub recipe: Recipe,
+    /// What the version of the template says of waiting, of cost, and of stopping.
+    pub terms: Terms,
     /// How far it is.
     pub status: BuildStatus,
+    /// True once somebody asked for it to be given up.
+    pub cancel_requested: bool,
     /// Why it failed.
     pub error: Option<String>,
+    /// What kind of failure that was.
+    pub error_code: Option<ErrorCode>,
+    /// What the workspace takes of its owner's credits from this build on.
+    pub daily_cost: u32,
+    /// When the workspace is stopped unless it is used until then, or changed where this build came to nothing.
+    pub deadline: Option<Timestamp>,
+    /// When the workspace is stopped at the latest, however much it is used.
+    pub max_deadline: Option<Timestamp>,
     /// Who carries it out, or did.
     pub leased_by: Option<String>,
     /// Until when the lease holds, while it is carried out.
@@ -111,22 +105,42 @@ pub struct Build {
 pub enum Outcome {
     /// It is done.
     Succeeded,
-    /// It failed, for this reason.
-    Failed(String),
+    /// It failed.
+    Failed(Failure),
 }
 
-/// What came of ending a build.
+/// Why a build failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// It ended, and this is how it is now.
-    Now(Build),
-    /// The same holder had ended it in the same way before.
-    Before,
+pub struct Failure {
+    /// What kind of failure it is; `None` for any other.
+    pub code: Option<ErrorCode>,
+    /// What went wrong, and what to do.
+    pub message: String,
+    /// True where nothing of the workspace runs for sure.
+    pub nothing_runs: bool,
 }
 
-/// Someone else holds the lease, or the build has ended otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LeaseLost;
+impl Failure {
+    /// A failure of no kind in particular.
+    #[must_use]
+    pub fn other(message: impl Into<String>) -> Self {
+        Self { code: None, message: message.into(), nothing_runs: false }
+    }
+
+    /// A failure of a kind.
+    #[must_use]
+    pub fn of(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code: Some(code), message: message.into(), nothing_runs: false }
+    }
+}
+
+impl Outcome {
+    /// A failure of no kind in particular.
+    #[must_use]
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::Failed(Failure::other(message))
+    }
+}
 
 impl Build {
     /// A build that waits for a provisioner.
@@ -137,125 +151,24 @@ impl Build {
             workspace_id,
             number,
             transition,
+            reason: Some(BuildReason::Initiator),
+            initiator: None,
+            recipe: Recipe::default(),
+            terms: Terms::default(),
             status: BuildStatus::Pending,
+            cancel_requested: false,
             error: None,
+            error_code: None,
+            daily_cost: 0,
+            deadline: None,
+            max_deadline: None,
             leased_by: None,
             lease_expires_at: None,
             created_at: now,
             completed_at: None,
         }
     }
-
-    /// Extends the lease of `holder`. An expired lease that nobody took is still the holder's.
-    pub(crate) fn renew(mut self, holder: &str, expires_at: Timestamp) -> Result<Self, LeaseLost> {
-        if !self.is_held_by(holder) {
-            return Err(LeaseLost);
-        }
-        self.lease_expires_at = Some(expires_at);
-        Ok(self)
-    }
-
-    /// Ends the build for `holder`.
-    pub(crate) fn end(mut self, holder: &str, outcome: Outcome, now: Timestamp) -> Result<Ended, LeaseLost> {
-        let (status, error) = match outcome {
-            Outcome::Succeeded => (BuildStatus::Succeeded, None),
-            Outcome::Failed(error) => (BuildStatus::Failed, Some(error)),
-        };
-        if self.leased_by.as_deref() == Some(holder) && self.status == status {
-            return Ok(Ended::Before);
-        }
-        if !self.is_held_by(holder) {
-            return Err(LeaseLost);
-        }
-        self.status = status;
-        self.error = error;
-        self.lease_expires_at = None;
-        self.completed_at = Some(now);
-        Ok(Ended::Now(self))
-    }
-
-    fn is_held_by(&self, holder: &str) -> bool {
-        self.status == BuildStatus::Running && self.leased_by.as_deref() == Some(holder)
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use chatmesh_core::Uuid;
-
-    use super::*;
-
-    const ALL: [BuildStatus; 4] =
-        [BuildStatus::Pending, BuildStatus::Running, BuildStatus::Succeeded, BuildStatus::Failed];
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_timestamp(seconds, 0).expect("a time")
-    }
-
-    fn build(status: BuildStatus) -> Build {
-        let ended = matches!(status, BuildStatus::Succeeded | BuildStatus::Failed);
-        Build {
-            status,
-            error: (status == BuildStatus::Failed).then(|| "no".to_owned()),
-            leased_by: (status != BuildStatus::Pending).then(|| "me".to_owned()),
-            lease_expires_at: (status == BuildStatus::Running).then(|| at(30)),
-            completed_at: ended.then(|| at(20)),
-            ..Build::new(BuildId(Uuid::nil()), WorkspaceId(Uuid::nil()), 1, Transition::Start, at(0))
-        }
-    }
-
-    #[test]
-    fn a_lease_is_renewed_by_its_holder_while_the_build_runs() {
-        for status in ALL {
-            let renewed = build(status).renew("me", at(60));
-            match status {
-                BuildStatus::Running => assert_eq!(renewed.expect("held").lease_expires_at, Some(at(60))),
-                _ => assert_eq!(renewed, Err(LeaseLost), "{status:?}"),
-            }
-            assert_eq!(build(status).renew("another", at(60)), Err(LeaseLost), "{status:?}");
-        }
-    }
-
-    #[test]
-    fn a_build_is_ended_by_its_holder_once_and_the_same_again_changes_nothing() {
-        let failed = || Outcome::Failed("disk full".to_owned());
-        for status in ALL {
-            let completed = build(status).end("me", Outcome::Succeeded, at(40));
-            let given_up = build(status).end("me", failed(), at(40));
-            match status {
-                BuildStatus::Pending => {
-                    assert_eq!(completed, Err(LeaseLost));
-                    assert_eq!(given_up, Err(LeaseLost));
-                }
-                BuildStatus::Running => {
-                    let Ok(Ended::Now(build)) = completed else { panic!("{completed:?}") };
-                    assert_eq!((build.status, build.error), (BuildStatus::Succeeded, None));
-                    assert_eq!((build.lease_expires_at, build.completed_at), (None, Some(at(40))));
-                    let Ok(Ended::Now(build)) = given_up else { panic!("{given_up:?}") };
-                    assert_eq!((build.status, build.error.as_deref()), (BuildStatus::Failed, Some("disk full")));
-                }
-                BuildStatus::Succeeded => {
-                    assert_eq!(completed, Ok(Ended::Before));
-                    assert_eq!(given_up, Err(LeaseLost));
-                }
-                BuildStatus::Failed => {
-                    assert_eq!(completed, Err(LeaseLost));
-                    assert_eq!(given_up, Ok(Ended::Before));
-                }
-            }
-            assert_eq!(build(status).end("another", Outcome::Succeeded, at(40)), Err(LeaseLost), "{status:?}");
-            assert_eq!(build(status).end("another", failed(), at(40)), Err(LeaseLost), "{status:?}");
-        }
-    }
-
-    #[test]
-    fn words_are_read_as_they_are_written() {
-        for status in ALL {
-            assert_eq!(BuildStatus::try_from(status.as_str().to_owned()), Ok(status));
-        }
-        for transition in [Transition::Start, Transition::Stop, Transition::Delete] {
-            assert_eq!(Transition::try_from(transition.as_str().to_owned()), Ok(transition));
-        }
-        assert!(Transition::try_from("destroy".to_owned()).is_err());
-    }
-}
+mod tests;

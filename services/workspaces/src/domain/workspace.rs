@@ -7,21 +7,6 @@ use chatmesh_rpc::UserId;
 
 use super::{Agent, Build, BuildId, BuildStatus, NotSelected, TemplateId, Transition, WorkspaceId, select};
 
-/// A recipe for workspaces.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template {
-    /// The identifier.
-    pub id: TemplateId,
-    /// Unique.
-    pub name: String,
-    /// What it is for.
-    pub description: String,
-    /// The kind of provisioner that carries builds out.
-    pub provisioner: String,
-    /// When it was created.
-    pub created_at: Timestamp,
-}
-
 /// A place where tools act.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workspace {
@@ -37,6 +22,10 @@ pub struct Workspace {
     pub template: String,
     /// True once a build has deleted it.
     pub deleted: bool,
+    /// How long it runs without being used, in seconds, 0 for ever; `None` where its template says.
+    pub ttl_seconds: Option<u32>,
+    /// When it was last used, to a few minutes.
+    pub last_used_at: Option<Timestamp>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -73,6 +62,10 @@ pub enum WorkspaceStatus {
     Deleting,
     /// It is deleted.
     Deleted,
+    /// The provisioner of the latest build was asked to give it up.
+    Canceling,
+    /// The latest build was given up.
+    Canceled,
 }
 
 /// Why an operation is refused in the state that a workspace is in.
@@ -105,20 +98,24 @@ impl WorkspaceStatus {
             (BuildStatus::Succeeded, Transition::Stop) => Self::Stopped,
             (BuildStatus::Succeeded, Transition::Delete) => Self::Deleted,
             (BuildStatus::Failed, _) => Self::Failed,
+            (BuildStatus::Canceling, _) => Self::Canceling,
+            (BuildStatus::Canceled, _) => Self::Canceled,
         }
     }
 
-    /// Says whether a build may be made now. What failed may be tried again, in any direction.
+    /// Says whether a build may be made now. What failed or was given up may be tried again, in any direction.
     ///
     /// # Errors
     /// Why not.
     pub fn admit(self, transition: Transition) -> Result<(), Refusal> {
         match (self, transition) {
             (Self::Deleted, _) => Err(Refusal::Deleted),
-            (Self::Pending | Self::Starting | Self::Stopping | Self::Deleting, _) => Err(Refusal::BuildActive(self)),
+            (Self::Pending | Self::Starting | Self::Stopping | Self::Deleting | Self::Canceling, _) => {
+                Err(Refusal::BuildActive(self))
+            }
             (Self::Running, Transition::Start) => Err(Refusal::AlreadyRunning),
             (Self::Stopped, Transition::Stop) => Err(Refusal::AlreadyStopped),
-            (Self::Running | Self::Stopped | Self::Failed, _) => Ok(()),
+            (Self::Running | Self::Stopped | Self::Failed | Self::Canceled, _) => Ok(()),
         }
     }
 }
@@ -134,6 +131,8 @@ impl Display for WorkspaceStatus {
             Self::Failed => "failed",
             Self::Deleting => "being deleted",
             Self::Deleted => "deleted",
+            Self::Canceling => "being canceled",
+            Self::Canceled => "canceled",
         })
     }
 }
@@ -150,10 +149,36 @@ impl WorkspaceDetails {
         select(&self.agents)
     }
 
-    /// Makes the next build.
+    /// What it is doing that its agent is not there, and what to do.
+    pub(crate) fn advice(&self) -> String {
+        match self.status() {
+            status @ (WorkspaceStatus::Stopped | WorkspaceStatus::Running) => {
+                format!("it is {status}; start it, then try again")
+            }
+            WorkspaceStatus::Failed => {
+                let error = self.build.error.as_deref().unwrap_or("no reason is known");
+                format!("its latest build failed ({error}); start it to try again")
+            }
+            WorkspaceStatus::Canceled => "its latest build was canceled; start it to try again".to_owned(),
+            status @ (WorkspaceStatus::Pending | WorkspaceStatus::Starting) => {
+                format!("it is {status}; wait until it runs, then try again")
+            }
+            status @ (WorkspaceStatus::Stopping
+            | WorkspaceStatus::Deleting
+            | WorkspaceStatus::Deleted
+            | WorkspaceStatus::Canceling) => {
+                format!("it is {status}; wait until that is done, then start it or create another one")
+            }
+        }
+    }
+
+    /// Makes the next build, of what the one before was of.
     pub(crate) fn next_build(&self, id: BuildId, transition: Transition, now: Timestamp) -> Result<Build, Refusal> {
         self.status().admit(transition)?;
-        Ok(Build::new(id, self.workspace.id, self.build.number + 1, transition, now))
+        let next = Build::new(id, self.workspace.id, self.build.number + 1, transition, now);
+        // What the workspace takes is settled anew only where a provisioner takes up its start.
+        let Build { recipe, terms, daily_cost, .. } = self.build.clone();
+        Ok(Build { recipe, terms, daily_cost, ..next })
     }
 }
 
@@ -172,13 +197,12 @@ mod tests {
     #[test]
     fn the_status_follows_from_the_latest_build() {
         let table = [
-            (Transition::Start, [W::Pending, W::Starting, W::Running, W::Failed]),
-            (Transition::Stop, [W::Pending, W::Stopping, W::Stopped, W::Failed]),
-            (Transition::Delete, [W::Pending, W::Deleting, W::Deleted, W::Failed]),
+            (Transition::Start, [W::Pending, W::Starting, W::Canceling, W::Running, W::Failed, W::Canceled]),
+            (Transition::Stop, [W::Pending, W::Stopping, W::Canceling, W::Stopped, W::Failed, W::Canceled]),
+            (Transition::Delete, [W::Pending, W::Deleting, W::Canceling, W::Deleted, W::Failed, W::Canceled]),
         ];
-        let statuses = [BuildStatus::Pending, BuildStatus::Running, BuildStatus::Succeeded, BuildStatus::Failed];
         for (transition, expected) in table {
-            assert_eq!(statuses.map(|status| W::of(&build(transition, status))), expected, "{transition:?}");
+            assert_eq!(BuildStatus::ALL.map(|status| W::of(&build(transition, status))), expected, "{transition:?}");
         }
     }
 
@@ -194,6 +218,8 @@ mod tests {
             (W::Failed, [Ok(()); 3]),
             (W::Deleting, [active(W::Deleting); 3]),
             (W::Deleted, [Err(Refusal::Deleted); 3]),
+            (W::Canceling, [active(W::Canceling); 3]),
+            (W::Canceled, [Ok(()); 3]),
         ];
         for (status, expected) in table {
             let decided = [Transition::Start, Transition::Stop, Transition::Delete].map(|t| status.admit(t));

@@ -1,20 +1,43 @@
 //! Rows as they are read.
 
+pub(super) mod build_logs;
 pub(super) mod lifecycle;
+pub(super) mod templates;
 
 use chatmesh_core::Uuid;
 use chatmesh_db::{DbError, FromRow, Row};
 
-use super::{AgentDetails, KnownAgent};
+use templates::json;
+
+use super::{AgentDetails, Due, KnownAgent};
 use crate::domain::{
-    Agent, Build, BuildStatus, Lifecycle, LifecycleState, Template, Transition, Workspace, WorkspaceDetails, sort,
+    Agent, Build, BuildId, BuildReason, BuildStatus, ErrorCode, Lifecycle, LifecycleState, Recipe, Transition,
+    UnknownWord, Workspace, WorkspaceDetails, sort,
 };
 
 /// A row of which only the identifier matters.
 pub(super) struct Id(pub(super) Uuid);
 
-/// A build with the kind of provisioner that it is for.
-pub(super) struct KindAndBuild(pub(super) String, pub(super) Build);
+/// A row of which only a number matters.
+pub(super) struct Number(pub(super) u32);
+
+/// An agent, and what its token is recognised by.
+pub(super) struct Digest(pub(super) Uuid, pub(super) Vec<u8>);
+
+/// The variables with which agents are started by hand, as JSON; empty where they are not.
+pub(super) struct Environment(pub(super) String);
+
+/// How long a workspace runs without being used, in seconds.
+pub(super) struct Ttl(pub(super) Option<u32>);
+
+/// A build that waits for a provisioner. Nothing of it is here that a newer release may write in another way.
+pub(super) struct Waiting {
+    pub(super) id: BuildId,
+    /// The kind of provisioner.
+    pub(super) kind: String,
+    /// How often it was handed out.
+    pub(super) leases: u32,
+}
 
 impl FromRow for Id {
     fn from_row(row: &Row) -> Result<Self, DbError> {
@@ -22,28 +45,58 @@ impl FromRow for Id {
     }
 }
 
-impl FromRow for Template {
+impl FromRow for Number {
     fn from_row(row: &Row) -> Result<Self, DbError> {
-        Ok(Self {
-            id: row.id("id")?,
-            name: row.get("name")?,
-            description: row.get("description")?,
-            provisioner: row.get("provisioner")?,
-            created_at: row.get("created_at")?,
-        })
+        Ok(Self(row.u32("number")?))
+    }
+}
+
+impl FromRow for Digest {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self(row.get("id")?, row.get("token_digest")?))
+    }
+}
+
+impl FromRow for Environment {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self(row.get("agent_environment")?))
+    }
+}
+
+impl FromRow for Ttl {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self(row.u32_or_null("ttl_seconds")?))
+    }
+}
+
+impl FromRow for Due {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self { build_id: row.id("id")?, workspace_id: row.id("workspace_id")? })
     }
 }
 
 impl FromRow for Build {
     fn from_row(row: &Row) -> Result<Self, DbError> {
+        let cancel_requested = row.get("canceled")?;
+        let error_code = word::<ErrorCode>(row, "error_code")?;
+        let status = BuildStatus::read(row.get("status")?, cancel_requested, error_code);
         Ok(Self {
             id: row.id("id")?,
             workspace_id: row.id("workspace_id")?,
             number: row.u32("build_number")?,
             transition: row.parse::<String, Transition>("transition")?,
-            status: row.parse::<String, BuildStatus>("status")?,
+            reason: word::<BuildReason>(row, "reason")?,
+            initiator: row.id_or_null("initiator_id")?,
+            recipe: Recipe::from_row(row)?,
+            terms: json(row, "terms")?,
+            status: status.map_err(|error| DbError::inconsistent("status", error))?,
+            cancel_requested,
             error: row.get("error")?,
-            leased_by: row.get("leased_by")?,
+            error_code,
+            daily_cost: row.u32("daily_cost")?,
+            deadline: row.get("deadline")?,
+            max_deadline: row.get("max_deadline")?,
+            leased_by: row.get::<Option<String>>("leased_by")?.filter(|holder| !holder.is_empty()),
             lease_expires_at: row.get("lease_expires_at")?,
             created_at: row.get("created_at")?,
             completed_at: row.get("completed_at")?,
@@ -51,9 +104,15 @@ impl FromRow for Build {
     }
 }
 
-impl FromRow for KindAndBuild {
+/// Reads a word that may be absent.
+fn word<T: TryFrom<String, Error = UnknownWord>>(row: &Row, column: &str) -> Result<Option<T>, DbError> {
+    let word = row.get::<Option<String>>(column)?.map(T::try_from).transpose();
+    word.map_err(|error| DbError::inconsistent(column, error))
+}
+
+impl FromRow for Waiting {
     fn from_row(row: &Row) -> Result<Self, DbError> {
-        Ok(Self(row.get("provisioner")?, Build::from_row(row)?))
+        Ok(Self { id: row.id("id")?, kind: row.get("provisioner")?, leases: row.u32("leases")? })
     }
 }
 
@@ -68,6 +127,8 @@ impl FromRow for WorkspaceDetails {
             deleted: row.get("w_deleted")?,
             created_at: row.get("w_created_at")?,
             updated_at: row.get("w_updated_at")?,
+            ttl_seconds: row.u32_or_null("w_ttl_seconds")?,
+            last_used_at: row.get("w_last_used_at")?,
         };
         let has_agent = row.get::<Option<Uuid>>("a_id")?.is_some();
         let agents = if has_agent { vec![agent(row)?] } else { Vec::new() };
@@ -101,7 +162,7 @@ impl FromRow for AgentDetails {
         let KnownAgent { agent, current } = KnownAgent::from_row(row)?;
         let scripts = serde_json::from_str(&row.get::<String>("scripts")?);
         let scripts = scripts.map_err(|error| DbError::inconsistent("scripts", error))?;
-        Ok(Self { agent, current, scripts })
+        Ok(Self { agent, current, scripts, provisioner: row.get("provisioner")? })
     }
 }
 

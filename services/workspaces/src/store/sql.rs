@@ -1,24 +1,35 @@
 //! The store in SQL, one text for both engines.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chatmesh_core::{Timestamp, Uuid};
-use chatmesh_db::{Db, DbError, Tx, Value, values};
+use chatmesh_db::{Db, DbError, Value, values};
 use chatmesh_rpc::UserId;
 
-use super::rows::{Id, KindAndBuild, join};
+use super::builds::only;
+use super::chats::{self, OfChat, WORKSPACE_OF_CHAT};
+use super::rows::{Number, join};
+use super::statements::build_logs::LIST_LINES as LIST_BUILD_LINES;
 use super::statements::lifecycle::{LIST_LINES, LIST_RUNS};
+use super::statements::prebuilds::LIST_POOLS;
+use super::statements::templates::{
+    FIND_TEMPLATE_BY_NAME, GET_TEMPLATE, GET_VERSION_BY_NUMBER, GET_VERSION_OF_TEMPLATE, LIST_VERSIONS,
+};
+use super::statements::usage::LIST_DUE;
 use super::statements::{
-    FIND_AGENT_BY_TOKEN, FIND_BUILD_BY_REQUEST, FIND_TEMPLATE_BY_NAME, FIND_WORKSPACE_BY_REQUEST, GET_AGENT,
-    GET_TEMPLATE, GET_WORKSPACE, INSERT_BUILD, INSERT_WORKSPACE, ISSUE_TOKEN, LEASE_BUILD, LIST_BUILDS, LIST_TEMPLATES,
-    LIST_WORKSPACES, LOCK_AGENT, LOCK_BUILD, LOCK_WORKSPACE, PUT_TEMPLATE, TOUCH_WORKSPACE, UPDATE_AGENT, UPDATE_BUILD,
+    CONSUMED, FIND_AGENT_BY_TOKEN, FIND_WORKSPACE_BY_REQUEST, GET_AGENT, GET_BUILD, GET_WORKSPACE, INSERT_BUILD,
+    INSERT_WORKSPACE, LIST_BUILDS, LIST_WORKSPACES, LOCK_AGENT, UPDATE_AGENT,
 };
 use super::{
-    AgentDetails, Claim, Inserted, KnownAgent, Leased, LifecycleReported, NewBuild, NewWorkspace, Reported, StoreError,
-    WorkspaceStore, lifecycle,
+    Activity, AgentDetails, Claim, Due, Inserted, KnownAgent, Lease, LifecycleReported, NewBuild, NewVersion,
+    NewWorkspace, Pushed, Reported, StoreError, TemplateChange, TemplateFilter, TemplateListing, WorkspaceStore,
+    build_logs, builds, by_hand, leases, lifecycle, prebuilds, templates, usage,
 };
 use crate::domain::{
-    Agent, AgentId, Build, BuildId, BuildStatus, Ended, LeaseLost, LifecycleBatch, MAIN_AGENT, NumberedLine,
-    NumberedRun, Outcome, Report, Script, Template, Transition, Workspace, WorkspaceDetails, WorkspaceId,
+    Agent, AgentId, Build, BuildId, BuildReason, HasEnded, LeaseLost, LifecycleBatch, NumberedBuildLine, NumberedLine,
+    NumberedRun, Outcome, PREBUILD_OWNER, Report, Template, TemplateId, TemplateVersion, Transition, VersionInfo,
+    WhichVersion, Workspace, WorkspaceDetails, WorkspaceId,
 };
 
 /// The store on a database.
@@ -37,17 +48,31 @@ impl SqlWorkspaceStore {
 
 #[async_trait]
 impl WorkspaceStore for SqlWorkspaceStore {
-    async fn put_template(&self, template: &Template, scripts: &[Script]) -> Result<(), DbError> {
-        let scripts = serde_json::to_string(scripts).map_err(|error| DbError::inconsistent("scripts", error))?;
-        let row = values![
-            template.id.0,
-            template.name.as_str(),
-            template.description.as_str(),
-            template.provisioner.as_str(),
-            scripts,
-            template.created_at
-        ];
-        self.db.execute(PUT_TEMPLATE, row).await.map(drop)
+    async fn push_version(&self, new: &NewVersion) -> Result<Pushed, StoreError> {
+        templates::push(&self.db, new).await
+    }
+
+    async fn update_template(&self, id: TemplateId, change: &TemplateChange) -> Result<Template, StoreError> {
+        templates::update(&self.db, id, change).await
+    }
+
+    async fn get_version(&self, template: TemplateId, which: WhichVersion) -> Result<Option<TemplateVersion>, DbError> {
+        match which {
+            WhichVersion::Id(id) => self.db.fetch_optional(GET_VERSION_OF_TEMPLATE, values![template.0, id.0]).await,
+            WhichVersion::Number(number) => {
+                self.db.fetch_optional(GET_VERSION_BY_NUMBER, values![template.0, number]).await
+            }
+        }
+    }
+
+    async fn list_versions(
+        &self,
+        template: TemplateId,
+        before: Option<u32>,
+        limit: u32,
+    ) -> Result<Vec<VersionInfo>, DbError> {
+        let before = before.map_or(i64::MAX, i64::from);
+        self.db.fetch_all(LIST_VERSIONS, values![template.0, before, limit]).await
     }
 
     async fn find_template(&self, name_or_id: &str) -> Result<Option<Template>, DbError> {
@@ -58,21 +83,46 @@ impl WorkspaceStore for SqlWorkspaceStore {
         }
     }
 
-    async fn list_templates(&self, after: Option<&str>, limit: u32) -> Result<Vec<Template>, DbError> {
-        self.db.fetch_all(LIST_TEMPLATES, values![after.unwrap_or_default(), limit]).await
+    async fn list_templates(&self, filter: &TemplateFilter) -> Result<Vec<TemplateListing>, DbError> {
+        templates::list(&self.db, filter).await
     }
 
-    async fn insert_workspace(&self, new: &NewWorkspace) -> Result<Inserted, DbError> {
+    async fn list_pool_versions(&self) -> Result<Vec<TemplateVersion>, DbError> {
+        self.db.fetch_all(LIST_POOLS, Vec::new()).await
+    }
+
+    async fn delete_template(&self, id: TemplateId) -> Result<(), StoreError> {
+        templates::delete(&self.db, id).await
+    }
+
+    async fn insert_workspace(&self, new: &NewWorkspace) -> Result<Inserted, StoreError> {
         let workspace = &new.workspace;
         let mut tx = self.db.begin().await?;
         if tx.execute(INSERT_WORKSPACE, workspace_row(new)).await? == 0 {
             drop(tx);
-            return self.what_is_there(workspace.owner_id, new.request_id).await;
+            return Ok(self.what_is_there(new).await?);
         }
-        let build = Build::new(new.build_id, workspace.id, 1, Transition::Start, workspace.created_at);
-        tx.execute(INSERT_BUILD, build_row(&build, None)).await?;
+        let (recipe, terms) = templates::plan(&mut tx, workspace, None, &new.start).await?;
+        terms.check_ttl(workspace.ttl_seconds).map_err(StoreError::Unfit)?;
+        let details = match prebuilds::claim(&mut tx, new, &recipe).await? {
+            Some(claimed) => claimed,
+            None => {
+                let build = Build::new(new.build_id, workspace.id, 1, Transition::Start, workspace.created_at);
+                let build = match workspace.owner_id {
+                    PREBUILD_OWNER => Build { recipe, terms, reason: Some(BuildReason::Prebuild), ..build },
+                    owner => Build { recipe, terms, initiator: Some(owner), ..build },
+                };
+                tx.execute(INSERT_BUILD, builds::row(&build, None)?).await?;
+                WorkspaceDetails { workspace: workspace.clone(), build, agents: Vec::new() }
+            }
+        };
+        // The last of all, so that whoever waits here for another call of the chat holds up nobody for long.
+        if !chats::claim(&mut tx, new, details.workspace.id).await? {
+            drop(tx);
+            return Ok(self.what_is_there(new).await?);
+        }
         tx.commit().await?;
-        Ok(Inserted::Created(WorkspaceDetails { workspace: workspace.clone(), build, agents: Vec::new() }))
+        Ok(Inserted::Created(details))
     }
 
     async fn get_workspace(&self, id: WorkspaceId) -> Result<Option<WorkspaceDetails>, DbError> {
@@ -91,19 +141,7 @@ impl WorkspaceStore for SqlWorkspaceStore {
     }
 
     async fn insert_build(&self, new: &NewBuild) -> Result<Build, StoreError> {
-        let mut tx = self.db.begin().await?;
-        let locked = tx.fetch_optional::<Id>(LOCK_WORKSPACE, values![new.workspace_id.0]).await?;
-        locked.ok_or(StoreError::NotFound)?;
-        if let Some(earlier) = find_repeated(&mut tx, new).await? {
-            return Ok(earlier);
-        }
-        let details = only(tx.fetch_all(GET_WORKSPACE, values![new.workspace_id.0]).await?);
-        let details = details.ok_or(StoreError::NotFound)?;
-        let build = details.next_build(new.id, new.transition, new.now)?;
-        tx.execute(INSERT_BUILD, build_row(&build, new.request_id)).await?;
-        touch(&mut tx, new.workspace_id, false, new.now).await?;
-        tx.commit().await?;
-        Ok(build)
+        builds::insert(&self.db, new).await
     }
 
     async fn list_builds(
@@ -116,29 +154,20 @@ impl WorkspaceStore for SqlWorkspaceStore {
         self.db.fetch_all(LIST_BUILDS, values![workspace.0, before, limit]).await
     }
 
-    async fn lease_build(&self, claim: &Claim) -> Result<Option<Leased>, DbError> {
-        let kinds = format!(",{},", claim.kinds.join(","));
-        let mut tx = self.db.begin().await?;
-        let lease = values![claim.holder.as_str(), claim.expires_at, claim.now, kinds];
-        let Some(KindAndBuild(kind, build)) = tx.fetch_optional(LEASE_BUILD, lease).await? else {
-            return Ok(None);
-        };
-        let agent_id = match build.transition {
-            Transition::Start => Some(issue_token(&mut tx, &build, claim).await?),
-            Transition::Stop | Transition::Delete => None,
-        };
-        touch(&mut tx, build.workspace_id, false, claim.now).await?;
-        let details = only(tx.fetch_all(GET_WORKSPACE, values![build.workspace_id.0]).await?);
-        let details = details.ok_or_else(|| DbError::inconsistent("workspace_id", "the build has no workspace"))?;
-        tx.commit().await?;
-        Ok(Some(Leased { build, workspace: details.workspace, kind, agent_id }))
+    async fn get_build(&self, build: BuildId) -> Result<Option<Build>, DbError> {
+        self.db.fetch_optional(GET_BUILD, values![build.0]).await
     }
 
-    async fn renew_lease(&self, build: BuildId, holder: &str, expires_at: Timestamp) -> Result<(), StoreError> {
-        let mut tx = self.db.begin().await?;
-        let build = lock_build(&mut tx, build).await?.renew(holder, expires_at)?;
-        update(&mut tx, &build).await?;
-        Ok(tx.commit().await?)
+    async fn cancel_build(&self, build: BuildId, now: Timestamp) -> Result<Build, StoreError> {
+        builds::cancel(&self.db, build, now).await
+    }
+
+    async fn lease_build(&self, claim: &Claim) -> Result<Option<Lease>, DbError> {
+        leases::lease(&self.db, claim).await
+    }
+
+    async fn renew_lease(&self, build: BuildId, holder: &str, expires_at: Timestamp) -> Result<Build, StoreError> {
+        leases::renew(&self.db, build, holder, expires_at).await
     }
 
     async fn end_build(
@@ -148,17 +177,60 @@ impl WorkspaceStore for SqlWorkspaceStore {
         outcome: Outcome,
         now: Timestamp,
     ) -> Result<Build, StoreError> {
-        let mut tx = self.db.begin().await?;
-        let found = lock_build(&mut tx, build).await?;
-        let build = match found.clone().end(holder, outcome, now)? {
-            Ended::Before => return Ok(found),
-            Ended::Now(build) => build,
-        };
-        update(&mut tx, &build).await?;
-        let deleted = build.transition == Transition::Delete && build.status == BuildStatus::Succeeded;
-        touch(&mut tx, build.workspace_id, deleted, now).await?;
-        tx.commit().await?;
-        Ok(build)
+        builds::end(&self.db, build, holder, outcome, now).await
+    }
+
+    async fn give_up_builds(&self, now: Timestamp, limit: u32) -> Result<Vec<Build>, DbError> {
+        leases::give_up(&self.db, now, limit).await
+    }
+
+    async fn append_build_lines(
+        &self,
+        build: BuildId,
+        holder: &str,
+        lines: Vec<NumberedBuildLine>,
+    ) -> Result<Option<WorkspaceId>, StoreError> {
+        build_logs::append(&self.db, build, holder, lines).await
+    }
+
+    async fn list_build_lines(
+        &self,
+        build: BuildId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<NumberedBuildLine>, DbError> {
+        self.db.fetch_all(LIST_BUILD_LINES, values![build.0, after, limit]).await
+    }
+
+    async fn consumed(&self, owner: UserId) -> Result<u32, DbError> {
+        let consumed = self.db.fetch_optional::<Number>(CONSUMED, values![owner.0, Uuid::nil()]).await?;
+        Ok(consumed.map_or(0, |Number(consumed)| consumed))
+    }
+
+    async fn report_activity(&self, workspace: WorkspaceId, now: Timestamp) -> Result<Option<Activity>, DbError> {
+        let reported = usage::report(&self.db, &[workspace], now).await?;
+        Ok(reported.into_iter().next().map(|(_, activity)| activity))
+    }
+
+    async fn report_activities(
+        &self,
+        workspaces: &[WorkspaceId],
+        now: Timestamp,
+    ) -> Result<Vec<(WorkspaceId, Activity)>, DbError> {
+        usage::report(&self.db, workspaces, now).await
+    }
+
+    async fn set_ttl(
+        &self,
+        workspace: WorkspaceId,
+        seconds: u32,
+        now: Timestamp,
+    ) -> Result<WorkspaceDetails, StoreError> {
+        usage::set_ttl(&self.db, workspace, seconds, now).await
+    }
+
+    async fn list_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Due>, DbError> {
+        self.db.fetch_all(LIST_DUE, values![now, limit]).await
     }
 
     async fn find_agent_by_token(&self, digest: &[u8]) -> Result<Option<AgentDetails>, DbError> {
@@ -167,6 +239,24 @@ impl WorkspaceStore for SqlWorkspaceStore {
 
     async fn get_agent(&self, agent: AgentId) -> Result<Option<AgentDetails>, DbError> {
         self.db.fetch_optional(GET_AGENT, values![agent.0]).await
+    }
+
+    async fn keep_agent_environment(
+        &self,
+        build: BuildId,
+        holder: &str,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<(), StoreError> {
+        by_hand::keep_environment(&self.db, build, holder, environment).await
+    }
+
+    async fn replace_agent_token(
+        &self,
+        agent: AgentId,
+        digest: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<BTreeMap<String, String>>, StoreError> {
+        by_hand::replace_token(&self.db, agent, digest, now).await
     }
 
     async fn report_connection(&self, agent: AgentId, report: Report) -> Result<Option<Reported>, DbError> {
@@ -203,12 +293,19 @@ impl WorkspaceStore for SqlWorkspaceStore {
 }
 
 impl SqlWorkspaceStore {
-    async fn what_is_there(&self, owner: UserId, request_id: Option<Uuid>) -> Result<Inserted, DbError> {
-        let earlier = match request_id {
-            Some(id) => only(self.db.fetch_all(FIND_WORKSPACE_BY_REQUEST, values![owner.0, id]).await?),
-            None => None,
-        };
-        Ok(earlier.map_or(Inserted::NameTaken, Inserted::Repeated))
+    async fn what_is_there(&self, new: &NewWorkspace) -> Result<Inserted, DbError> {
+        let owner = new.workspace.owner_id;
+        if let Some(id) = new.request_id
+            && let Some(earlier) = only(self.db.fetch_all(FIND_WORKSPACE_BY_REQUEST, values![owner.0, id]).await?)
+        {
+            return Ok(Inserted::Repeated(earlier));
+        }
+        let Some(chat) = new.chat else { return Ok(Inserted::NameTaken) };
+        let of_chat = self.db.fetch_optional(WORKSPACE_OF_CHAT, chats::key(owner, chat)).await?;
+        match of_chat.map(|OfChat(id)| id).filter(|id| Some(*id) != chat.replaces) {
+            Some(id) => Ok(self.get_workspace(id).await?.map_or(Inserted::NameTaken, Inserted::OfChat)),
+            None => Ok(Inserted::NameTaken),
+        }
     }
 }
 
@@ -218,50 +315,15 @@ impl From<LeaseLost> for StoreError {
     }
 }
 
-/// The workspace of rows that are all of one.
-fn only(rows: Vec<WorkspaceDetails>) -> Option<WorkspaceDetails> {
-    join(rows).pop()
-}
-
-async fn find_repeated(tx: &mut Tx, new: &NewBuild) -> Result<Option<Build>, StoreError> {
-    let Some(request_id) = new.request_id else { return Ok(None) };
-    let key = values![new.workspace_id.0, request_id];
-    match tx.fetch_optional::<Build>(FIND_BUILD_BY_REQUEST, key).await? {
-        Some(earlier) if earlier.transition != new.transition => Err(StoreError::RequestReused),
-        earlier => Ok(earlier),
+impl From<HasEnded> for StoreError {
+    fn from(HasEnded(status): HasEnded) -> Self {
+        Self::BuildEnded(status)
     }
 }
 
-async fn lock_build(tx: &mut Tx, build: BuildId) -> Result<Build, StoreError> {
-    tx.fetch_optional::<Build>(LOCK_BUILD, values![build.0]).await?.ok_or(StoreError::NotFound)
-}
-
-async fn update(tx: &mut Tx, build: &Build) -> Result<(), DbError> {
-    let row =
-        values![build.id.0, build.status.as_str(), build.error.as_deref(), build.lease_expires_at, build.completed_at];
-    tx.execute(UPDATE_BUILD, row).await.map(drop)
-}
-
-async fn touch(tx: &mut Tx, workspace: WorkspaceId, deleted: bool, now: Timestamp) -> Result<(), DbError> {
-    tx.execute(TOUCH_WORKSPACE, values![workspace.0, deleted, now]).await.map(drop)
-}
-
-/// Gives the build's agent a new token, and makes the agent where this is the first lease.
-async fn issue_token(tx: &mut Tx, build: &Build, claim: &Claim) -> Result<AgentId, DbError> {
-    let digest = claim.token_digest.clone();
-    let row = values![claim.agent_id.0, build.workspace_id.0, build.id.0, digest, claim.now, MAIN_AGENT];
-    let Id(id) = tx.fetch_optional::<Id>(ISSUE_TOKEN, row).await?.unwrap_or(Id(claim.agent_id.0));
-    Ok(AgentId(id))
-}
-
 fn workspace_row(new: &NewWorkspace) -> Vec<Value> {
-    let Workspace { id, owner_id, name, template_id, created_at, updated_at, .. } = &new.workspace;
-    values![id.0, owner_id.0, name.as_str(), template_id.0, new.request_id, *created_at, *updated_at]
-}
-
-fn build_row(build: &Build, request_id: Option<Uuid>) -> Vec<Value> {
-    let transition = build.transition.as_str();
-    values![build.id.0, build.workspace_id.0, build.number, transition, request_id, build.created_at]
+    let Workspace { id, owner_id, name, template_id, created_at, updated_at, ttl_seconds, .. } = &new.workspace;
+    values![id.0, owner_id.0, name.as_str(), template_id.0, new.request_id, *created_at, *updated_at, *ttl_seconds]
 }
 
 fn agent_row(agent: &Agent) -> Vec<Value> {

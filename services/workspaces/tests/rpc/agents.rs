@@ -51,10 +51,18 @@ async fn all_ways_to_an_agent_select_the_same_and_an_ambiguity_names_them_all() 
     let status = expect(world.resolve(owner, &id).await, Code::FailedPrecondition, "AGENT_AMBIGUOUS");
     assert!(status.message().contains("workspace `dev`"), "{status}");
     assert!(status.message().contains("`b-chat`, `z-chat`;") && !status.message().contains("box"), "{status}");
+    for name in ["a-first", "z-chat"] {
+        assert_eq!(world.resolve_named(owner, &id, name).await.expect("it is named").name, name);
+    }
+    for name in ["nobody", "box-chat"] {
+        let status = expect(world.resolve_named(owner, &id, name).await, Code::NotFound, "NOT_FOUND");
+        assert!(status.message().contains(&format!("dev.{name}")), "{status}");
+    }
     let found = world.get(owner, &id).await.expect("it is still shown");
     assert_eq!((found.status(), found.agent.is_none()), (pb::WorkspaceStatus::Running, true));
     assert_eq!(names(&found), ["box-chat", "a-first", "main", "b-chat", "z-chat"]);
     assert_eq!(found.agents[0].parent_id, found.agents[2].id);
     world.stop(owner, &id, "").await.expect("stopping");
     expect(world.resolve(owner, &id).await.map(drop), Code::FailedPrecondition, "WORKSPACE_NOT_RUNNING");
+    expect(world.resolve_named(owner, &id, "a-first").await, Code::FailedPrecondition, "WORKSPACE_NOT_RUNNING");
 }

@@ -5,7 +5,7 @@ use chatmesh_proto::agent::v1::LifecycleState;
 use chatmesh_proto::agent::v1::supervise_response::Report;
 use chatmesh_proto::workspaces::v1 as pb;
 use chatmesh_rpc::{Caller, Role, UserId};
-use chatmesh_workspaces::{Config, ScriptConfig, TemplateConfig};
+use chatmesh_workspaces::{Config, ScriptManifest, TemplateConfig};
 use tonic::{Code, Status};
 
 use crate::expect;
@@ -88,20 +88,21 @@ fn ran(sequence: u64) -> agent::SuperviseResponse {
 
 /// A world with a workspace that runs and has a script, its identifier, and its agent's.
 async fn running() -> (World, String, String) {
-    let script = ScriptConfig {
+    let script = ScriptManifest {
         id: "fetch".to_owned(),
         display_name: "Fetch".to_owned(),
         script: "git clone x".to_owned(),
         run_on_start: true,
-        ..ScriptConfig::default()
+        ..ScriptManifest::default()
     };
     let template = TemplateConfig {
         name: "rust".to_owned(),
         description: String::new(),
         provisioner: "local".to_owned(),
         scripts: vec![script],
+        kubernetes: None,
     };
-    let world = World::with(Config { templates: vec![template] }).await;
+    let world = World::with(Config { templates: vec![template], ..Config::default() }).await;
     let id = world.create(&world.owner, "rust", "dev", "").await.expect("created").id;
     let agent = world.run_job("p").await.agent_id;
     (world, id, agent)

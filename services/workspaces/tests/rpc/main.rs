@@ -1,8 +1,14 @@
 //! The RPCs over an in-process transport: who may do what, and what callers are told.
 
 mod agents;
+mod builds;
+mod by_hand;
+mod credits;
+mod idle;
 mod lifecycle;
+mod prebuilds;
 mod templates;
+mod versions;
 mod world;
 
 use std::time::Duration;

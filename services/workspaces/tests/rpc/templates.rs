@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use chatmesh_proto::agent::v1 as agent;
-use chatmesh_workspaces::{Config, ScriptConfig, TemplateConfig};
+use chatmesh_workspaces::{Config, ScriptManifest, TemplateConfig};
 
 use crate::world::World;
 
-fn script(id: &str, text: &str) -> ScriptConfig {
-    ScriptConfig { id: id.to_owned(), script: text.to_owned(), run_on_start: true, ..ScriptConfig::default() }
+fn script(id: &str, text: &str) -> ScriptManifest {
+    ScriptManifest { id: id.to_owned(), script: text.to_owned(), run_on_start: true, ..ScriptManifest::default() }
 }
 
-fn config(name: &str, scripts: Vec<ScriptConfig>) -> Config {
+fn config(name: &str, scripts: Vec<ScriptManifest>) -> Config {
     let description = format!("with {} scripts", scripts.len());
     Config {
         templates: vec![TemplateConfig {
@@ -19,7 +19,9 @@ fn config(name: &str, scripts: Vec<ScriptConfig>) -> Config {
             description,
             provisioner: "local".to_owned(),
             scripts,
+            kubernetes: None,
         }],
+        ..Config::default()
     }
 }
 
@@ -51,7 +53,7 @@ async fn declared_templates_are_changed_by_name_and_stay_when_they_are_declared_
 /// S01: what a workspace runs is settled when it starts.
 #[tokio::test]
 async fn a_change_of_a_template_is_for_builds_that_start_after_it() {
-    let full = ScriptConfig {
+    let full = ScriptManifest {
         display_name: "Fetch".to_owned(),
         run_on_stop: true,
         cron: "0 0 4 * * *".to_owned(),

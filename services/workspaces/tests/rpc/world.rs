@@ -11,12 +11,14 @@ use chatmesh_proto::provisioner::v1 as jobs;
 use chatmesh_proto::provisioner::v1::provisioner_service_client::ProvisionerServiceClient;
 use chatmesh_proto::workspaces::v1 as pb;
 use chatmesh_proto::workspaces::v1::agent_service_client::AgentServiceClient;
+use chatmesh_proto::workspaces::v1::template_service_client::TemplateServiceClient;
 use chatmesh_proto::workspaces::v1::workspace_service_client::WorkspaceServiceClient;
 use chatmesh_rpc::{Caller, Role, Transport, UserId};
 use chatmesh_runtime::{Readiness, Tasks};
 use chatmesh_testkit::TestDb;
-use chatmesh_workspaces::{Config, MIGRATIONS, Service};
+use chatmesh_workspaces::{Config, MIGRATIONS, Service, WorkspaceMetrics};
 use parking_lot::Mutex;
+use prometheus_client::registry::Registry;
 use tonic::{Request, Status};
 
 /// A clock that stands still until it is told.
@@ -51,7 +53,9 @@ pub(crate) struct World {
     pub(crate) tasks: Tasks,
     pub(crate) database: TestDb,
     bus: Bus,
+    service: Service,
     transport: Transport,
+    registry: Registry,
 }
 
 pub(crate) fn as_caller<M>(caller: &Caller, message: M) -> Request<M> {
@@ -73,7 +77,9 @@ impl World {
         let clock = Arc::new(ManualClock(Mutex::new(SystemClock.now())));
         let (bus, tasks) = (Bus::memory(), Tasks::new());
         let database = chatmesh_testkit::sqlite(MIGRATIONS).await;
-        let service = build(config, &database, &bus, &clock, &tasks).await;
+        let mut registry = Registry::default();
+        let metrics = WorkspaceMetrics::register(&mut registry);
+        let service = build(config, &database, &bus, &clock, &tasks, metrics).await;
         Self {
             owner: Caller::user(UserId(SystemIds.next()), Role::Member),
             clock,
@@ -81,12 +87,27 @@ impl World {
             database,
             bus,
             transport: chatmesh_rpc::local(service.routes().prepare()),
+            service,
+            registry,
         }
+    }
+
+    /// What the service has counted, as it is read by others.
+    pub(crate) fn counted(&self) -> String {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).expect("encoded");
+        text
     }
 
     /// Sets the service up once more on the same database.
     pub(crate) async fn restart(&self, config: Config) {
-        build(config, &self.database, &self.bus, &self.clock, &self.tasks).await;
+        let metrics = WorkspaceMetrics::register(&mut Registry::default());
+        build(config, &self.database, &self.bus, &self.clock, &self.tasks, metrics).await;
+    }
+
+    /// Starts what the service does by itself.
+    pub(crate) fn start_upkeep(&self) {
+        self.service.start();
     }
 
     pub(crate) fn uuid(&self) -> Uuid {
@@ -102,7 +123,11 @@ impl World {
         WorkspaceServiceClient::new(self.transport.clone())
     }
 
-    fn jobs(&self) -> ProvisionerServiceClient<Transport> {
+    pub(crate) fn templates(&self) -> TemplateServiceClient<Transport> {
+        TemplateServiceClient::new(self.transport.clone())
+    }
+
+    pub(crate) fn jobs(&self) -> ProvisionerServiceClient<Transport> {
         ProvisionerServiceClient::new(self.transport.clone())
     }
 
@@ -126,6 +151,7 @@ impl World {
             template: template.to_owned(),
             name: name.to_owned(),
             request_id: request_id.to_owned(),
+            ..pb::CreateWorkspaceRequest::default()
         };
         let reply = self.workspaces().create_workspace(as_caller(caller, request)).await?;
         Ok(reply.into_inner().workspace.expect("a workspace"))
@@ -152,7 +178,11 @@ impl World {
     }
 
     pub(crate) async fn start(&self, caller: &Caller, id: &str, request_id: &str) -> Result<pb::Build, Status> {
-        let request = pb::StartWorkspaceRequest { workspace_id: id.to_owned(), request_id: request_id.to_owned() };
+        let request = pb::StartWorkspaceRequest {
+            workspace_id: id.to_owned(),
+            request_id: request_id.to_owned(),
+            ..pb::StartWorkspaceRequest::default()
+        };
         let reply = self.workspaces().start_workspace(as_caller(caller, request)).await?;
         Ok(reply.into_inner().build.expect("a build"))
     }
@@ -175,7 +205,11 @@ impl World {
     }
 
     pub(crate) async fn resolve(&self, caller: &Caller, id: &str) -> Result<pb::Agent, Status> {
-        let request = pb::ResolveAgentRequest { workspace_id: id.to_owned() };
+        self.resolve_named(caller, id, "").await
+    }
+
+    pub(crate) async fn resolve_named(&self, caller: &Caller, id: &str, name: &str) -> Result<pb::Agent, Status> {
+        let request = pb::ResolveAgentRequest { workspace_id: id.to_owned(), agent: name.to_owned() };
         let reply = self.agents().resolve_agent(as_caller(caller, request)).await?;
         Ok(reply.into_inner().agent.expect("an agent"))
     }
@@ -204,7 +238,11 @@ impl World {
     }
 
     pub(crate) async fn complete_as(&self, caller: &Caller, holder: &str, build: &str) -> Result<(), Status> {
-        let request = jobs::CompleteJobRequest { provisioner_id: holder.to_owned(), build_id: build.to_owned() };
+        let request = jobs::CompleteJobRequest {
+            provisioner_id: holder.to_owned(),
+            build_id: build.to_owned(),
+            ..jobs::CompleteJobRequest::default()
+        };
         self.jobs().complete_job(as_caller(caller, request)).await.map(drop)
     }
 
@@ -217,6 +255,7 @@ impl World {
             provisioner_id: holder.to_owned(),
             build_id: build.to_owned(),
             error: "disk full".to_owned(),
+            ..jobs::FailJobRequest::default()
         };
         self.jobs().fail_job(as_caller(caller, request)).await.map(drop)
     }
@@ -261,7 +300,14 @@ impl World {
     }
 }
 
-async fn build(config: Config, database: &TestDb, bus: &Bus, clock: &Arc<ManualClock>, tasks: &Tasks) -> Service {
+async fn build(
+    config: Config,
+    database: &TestDb,
+    bus: &Bus,
+    clock: &Arc<ManualClock>,
+    tasks: &Tasks,
+    metrics: WorkspaceMetrics,
+) -> Service {
     let deps = Deps {
         db: database.db.clone(),
         bus: bus.clone(),
@@ -270,5 +316,5 @@ async fn build(config: Config, database: &TestDb, bus: &Bus, clock: &Arc<ManualC
         tasks: tasks.clone(),
         readiness: Readiness::new(),
     };
-    Service::build(config, deps).await.expect("built")
+    Service::build(config, deps, metrics).await.expect("built")
 }

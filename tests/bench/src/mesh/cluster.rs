@@ -15,7 +15,7 @@ use crate::programs::Programs;
 
 /// All services; those that others wait for come first.
 const SERVICES: [&str; 8] = ["identity", "workspaces", "relay", "llm", "tools", "chat", "gateway", "provisioner"];
-const STATEFUL: [&str; 5] = ["identity", "workspaces", "relay", "llm", "chat"];
+const STATEFUL: [&str; 6] = ["identity", "workspaces", "relay", "llm", "tools", "chat"];
 const PEERS: [&str; 6] = ["identity", "workspaces", "relay", "llm", "tools", "chat"];
 
 const ADMIN_TOKEN: &str = "the-token-of-the-first-administrator";
@@ -119,6 +119,7 @@ impl Plan {
             variable("lifecycle", "grace", END_GRACE),
             variable("identity", "admin_token", ADMIN_TOKEN),
             variable("llm", "encryption_key", ENCRYPTION_KEY),
+            variable("tools", "encryption_key", ENCRYPTION_KEY),
             variable("provisioner", "data_dir", &path),
             variable("provisioner", "agent_program", agent.to_str().context("a path that is no text")?),
             variable("provisioner", "agent_url", &urls["relay"]),

@@ -4,6 +4,7 @@
 
 mod action;
 mod archive;
+mod binding;
 mod compaction;
 mod content;
 mod create;

@@ -16,23 +16,28 @@ async fn what_is_written_on_a_chat_does_not_move_it_in_lists() {
         let asking = world.asking(&["a"], &[]).await;
         world.tick();
         let workspace = SystemIds.next();
+        let servers = vec![SystemIds.next(), SystemIds.next()];
         let labels = BTreeMap::from([("a/b.c".to_owned(), "ü\"'".to_owned())]);
         for chat in [running, failed, asking] {
             let metadata = Metadata {
                 title: Some("Ä title\0".replace('\0', "")),
                 labels: Some(labels.clone()),
                 workspace_id: Some(Some(workspace)),
+                mcp_server_ids: Some(servers.clone()),
             };
             let written = world.update(chat.id, Update { metadata, ..Update::default() }).await;
             let mut versions = chat.versions;
             versions.snapshot += 1;
             let (title, labels) = ("Ä title".to_owned(), labels.clone());
-            let expected = Chat { title, labels, workspace_id: Some(workspace), versions, ..chat };
+            let mcp_server_ids = Some(servers.clone());
+            let expected = Chat { title, labels, workspace_id: Some(workspace), mcp_server_ids, versions, ..chat };
             assert_eq!(written, expected, "{}: that and nothing else", world.engine);
 
-            let none = Metadata { workspace_id: Some(None), labels: Some(BTreeMap::new()), ..Metadata::default() };
+            let (mcp_server_ids, labels) = (Some(Vec::new()), Some(BTreeMap::new()));
+            let none = Metadata { workspace_id: Some(None), labels, mcp_server_ids, ..Metadata::default() };
             let written = world.update(written.id, Update { metadata: none, ..Update::default() }).await;
             assert_eq!((written.workspace_id, written.labels.len(), written.title.as_str()), (None, 0, "Ä title"));
+            assert_eq!(written.mcp_server_ids, Some(Vec::new()), "{}: none is not nothing", world.engine);
             assert_eq!(written.updated_at, expected.updated_at, "{}", world.engine);
 
             let before = world.dump().await;

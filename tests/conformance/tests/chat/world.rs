@@ -71,6 +71,8 @@ impl World {
             archived: false,
             model: "house".to_owned(),
             workspace_id: Some(SystemIds.next()),
+            mcp_server_ids: Some(vec![SystemIds.next(), SystemIds.next()]),
+            build_id: None,
             system_prompt: "be brief".to_owned(),
             labels: BTreeMap::from([("team".to_owned(), "söze".to_owned())]),
             parent_id: None,
@@ -92,7 +94,7 @@ impl World {
             updated_at: self.now,
         };
         let message = NewMessage::from_user(self.owner, parts(text), request_id);
-        NewChat { chat, message, dynamic_tools: Vec::new(), request_id }
+        NewChat { chat, message, dynamic_tools: Vec::new(), deployment_prompt: String::new(), request_id }
     }
 
     pub(crate) async fn insert(&self, new: NewChat) -> Chat {

@@ -49,6 +49,8 @@ impl World {
             archived: false,
             model: "house".to_owned(),
             workspace_id: None,
+            mcp_server_ids: None,
+            build_id: None,
             system_prompt: String::new(),
             labels: BTreeMap::new(),
             parent_id: None,
@@ -70,7 +72,7 @@ impl World {
             updated_at: self.now,
         };
         let message = NewMessage::from_user(self.owner, content, None);
-        NewChat { chat, message, dynamic_tools: Vec::new(), request_id: None }
+        NewChat { chat, message, dynamic_tools: Vec::new(), deployment_prompt: String::new(), request_id: None }
     }
 
     pub(crate) async fn insert(&self, new: NewChat) -> Chat {

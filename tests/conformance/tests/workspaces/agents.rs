@@ -1,11 +1,15 @@
-//! Builds with several agents. Nothing makes them yet but the test itself.
+//! Builds with several agents, and with agents that the owners of their workspaces start.
+
+use std::collections::BTreeMap;
 
 use chatmesh_core::{IdSource as _, SystemIds, Uuid};
 use chatmesh_db::{Migrations, Sql, values};
 use chatmesh_testkit::databases;
-use chatmesh_workspaces::{AgentId, BuildId, MIGRATIONS, SqlWorkspaceStore, WorkspaceId, WorkspaceStore as _};
+use chatmesh_workspaces::{
+    AgentId, BuildId, MIGRATIONS, Outcome, SqlWorkspaceStore, StoreError, Transition, WorkspaceId, WorkspaceStore as _,
+};
 
-use crate::world::{World, worlds};
+use crate::world::{LEASE, World, version, worlds};
 
 const INSERT_AGENT: Sql = Sql::portable(
     "INSERT INTO agents (id, workspace_id, build_id, token_digest, epoch, created_at, name, display_order, parent_id) \
@@ -114,5 +118,84 @@ async fn agents_of_an_older_schema_stay_and_are_the_main_ones() {
         assert_eq!((agent.created_at, agent.last_connected_at), (now, Some(now)), "{}", database.engine);
         let known = store.find_agent_by_token(b"t").await.expect("asked").expect("known");
         assert!(known.current, "{}: its token works on", database.engine);
+    }
+}
+
+/// Issue 6, several agents: each of the manifest gets an identity and a token of its own when the build is leased.
+#[tokio::test]
+async fn each_agent_of_the_manifest_is_made_with_a_token_of_its_own() {
+    for mut world in worlds().await {
+        let manifest = "[[agents]]\nname = 'web'\ndisplay_order = 2\n[[agents]]\nname = 'dev-chat'\ndisplay_order = 1\n\
+                        [[agents.scripts]]\nid = 'a'\nscript = 'x'\nrun_on_start = true\n";
+        let pushed = world.store.push_version(&version("two", manifest, world.now)).await.expect("pushed");
+        let mut new = world.new_workspace("dev", None);
+        new.workspace.template_id = pushed.template.id;
+        world.store.insert_workspace(&new).await.expect("inserted");
+        let first = world.lease("one", "t").await.expect("a build");
+        let names: Vec<_> = first.agents.iter().map(|agent| agent.name.as_str()).collect();
+        assert_eq!((names, first.agent_id), (vec!["web", "dev-chat"], Some(first.agents[0].id)), "{}", world.engine);
+        assert_eq!((first.version, first.settings.as_str()), (1, ""), "{}", world.engine);
+        assert_eq!(world.names(new.workspace.id).await, ["dev-chat", "web"], "{}: by their order", world.engine);
+        let find = async |token: &str| world.store.find_agent_by_token(token.as_bytes()).await.expect("asked");
+        for (token, agent, scripts) in [("t", &first.agents[0], 0), ("t 1", &first.agents[1], 1)] {
+            let known = find(token).await.expect("known");
+            assert_eq!((known.agent.id, known.scripts.len(), known.current), (agent.id, scripts, true));
+        }
+        assert_eq!(find("t 2").await, None, "{}: there is no third", world.engine);
+
+        world.now += LEASE;
+        let second = world.lease("two", "u").await.expect("taken over");
+        assert_eq!(second.agents, first.agents, "{}: they stay the same", world.engine);
+        assert_eq!((find("t").await, find("t 1").await), (None, None), "{}: the old tokens work no more", world.engine);
+        assert!(find("u").await.is_some() && find("u 1").await.is_some(), "{}", world.engine);
+    }
+}
+
+/// B.10: a token that the owner of a workspace has goes with the name of the agent from build to build.
+#[tokio::test]
+async fn the_token_of_an_agent_that_its_owner_starts_goes_from_build_to_build() {
+    for mut world in worlds().await {
+        let manifest = "provisioner = 'external'\n[[agents]]\nname = 'a'\n[[agents]]\nname = 'b'";
+        let template = world.store.push_version(&version("own", manifest, world.now)).await.expect("pushed").template;
+        let mut new = world.new_workspace("dev", None);
+        new.workspace.template_id = template.id;
+        let id = new.workspace.id;
+        world.store.insert_workspace(&new).await.expect("made");
+        let find = async |world: &World, token: &str| {
+            let known = world.store.find_agent_by_token(token.as_bytes()).await.expect("asked");
+            known.map(|known| (known.agent.id, known.current))
+        };
+        let environment = BTreeMap::from([("A".to_owned(), "b".to_owned())]);
+        let leased = world.lease("p", "one").await.expect("a build");
+        let build = leased.build.id;
+        let replace = async |world: &World, agent, token: &str| {
+            world.store.replace_agent_token(agent, token.as_bytes(), world.now).await
+        };
+        let refused = replace(&world, leased.agents[0].id, "x").await;
+        assert!(matches!(refused, Err(StoreError::NotRunning(_))), "{}: {refused:?}", world.engine);
+        let foreign = world.store.keep_agent_environment(build, "q", &environment).await;
+        assert!(matches!(foreign, Err(StoreError::LeaseLost)), "{}: {foreign:?}", world.engine);
+        world.store.keep_agent_environment(build, "p", &environment).await.expect("kept");
+        world.end(build, "p", Outcome::Succeeded).await.expect("started");
+        let (a, b) = (leased.agents[0].id, leased.agents[1].id);
+        assert_eq!(replace(&world, a, "mine").await.expect("replaced"), Some(environment.clone()), "{}", world.engine);
+        assert_eq!(find(&world, "mine").await, Some((a, true)), "{}", world.engine);
+        assert_eq!((find(&world, "one").await, find(&world, "one 1").await), (None, Some((b, true))));
+
+        world.build(id, Transition::Stop).await.expect("stopping");
+        world.carry_out("unused").await;
+        assert_eq!(find(&world, "mine").await, Some((a, false)), "{}: it is not forgotten", world.engine);
+        world.build(id, Transition::Start).await.expect("starting");
+        let first = world.lease("killed", "two").await.expect("a build");
+        world.now += LEASE;
+        let second = world.lease("p", "three").await.expect("taken over");
+        assert_eq!(second.agents, first.agents, "{}", world.engine);
+        world.end(second.build.id, "p", Outcome::Succeeded).await.expect("started");
+        assert_eq!(find(&world, "mine").await, Some((second.agents[0].id, true)), "{}", world.engine);
+        assert_eq!(find(&world, "one 1").await, Some((second.agents[1].id, true)), "{}", world.engine);
+        let refused = replace(&world, a, "late").await;
+        assert!(matches!(refused, Err(StoreError::NotFound)), "{}: {refused:?}", world.engine);
+        let silent = replace(&world, second.agents[0].id, "late").await.expect("asked");
+        assert_eq!((silent, find(&world, "late").await), (None, None), "{}: nobody said how", world.engine);
     }
 }

@@ -1,7 +1,17 @@
 //! What the store of workspaces promises, on every engine.
 
 mod agents;
+mod build_logs;
+mod cancellation;
+mod chats;
+mod declared;
 mod lifecycle;
+mod prebuilds;
+mod quota;
+mod retries;
+mod templates;
+mod unleasable;
+mod unused;
 mod world;
 
 use std::collections::HashSet;
@@ -10,10 +20,10 @@ use std::time::Duration;
 use chatmesh_core::{IdSource as _, SystemIds};
 use chatmesh_workspaces::{
     AgentId, AgentStatus, BuildId, BuildStatus, Claim, Inserted, MIGRATIONS, Outcome, Refusal, Report, STATEMENTS,
-    StoreError, Template, TemplateId, Transition, WorkspaceId, WorkspaceStatus, WorkspaceStore as _,
+    StoreError, TemplateFilter, TemplateListing, Transition, WorkspaceId, WorkspaceStatus, WorkspaceStore as _,
 };
 use futures::future::join_all;
-use world::{LEASE, worlds};
+use world::{LEASE, granted, version, worlds};
 
 fn is_lost<T>(result: &Result<T, StoreError>) -> bool {
     matches!(result, Err(StoreError::LeaseLost))
@@ -36,11 +46,13 @@ async fn what_is_written_is_read_back() {
         assert_eq!(world.store.find_template("local").await.expect("asked"), template);
         assert_eq!(world.store.find_template(&by_id).await.expect("asked"), template);
         assert_eq!(world.store.find_template("remote").await.expect("asked"), None);
-        let second = Template { id: TemplateId(SystemIds.next()), ..world.template.clone() };
-        world.store.put_template(&second, &[]).await.expect("there already");
-        let all = world.store.list_templates(None, 10).await.expect("listed");
-        assert_eq!(all, std::slice::from_ref(&world.template));
-        assert_eq!(world.store.list_templates(Some("local"), 10).await.expect("listed"), []);
+        let second = version("local", "description = 'for tests'", world.now);
+        assert!(!world.store.push_version(&second).await.expect("there already").created);
+        let filter = TemplateFilter { limit: 10, ..TemplateFilter::default() };
+        let all = world.store.list_templates(&filter).await.expect("listed");
+        assert_eq!(all, [TemplateListing { template: world.template.clone(), usage: None }]);
+        let after = TemplateFilter { after: Some("local".to_owned()), ..filter };
+        assert_eq!(world.store.list_templates(&after).await.expect("listed"), []);
         assert_eq!(world.store.get_workspace(WorkspaceId(SystemIds.next())).await.expect("asked"), None);
     }
 }
@@ -55,7 +67,8 @@ async fn concurrent_leases_take_each_build_once_and_nobody_comes_back_empty_hand
         let claims = (0..BUILDS).map(|number| world.claim(&format!("p-{number}"), &format!("t-{number}")));
         let claims: Vec<_> = claims.collect();
         let leased = join_all(claims.iter().map(|claim| world.store.lease_build(claim))).await;
-        let builds: Vec<_> = leased.into_iter().filter_map(|one| one.expect("asked")).map(|one| one.build.id).collect();
+        let builds: Vec<_> =
+            leased.into_iter().filter_map(|one| one.expect("asked")).map(|one| granted(one).build.id).collect();
         assert_eq!(builds.len(), BUILDS, "{}: some came back empty-handed", world.engine);
         assert_eq!(builds.iter().collect::<HashSet<_>>().len(), BUILDS, "{}: some were leased twice", world.engine);
         assert_eq!(world.lease("late", "late").await, None);
@@ -106,7 +119,7 @@ async fn an_expired_lease_is_taken_over_and_its_holder_is_fenced() {
         assert_eq!((second.build.id, second.agent_id), (build, first.agent_id), "{}", world.engine);
         assert!(is_lost(&world.store.renew_lease(build, "one", world.now + LEASE).await));
         assert!(is_lost(&world.end(build, "one", Outcome::Succeeded).await));
-        assert!(is_lost(&world.end(build, "one", Outcome::Failed("no".to_owned())).await));
+        assert!(is_lost(&world.end(build, "one", Outcome::failed("no")).await));
 
         let find = async |token: &str| world.store.find_agent_by_token(token.as_bytes()).await.expect("asked");
         assert_eq!(find("token-1").await, None, "{}: the old token works no more", world.engine);
@@ -116,7 +129,7 @@ async fn an_expired_lease_is_taken_over_and_its_holder_is_fenced() {
         let ended = world.end(build, "two", Outcome::Succeeded).await.expect("completed");
         assert_eq!(ended.status, BuildStatus::Succeeded);
         assert_eq!(world.end(build, "two", Outcome::Succeeded).await.expect("completed again"), ended);
-        assert!(is_lost(&world.end(build, "two", Outcome::Failed("no".to_owned())).await));
+        assert!(is_lost(&world.end(build, "two", Outcome::failed("no")).await));
         assert!(is_lost(&world.store.renew_lease(build, "two", world.now + LEASE).await));
         world.now += LEASE * 2;
         assert_eq!(world.lease("three", "token-3").await, None, "{}: what is done stays done", world.engine);
@@ -149,7 +162,7 @@ async fn a_workspace_has_one_active_build_and_numbers_without_gaps() {
 
         let start = world.build(id, Transition::Start).await.expect("started");
         let leased = world.lease("p", "t-2").await.expect("a build");
-        world.end(leased.build.id, "p", Outcome::Failed("disk full".to_owned())).await.expect("failed");
+        world.end(leased.build.id, "p", Outcome::failed("disk full")).await.expect("failed");
         let details = world.get(id).await;
         assert_eq!((details.status(), details.build.error.as_deref()), (WorkspaceStatus::Failed, Some("disk full")));
         assert_eq!(start.number, 3);
@@ -180,7 +193,7 @@ async fn the_same_request_again_has_the_first_result() {
                 Inserted::Repeated(details) => {
                     ids.insert(details.workspace.id);
                 }
-                Inserted::NameTaken => panic!("{}: the request's own workspace has the name", world.engine),
+                other => panic!("{}: the request's own workspace has the name: {other:?}", world.engine),
             }
         }
         assert_eq!((created, ids.len()), (1, 1), "{}", world.engine);

@@ -1,12 +1,14 @@
 //! A store with a template, and a time that stands still unless it is moved.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds, Timestamp, Uuid};
 use chatmesh_testkit::{TestDb, databases};
 use chatmesh_workspaces::{
-    AgentId, Build, BuildId, Claim, Inserted, Leased, MIGRATIONS, NewBuild, NewWorkspace, Outcome, SqlWorkspaceStore,
-    StoreError, Template, TemplateId, Transition, Workspace, WorkspaceDetails, WorkspaceId, WorkspaceStore as _,
+    Activate, AgentId, AgentSeed, Build, BuildId, BuildReason, Claim, Inserted, Lease, Leased, MIGRATIONS, Manifest,
+    ManifestFormat, NewBuild, NewVersion, NewWorkspace, Outcome, Quota, SqlWorkspaceStore, Start, StoreError, Template,
+    TemplateId, TemplateVersionId, Transition, Workspace, WorkspaceDetails, WorkspaceId, WorkspaceStore as _,
 };
 
 /// How long leases hold here.
@@ -20,6 +22,8 @@ pub(crate) struct World {
     pub(crate) owner: Uuid,
     pub(crate) now: Timestamp,
     pub(crate) database: TestDb,
+    /// What there is for whom; without a bound unless it is changed.
+    pub(crate) quota: Arc<Quota>,
 }
 
 pub(crate) async fn worlds() -> Vec<World> {
@@ -27,18 +31,42 @@ pub(crate) async fn worlds() -> Vec<World> {
     for database in databases(MIGRATIONS).await {
         let now = SystemClock.now();
         let store = SqlWorkspaceStore::new(database.db.clone());
-        let template = Template {
-            id: TemplateId(SystemIds.next()),
-            name: "local".to_owned(),
-            description: "for tests".to_owned(),
-            provisioner: "local".to_owned(),
-            created_at: now,
-        };
-        store.put_template(&template, &[]).await.expect("a template");
+        let template =
+            store.push_version(&version("local", "description = 'for tests'", now)).await.expect("made").template;
         let (engine, owner) = (database.engine, SystemIds.next());
-        worlds.push(World { engine, store, template, owner, now, database });
+        let quota = Arc::default();
+        worlds.push(World { engine, store, template, owner, now, database, quota });
     }
     worlds
+}
+
+/// A version of a template with this manifest in TOML.
+pub(crate) fn version(template: &str, manifest: &str, now: Timestamp) -> NewVersion {
+    NewVersion {
+        template_id: TemplateId(SystemIds.next()),
+        template: template.to_owned(),
+        require_active_version: false,
+        id: TemplateVersionId(SystemIds.next()),
+        manifest: Manifest::read(ManifestFormat::Toml, manifest).expect("a manifest"),
+        readme: String::new(),
+        message: String::new(),
+        created_by: None,
+        activate: Activate::Now,
+        now,
+    }
+}
+
+fn seed(token: &str, number: usize) -> AgentSeed {
+    let token = if number == 0 { token.to_owned() } else { format!("{token} {number}") };
+    AgentSeed { id: AgentId(SystemIds.next()), token_digest: token.into_bytes() }
+}
+
+/// The build that was handed out.
+pub(crate) fn granted(lease: Lease) -> Leased {
+    match lease {
+        Lease::Granted(leased) => *leased,
+        Lease::Refused(build) => panic!("refused: {build:?}"),
+    }
 }
 
 impl World {
@@ -52,8 +80,17 @@ impl World {
             deleted: false,
             created_at: self.now,
             updated_at: self.now,
+            ttl_seconds: None,
+            last_used_at: None,
         };
-        NewWorkspace { workspace, build_id: BuildId(SystemIds.next()), request_id }
+        NewWorkspace {
+            workspace,
+            build_id: BuildId(SystemIds.next()),
+            request_id,
+            start: Start::default(),
+            chat: None,
+            quota: Arc::clone(&self.quota),
+        }
     }
 
     pub(crate) async fn insert(&self, name: &str) -> WorkspaceDetails {
@@ -69,27 +106,36 @@ impl World {
         transition: Transition,
         request_id: Option<Uuid>,
     ) -> NewBuild {
-        NewBuild { id: BuildId(SystemIds.next()), workspace_id: workspace, transition, request_id, now: self.now }
+        NewBuild {
+            id: BuildId(SystemIds.next()),
+            workspace_id: workspace,
+            transition,
+            request_id,
+            start: Start::default(),
+            reason: BuildReason::Initiator,
+            initiator: Some(self.owner.into()),
+            now: self.now,
+        }
     }
 
     pub(crate) async fn build(&self, workspace: WorkspaceId, transition: Transition) -> Result<Build, StoreError> {
         self.store.insert_build(&self.new_build(workspace, transition, None)).await
     }
 
-    /// A claim whose token has the digest of `token`'s bytes.
+    /// A claim whose tokens have the digests of `token`'s bytes, of those with ` 1` behind them, and so on.
     pub(crate) fn claim(&self, holder: &str, token: &str) -> Claim {
         Claim {
             holder: holder.to_owned(),
-            kinds: vec!["other".to_owned(), "local".to_owned()],
+            kinds: ["other", "local", "external"].map(str::to_owned).to_vec(),
             now: self.now,
             expires_at: self.now + LEASE,
-            agent_id: AgentId(SystemIds.next()),
-            token_digest: token.as_bytes().to_vec(),
+            agents: (0..8).map(|number| seed(token, number)).collect(),
+            quota: Arc::clone(&self.quota),
         }
     }
 
     pub(crate) async fn lease(&self, holder: &str, token: &str) -> Option<Leased> {
-        self.store.lease_build(&self.claim(holder, token)).await.expect("asked")
+        self.store.lease_build(&self.claim(holder, token)).await.expect("asked").map(granted)
     }
 
     pub(crate) async fn end(&self, build: BuildId, holder: &str, outcome: Outcome) -> Result<Build, StoreError> {

@@ -13,6 +13,7 @@ mod crashes;
 mod harness;
 mod ingress;
 mod leases;
+mod own_workspaces;
 mod rolling;
 mod shutdown;
 mod storms;

@@ -31,7 +31,7 @@ impl Layer {
     pub(crate) fn of(name: &str) -> Self {
         match name.strip_prefix("chatmesh-").unwrap_or(name) {
             "core" | "proto" => Self::Ground,
-            "db" | "bus" | "rpc" | "telemetry" => Self::Library,
+            "db" | "bus" | "mcp" | "rpc" | "seal" | "telemetry" => Self::Library,
             "runtime" => Self::Runtime,
             "host" => Self::Host,
             "identity" | "chat" | "llm" | "tools" | "relay" | "workspaces" => Self::Service,
@@ -50,14 +50,17 @@ pub(crate) fn allowed(from: &str, to: &str) -> bool {
         (Layer::Tests, _) => true,
         (Layer::Binary, target) => !matches!(target, Layer::Tests | Layer::Testkit),
         (Layer::Ground, _) => false,
-        // Only `rpc` knows the contract.
-        (Layer::Library, Layer::Ground) => to == "chatmesh-core" || from == "chatmesh-rpc",
+        // Only `rpc` knows the contract, and `mcp` what it makes of the answers of servers.
+        (Layer::Library, Layer::Ground) => to == "chatmesh-core" || matches!(from, "chatmesh-rpc" | "chatmesh-mcp"),
         (Layer::Runtime, Layer::Ground) | (Layer::Testkit, Layer::Ground | Layer::Library) => true,
         (Layer::Runtime, Layer::Library) => matches!(to, "chatmesh-rpc" | "chatmesh-telemetry"),
         (Layer::Host, Layer::Ground | Layer::Library | Layer::Runtime) => true,
         (Layer::Service, Layer::Ground | Layer::Library | Layer::Runtime | Layer::Host) => true,
         (Layer::Edge, Layer::Ground | Layer::Runtime) => true,
-        (Layer::Edge, Layer::Library) => matches!(to, "chatmesh-rpc" | "chatmesh-telemetry"),
+        // The agent is a client of the servers in its workspace.
+        (Layer::Edge, Layer::Library) => {
+            matches!(to, "chatmesh-rpc" | "chatmesh-telemetry") || (from, to) == ("chatmesh-agent", "chatmesh-mcp")
+        }
         _ => false,
     }
 }

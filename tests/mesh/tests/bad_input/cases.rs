@@ -1,6 +1,7 @@
 //! The rows, by what is wrong with them.
 
 mod administration;
+mod builds;
 mod callers;
 mod changes;
 mod chats;
@@ -8,10 +9,13 @@ mod files;
 mod identifiers;
 mod json_bodies;
 mod lists;
+mod mcp_servers;
 mod pages;
 mod queue;
 mod routes;
+mod skills;
 mod spend;
+mod templates;
 mod workspaces;
 
 use crate::case::Case;
@@ -34,7 +38,11 @@ pub(crate) fn all(world: &World) -> Vec<Case> {
         pages::all(world),
         administration::all(world),
         spend::all(world),
+        templates::all(world),
         workspaces::all(world),
+        mcp_servers::all(world),
+        builds::all(world),
+        skills::all(world),
         routes::all(world),
     ]
     .into_iter()

@@ -14,7 +14,7 @@ use serde_json::Value;
 use world::World;
 
 /// The least number of rows.
-const MIN_CASES: usize = 370;
+const MIN_CASES: usize = 500;
 /// How many requests are made between two looks at the databases: a look costs much more than a request.
 const CASES_PER_LOOK: usize = 12;
 /// Columns that a running mesh writes by itself, whatever clients do: signs of life.

@@ -57,6 +57,7 @@ pub(crate) fn scripts() -> Vec<Script> {
 impl World {
     pub(crate) async fn new(mesh: &Mesh) -> Self {
         let (member, other) = (mesh.member("member").await, mesh.member("other").await);
+        mcp_servers(mesh.admin()).await;
         let expired = expired_token(&member).await;
         let idle_chat = quiet_chat(&member).await;
         let used_file = upload(mesh, &member).await;
@@ -138,6 +139,14 @@ async fn busy_chat(client: &Client) -> String {
         client.say(&chat, &format!("queued {number}")).await;
     }
     chat
+}
+
+/// An MCP server with a key, which no chat has that does not choose it, and one that is switched off.
+async fn mcp_servers(admin: &Client) {
+    let url = "https://mcp.example.com/mcp";
+    let kept = json!({"slug": "kept", "url": url, "auth_type": "MCP_AUTH_TYPE_API_KEY", "api_key": "Bearer a-key"});
+    admin.post("/api/v1/mcp-servers", &kept).await.ok();
+    admin.post("/api/v1/mcp-servers", &json!({"slug": "off", "url": url, "enabled": false})).await.ok();
 }
 
 /// A token that was revoked before anyone used it.

@@ -13,6 +13,8 @@ mod flaky_providers;
 mod grpc;
 mod interruptions;
 mod lists;
+mod mcp_door;
+mod mcp_servers;
 mod owners;
 mod promotions;
 mod queue;

@@ -47,17 +47,18 @@ async fn what_a_turn_took_is_in_the_ledger_of_its_owner() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_turn_beyond_the_limit_says_which_limit_and_when_it_ends() {
-    Mesh::run(scripts(), async |mesh| {
+    let scripts = vec![Script::new("model").step(Step::text("Said.").tokens(15_000, 7)).looped()];
+    Mesh::run(scripts, async |mesh| {
         let ann = mesh.member("ann").await;
-        let limit = json!({"scope": "LIMIT_SCOPE_DEFAULT", "period": "LIMIT_PERIOD_WEEK", "max_tokens": "4200"});
+        let limit = json!({"scope": "LIMIT_SCOPE_DEFAULT", "period": "LIMIT_PERIOD_WEEK", "max_tokens": "15100"});
         let limit = mesh.admin().post("/api/v1/limits", &limit).await.ok();
         let chat = ann.chat("model", "Say it.").await;
         ann.settled(&chat, "CHAT_STATUS_WAITING").await;
-        // A call is expected to take some thousand tokens at most, and this one took a hundred.
+        // A call is expected to take some thousand tokens at most, and this one took nearly all that there are.
         eventually(
             "the call is settled",
             async || ann.get("/api/v1/limits:mine").await.ok(),
-            |mine| mine["limits"][0]["used_tokens"] == "107",
+            |mine| mine["limits"][0]["used_tokens"] == "15007",
         )
         .await;
         ann.say(&chat, "And again.").await;

@@ -68,7 +68,24 @@ async fn a_turn_waits_for_the_clients_results_and_for_no_others() {
         assert_eq!(all.len(), 2);
         let names: Vec<&str> =
             all[0]["tools"].as_array().into_iter().flatten().filter_map(|tool| tool["name"].as_str()).collect();
-        assert_eq!(names, ["ask", "execute", "measure", "read_file", "write_file"], "each once");
+        let expected = [
+            "ask",
+            "attach_file",
+            "create_workspace",
+            "edit_files",
+            "execute",
+            "list_templates",
+            "measure",
+            "process_list",
+            "process_output",
+            "process_signal",
+            "read_file",
+            "read_template",
+            "start_workspace",
+            "stop_workspace",
+            "write_file",
+        ];
+        assert_eq!(names, expected, "each once");
     })
     .await;
 }

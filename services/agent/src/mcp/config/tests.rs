@@ -49,9 +49,10 @@ fn the_transport_is_the_type_or_else_what_is_given() {
         let Ok(Transport::Stdio { command, args, env }) = one(server).transport else { panic!("{server}") };
         assert_eq!((command.as_str(), args.len(), env.len()), ("run", 0, 0));
     }
-    for kind in ["http", "streamable-http", "streamable_http", "streamableHttp"] {
+    for kind in ["http", "sse", "streamable-http", "streamable_http", "streamableHttp"] {
         let server = format!(r#"{{"type":"{kind}","command":"run","url":"http://host/mcp"}}"#);
-        assert!(matches!(one(&server).transport, Ok(Transport::Http { .. })), "{server}");
+        let Ok(Transport::Http { protocol, .. }) = one(&server).transport else { panic!("{server}") };
+        assert_eq!(protocol == Protocol::Sse, kind == "sse", "{server}");
     }
     let Ok(Transport::Http { url, .. }) = one(r#"{"url":"https://host/mcp"}"#).transport else { panic!("http") };
     assert_eq!(url.as_str(), "https://host/mcp");
@@ -63,7 +64,7 @@ fn a_definition_that_is_none_says_what_is_wrong() {
         ("{}", "neither a `command` nor a `url`"),
         (r#"{"type":"stdio","url":"http://host"}"#, "no `command`"),
         (r#"{"type":"http","command":"run"}"#, "no `url`"),
-        (r#"{"type":"sse","url":"http://host"}"#, "use the type `http`"),
+        (r#"{"type":"sse","command":"run"}"#, "the type `sse` and no `url`"),
         (r#"{"type":"pigeon","url":"http://host"}"#, "unknown `type`"),
         (r#"{"url":"file:///etc/passwd"}"#, "no http:// or https://"),
         (r#"{"command":["run"]}"#, "malformed"),
@@ -89,7 +90,7 @@ fn f4_variables_are_expanded_in_every_place() {
     assert_eq!(env["KEY"], "key-of-the-service");
     assert_eq!(env["ID"], "w1");
     let http = r#"{"url":"http://host/${KEY}","headers":{"Authorization":"Bearer ${KEY}"}}"#;
-    let Ok(Transport::Http { url, headers }) = one(http).transport else { panic!("http") };
+    let Ok(Transport::Http { url, headers, .. }) = one(http).transport else { panic!("http") };
     assert_eq!(url.path(), "/key-of-the-service");
     let value = &headers[&http::header::AUTHORIZATION];
     assert_eq!(value, "Bearer key-of-the-service");

@@ -5,12 +5,12 @@ pub(super) mod statements;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chatmesh_core::Timestamp;
+use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_db::{DbError, FromRow, Row, Tx, values};
-use statements::{FORGET_HEARTBEATS, HAS_HEARTBEAT, HEARTBEAT, INTERRUPTED, RUNNABLE, UNLEASED};
+use statements::{FORGET_HEARTBEATS, HAS_HEARTBEAT, HEARTBEAT, INTERRUPTED, RUNNABLE, UNLEASED, WORKSPACES_IN_USE};
 
 use super::SqlChatStore;
-use super::rows::HeldRow;
+use super::rows::{HeldRow, WorkspaceRow};
 use super::writes::{self, Change, Guard};
 use crate::domain::{Chat, ChatId, Lease, RunnerId, WorkerId};
 use crate::machine::Operation;
@@ -54,6 +54,11 @@ impl LeaseStore for SqlChatStore {
     async fn heartbeat(&self, worker: WorkerId, now: Timestamp) -> Result<Vec<(ChatId, RunnerId)>, StoreError> {
         let rows: Vec<HeldRow> = self.db.fetch_all(HEARTBEAT, values![worker.0, now]).await?;
         Ok(rows.into_iter().map(|HeldRow(chat, runner)| (chat, runner)).collect())
+    }
+
+    async fn workspaces_in_use(&self, worker: WorkerId) -> Result<Vec<Uuid>, StoreError> {
+        let rows: Vec<WorkspaceRow> = self.db.fetch_all(WORKSPACES_IN_USE, values![worker.0]).await?;
+        Ok(rows.into_iter().map(|WorkspaceRow(workspace)| workspace).collect())
     }
 
     async fn interrupted(&self, worker: WorkerId) -> Result<Vec<RunnerId>, StoreError> {

@@ -24,6 +24,8 @@ impl FromRow for Chat {
             archived: row.get("archived")?,
             model: row.get("model")?,
             workspace_id: row.get("workspace_id")?,
+            mcp_server_ids: decode_ids(row.get::<Option<String>>("mcp_server_ids")?.as_deref())?,
+            build_id: row.get("build_id")?,
             system_prompt: row.get("system_prompt")?,
             labels: decode_labels(&row.get::<String>("labels")?)?,
             parent_id: row.id_or_null("parent_chat_id")?,
@@ -126,6 +128,15 @@ impl FromRow for HeldRow {
     }
 }
 
+/// A workspace of a chat.
+pub(super) struct WorkspaceRow(pub(super) Uuid);
+
+impl FromRow for WorkspaceRow {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        Ok(Self(row.get("workspace_id")?))
+    }
+}
+
 impl FromRow for KeptStep {
     fn from_row(row: &Row) -> Result<Self, DbError> {
         let bytes = row.get::<Vec<u8>>("answer")?;
@@ -193,6 +204,15 @@ pub(super) fn encode_labels(labels: &BTreeMap<String, String>) -> String {
 
 fn decode_labels(text: &str) -> Result<BTreeMap<String, String>, DbError> {
     serde_json::from_str(text).map_err(|error| DbError::inconsistent("labels", error))
+}
+
+pub(super) fn encode_ids(ids: Option<&[Uuid]>) -> Option<String> {
+    ids.map(|ids| serde_json::to_string(ids).unwrap_or_else(|_| "[]".to_owned()))
+}
+
+fn decode_ids(text: Option<&str>) -> Result<Option<Vec<Uuid>>, DbError> {
+    let ids = text.map(serde_json::from_str).transpose();
+    ids.map_err(|error| DbError::inconsistent("mcp_server_ids", error))
 }
 
 fn decode_optional<M: prost::Message + Default>(row: &Row, column: &str) -> Result<Option<M>, DbError> {

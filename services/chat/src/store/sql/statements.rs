@@ -8,19 +8,25 @@ use super::files::{
     GIVE_FILES, INSERT_FILE, LOCK_FILES, READ_FILE,
 };
 use super::list::{LIST_PINNED, LIST_UNPINNED};
+use super::settings::{DEPLOYMENT_PROMPT, KEEP_DEPLOYMENT_PROMPT, LOCK_USER, SET_CUSTOM_PROMPT, USER_SETTINGS};
+use super::skills::{
+    COUNT_SKILLS, DELETE_SKILL, DELETE_SKILL_BY_NAME, FIND_SKILL, FIND_SKILL_BY_NAME, FIND_SKILL_BY_REQUEST,
+    INSERT_SKILL, LIST_SKILLS, UPDATE_SKILL,
+};
 
 use super::leases::statements::{
     DELETE_HEARTBEATS, FORGET_HEARTBEATS, HAS_HEARTBEAT, HEARTBEAT, INSERT_HEARTBEAT, INTERRUPTED, RUNNABLE, UNLEASED,
+    WORKSPACES_IN_USE,
 };
 use super::workers::{ANNOUNCE, DELETE_WORKER, FIND_WORKER, FORGET_WORKERS, LIVE_WORKERS};
 
 macro_rules! chat_columns {
     () => {
-        "id, owner_id, title, status, archived, model, workspace_id, system_prompt, labels, parent_chat_id, \
+        "id, owner_id, title, status, archived, model, workspace_id, build_id, system_prompt, labels, parent_chat_id, \
          root_chat_id, pin_order, worker_id, runner_id, last_error, retry_state, snapshot_version, history_version, \
          queue_version, retry_state_version, generation_attempt, requires_action_deadline_at, \
          compaction_requested_at, last_message_id, last_assistant_message_id, last_read_message_id, last_queued_id, \
-         queued_count, traceparent, created_at, updated_at"
+         queued_count, traceparent, created_at, updated_at, mcp_server_ids"
     };
 }
 
@@ -44,8 +50,9 @@ pub(super) const INSERT_CHAT: Sql = Sql::portable(
     "INSERT INTO chats (id, owner_id, title, status, archived, model, workspace_id, system_prompt, labels, \
      parent_chat_id, root_chat_id, dynamic_tools, snapshot_version, history_version, queue_version, \
      retry_state_version, generation_attempt, last_message_id, last_queued_id, queued_count, traceparent, request_id, \
-     created_at, updated_at, title_search) \
-     VALUES ($1, $2, $3, $4, FALSE, $5, $6, $7, $8, $9, $10, $11, 1, 1, 0, 0, 0, 0, 0, 0, $12, $13, $14, $14, $15) \
+     created_at, updated_at, title_search, mcp_server_ids) \
+     VALUES ($1, $2, $3, $4, FALSE, $5, $6, $7, $8, $9, $10, $11, 1, 1, 0, 0, 0, 0, 0, 0, $12, $13, $14, $14, $15, \
+     $16) \
      ON CONFLICT DO NOTHING",
 );
 pub(super) const GET_TOOLS: Sql = Sql::portable("SELECT dynamic_tools FROM chats WHERE id = $1");
@@ -105,7 +112,7 @@ pub(super) const UPDATE_CHAT: Sql = Sql::portable(
      generation_attempt = $12, last_message_id = $13, last_queued_id = $14, queued_count = $15, traceparent = $16, \
      updated_at = $17, title = $18, archived = $19, workspace_id = $20, labels = $21, pin_order = $22, \
      requires_action_deadline_at = $23, compaction_requested_at = $24, last_assistant_message_id = $25, \
-     title_search = $26 WHERE id = $1",
+     title_search = $26, mcp_server_ids = $27, build_id = $28 WHERE id = $1",
 );
 pub(super) const MARK_READ: Sql = Sql::portable(
     "UPDATE chats SET last_read_message_id = last_assistant_message_id \
@@ -270,6 +277,7 @@ pub const STATEMENTS: &[Sql] = &[
     INSERT_HEARTBEAT,
     DELETE_HEARTBEATS,
     HEARTBEAT,
+    WORKSPACES_IN_USE,
     FORGET_HEARTBEATS,
     INTERRUPTED,
     ANNOUNCE,
@@ -291,4 +299,18 @@ pub const STATEMENTS: &[Sql] = &[
     HEARD_AGAIN,
     KEEP_CONTEXT,
     KEPT_CONTEXT,
+    COUNT_SKILLS,
+    DELETE_SKILL,
+    DELETE_SKILL_BY_NAME,
+    FIND_SKILL,
+    FIND_SKILL_BY_NAME,
+    FIND_SKILL_BY_REQUEST,
+    INSERT_SKILL,
+    LIST_SKILLS,
+    UPDATE_SKILL,
+    DEPLOYMENT_PROMPT,
+    KEEP_DEPLOYMENT_PROMPT,
+    LOCK_USER,
+    SET_CUSTOM_PROMPT,
+    USER_SETTINGS,
 ];

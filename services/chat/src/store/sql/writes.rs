@@ -1,6 +1,7 @@
 //! What changes a chat: lock the row, ask the state machine, carry the effects out, raise the
 //! versions, check the state that came out, commit.
 
+mod bind;
 mod create;
 mod edit;
 mod effects;
@@ -19,6 +20,7 @@ use chatmesh_proto::chat::v1::Retry;
 use chatmesh_proto::common::v1::GenerationError;
 use prost::Message as _;
 
+pub(super) use bind::bind_workspace;
 pub(super) use create::create;
 pub(super) use edit::edit;
 pub(super) use history::{clear_context, reconcile, request_compaction};
@@ -29,7 +31,7 @@ pub(super) use unqueue::delete_queued;
 pub(super) use update::update;
 
 use super::leases;
-use super::rows::encode_labels;
+use super::rows::{encode_ids, encode_labels};
 use super::statements::{LOCK_CHAT, UPDATE_CHAT};
 use crate::domain::{Chat, ChatId, Lease, Message, NewMessage, QueuedMessage, RunnerId};
 use crate::machine::{self, Effect, Operation, Rejected, Row};
@@ -179,7 +181,9 @@ async fn save(tx: &mut Tx, chat: &Chat) -> Result<(), StoreError> {
         chat.action_deadline_at,
         chat.compaction_requested_at,
         chat.last_assistant_message_id,
-        chat.title.to_lowercase()
+        chat.title.to_lowercase(),
+        encode_ids(chat.mcp_server_ids.as_deref()),
+        chat.build_id
     ];
     tx.execute(UPDATE_CHAT, row).await?;
     Ok(())

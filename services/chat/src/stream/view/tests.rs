@@ -19,6 +19,8 @@ fn chat(status: Status, versions: Versions) -> Chat {
         archived: false,
         model: String::new(),
         workspace_id: None,
+        mcp_server_ids: None,
+        build_id: None,
         system_prompt: String::new(),
         labels: BTreeMap::new(),
         parent_id: None,

@@ -1,22 +1,29 @@
 //! Tools that do what a test tells them to.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use async_stream::try_stream;
 use chatmesh_proto::common::v1::ToolDefinition;
+use chatmesh_proto::tools::v1::call_tool_response::Event;
 use chatmesh_proto::tools::v1::tool_service_server::ToolService;
 use chatmesh_proto::tools::v1::{
     CallToolRequest, CallToolResponse, DiscoverToolsRequest, DiscoverToolsResponse, ListToolsRequest,
-    ListToolsResponse, WorkspaceContextState, WorkspaceToolsState,
+    ListToolsResponse, SkillSummary, ToolAttachment, ToolOutcome, WorkspaceBound, WorkspaceContextState,
+    WorkspaceSettled, WorkspaceToolsState,
 };
+use futures::Stream;
 use parking_lot::Mutex;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
-/// The names of the tools: one that looks, one that waits until it is let go, one that panics, one that says too much.
-const NAMES: [&str; 4] = ["look", "wait", "crash", "shout"];
+/// The names of the tools: one that looks, one that waits until it is let go, one that panics, one that says too much,
+/// one that gives a file to the chat, and two that make and stop a workspace.
+pub(super) const NAMES: [&str; 7] =
+    ["look", "wait", "crash", "shout", "attach_file", "create_workspace", "stop_workspace"];
 /// How much is too much.
 pub(super) const SHOUT_BYTES: usize = 1024 * 1024;
 
@@ -38,6 +45,8 @@ struct Inner {
     /// What comes of searches, once something does.
     found: watch::Sender<Option<DiscoverToolsResponse>>,
     called: Mutex<Vec<CallToolRequest>>,
+    /// What the files say, by their paths; another thing from the next call on.
+    files: Mutex<HashMap<String, Vec<Vec<u8>>>>,
     /// The calls that may end.
     released: watch::Sender<HashSet<String>>,
 }
@@ -57,7 +66,7 @@ impl Hands {
         let mut workspace = self.0.workspace.lock();
         workspace.workspace_context_state = state.into();
         context.clone_into(&mut workspace.workspace_context);
-        skill_index.clone_into(&mut workspace.skill_index);
+        workspace.workspace_skills = skill_index.lines().filter_map(skill).collect();
     }
 
     /// From now on the servers of the workspace have these tools.
@@ -102,6 +111,12 @@ impl Hands {
         self.0.listed.load(Ordering::Relaxed)
     }
 
+    /// A file in the workspace. Each call reads the next of these contents, the last one stays.
+    pub(super) fn has_file(&self, path: &str, contents: &[&[u8]]) {
+        let contents = contents.iter().map(|content| content.to_vec()).collect();
+        self.0.files.lock().insert(path.to_owned(), contents);
+    }
+
     /// The calls so far.
     pub(super) fn called(&self) -> Vec<CallToolRequest> {
         self.0.called.lock().clone()
@@ -131,6 +146,14 @@ impl ToolService for Hands {
             std::future::pending::<()>().await;
         }
         let mut listed = self.0.workspace.lock().clone();
+        let request = request.into_inner();
+        let of_workspace = match listed.workspace_context_state() {
+            WorkspaceContextState::Unreachable => &request.known_skills,
+            _ => &listed.workspace_skills,
+        };
+        let lines = request.personal_skills.iter().chain(of_workspace);
+        let lines = lines.map(|skill| format!("- {}: {}", skill.name, skill.description));
+        listed.skill_index = lines.collect::<Vec<_>>().join("\n");
         listed.tools = NAMES.into_iter().map(definition).chain(listed.tools).collect();
         Ok(Response::new(listed))
     }
@@ -147,22 +170,76 @@ impl ToolService for Hands {
         Ok(Response::new(found))
     }
 
-    async fn call_tool(&self, request: Request<CallToolRequest>) -> Result<Response<CallToolResponse>, Status> {
+    type CallToolStream = Events;
+
+    async fn call_tool(&self, request: Request<CallToolRequest>) -> Result<Response<Events>, Status> {
         let request = request.into_inner();
         self.0.called.lock().push(request.clone());
+        let attachment = ["attach_file", "srv__draw"].contains(&request.name.as_str()).then(|| self.read(&request));
         let result = match request.name.as_str() {
-            "look" | "srv__look" => json!({ "saw": request.call_id }),
+            "look" | "srv__look" | "read_skill" => json!({ "saw": request.call_id }),
             "wait" | "srv__wait" => {
                 let mut released = self.0.released.subscribe();
                 released.wait_for(|released| released.contains(&request.call_id)).await.expect("the sender lives");
                 json!({ "waited": request.call_id })
             }
             "srv__lose" => return Err(Status::unavailable("the connection was lost")),
+            "attach_file" => json!({ "ok": true }),
+            "srv__draw" => json!({ "success": true }),
             "shout" => json!({ "said": "x".repeat(SHOUT_BYTES) }),
+            "create_workspace" | "stop_workspace" => return Ok(Response::new(self.change_workspace(request))),
             name => panic!("the tool {name} crashes"),
         };
-        Ok(Response::new(CallToolResponse { result: result.to_string(), is_error: false }))
+        let outcome = ToolOutcome { result: result.to_string(), attachment, ..ToolOutcome::default() };
+        Ok(Response::new(Box::pin(futures::stream::once(async { Ok(said(Event::Outcome(outcome))) }))))
     }
+}
+
+impl Hands {
+    /// Reads the file that the arguments name; the tool that is there for that cannot do without.
+    fn read(&self, request: &CallToolRequest) -> ToolAttachment {
+        let args: Value = serde_json::from_str(&request.args).expect("JSON");
+        let path = args["path"].as_str().expect("a path");
+        let mut files = self.0.files.lock();
+        let contents = files.get_mut(path).expect("a file");
+        let data = if contents.len() > 1 { contents.remove(0) } else { contents[0].clone() };
+        let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+        let best_effort = request.name != "attach_file";
+        ToolAttachment { name, media_type: String::new(), data: data.into(), best_effort }
+    }
+
+    /// Tells of the workspace and the build that the arguments name, waits until it is let go, tells of them again, and
+    /// ends. Where the arguments say that it is late, it waits before it tells anything.
+    fn change_workspace(&self, request: CallToolRequest) -> Events {
+        let mut released = self.0.released.subscribe();
+        Box::pin(try_stream! {
+            let args: Value = serde_json::from_str(&request.args).expect("JSON");
+            let text = |name: &str| args[name].as_str().unwrap_or_default().to_owned();
+            let (workspace_id, build_id) = (text("workspace"), text("build"));
+            let bound = WorkspaceBound { workspace_id: workspace_id.clone(), build_id: build_id.clone() };
+            let is_released = |released: &HashSet<String>| released.contains(&request.call_id);
+            if args["late"] == true {
+                released.wait_for(is_released).await.expect("the sender lives");
+            }
+            yield said(Event::WorkspaceBound(bound));
+            released.wait_for(is_released).await.expect("the sender lives");
+            yield said(Event::WorkspaceSettled(WorkspaceSettled { workspace_id, build_id }));
+            let result = json!({ "done": request.call_id }).to_string();
+            yield said(Event::Outcome(ToolOutcome { result, ..ToolOutcome::default() }));
+        })
+    }
+}
+
+type Events = Pin<Box<dyn Stream<Item = Result<CallToolResponse, Status>> + Send>>;
+
+fn said(event: Event) -> CallToolResponse {
+    CallToolResponse { event: Some(event) }
+}
+
+/// A skill as a line of the list has it.
+fn skill(line: &str) -> Option<SkillSummary> {
+    let (name, description) = line.strip_prefix("- ")?.split_once(": ")?;
+    Some(SkillSummary { name: name.to_owned(), description: description.to_owned() })
 }
 
 fn definition(name: &str) -> ToolDefinition {

@@ -100,6 +100,34 @@ async fn g15_an_empty_result_is_followed_by_another_search() {
     searches(&world, (2, 0)).await;
 }
 
+/// G15: what was found and could not be fetched is there a moment later; the turn does not go without it for long.
+#[tokio::test(start_paused = true)]
+async fn g15_what_was_found_and_not_fetched_is_looked_for_again_soon() {
+    let world = World::new().await;
+    world.hands.says(Context::Found, "use make", "");
+    world.hands.serves(Unknown, &[]);
+    let chat = begun(&world).await;
+    searches(&world, (1, 1)).await;
+    world.hands.says(Context::Unreachable, "it does not answer", "");
+    world.hands.finds(Found, true);
+    eventually("they are asked for", async || world.hands.listed(), |listed| *listed == 2).await;
+    searches(&world, (1, 0)).await;
+    breathe().await;
+
+    world.hands.serves(Found, &["srv__look"]);
+    world.hands.says(Context::Found, "use make", "");
+    pass(Duration::from_secs(3)).await;
+    world.model.then(Reply::calls("c", &[("wait", "{}")]));
+    world.hands.release("a-0");
+    eventually("they are asked for again", async || world.hands.listed(), |listed| *listed == 3).await;
+    breathe().await;
+    world.hands.release("b-0");
+    eventually("the last step", async || world.hands.called().len(), |calls| *calls == 3).await;
+    assert_eq!(outside(&world)[2], ["srv__look"]);
+    world.hands.release("c-0");
+    world.ended(chat).await;
+}
+
 /// G13: instructions that could not be read when the turn began are read when the workspace comes, and its tools are
 /// looked for after that.
 #[tokio::test(start_paused = true)]

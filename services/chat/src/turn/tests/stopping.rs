@@ -111,7 +111,7 @@ async fn tools_that_cannot_be_listed_end_the_turn_after_half_a_minute() {
     }
     let failed = world.ended(chat).await;
     assert!(failed.last_error.is_some_and(|error| error.message.contains("tools")));
-    assert!(world.hands.listed() > 3, "it was tried again");
+    assert!(world.hands.listed() >= 3, "it was tried again");
     assert_eq!(world.model.asked().len(), 0, "a model is not told that it has no tools in the middle of its work");
 }
 
@@ -122,7 +122,7 @@ async fn tools_that_cannot_be_listed_do_not_keep_a_chat_without_workspace_from_t
     world.hands.hide();
     let chat = world.chat_in(None, "go", &["ask"]).await;
     eventually("it asks for the tools", async || world.hands.listed(), |listed| *listed == 1).await;
-    pass(Duration::from_secs(5)).await;
+    pass(Duration::from_secs(13)).await;
     assert_eq!(world.ended(chat).await.status, Status::Waiting);
     let offered: Vec<String> = world.model.asked()[0].tools.iter().map(|tool| tool.name.clone()).collect();
     assert_eq!(offered, ["ask"], "the client's tools are known all the same");

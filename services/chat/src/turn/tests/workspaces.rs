@@ -9,10 +9,11 @@ use chatmesh_proto::tools::v1::WorkspaceContextState::{Empty, Found, Gone, Unrea
 use super::model::Reply;
 use super::world::World;
 use crate::domain::ChatId;
+use crate::skills::SkillSummary;
 use crate::store::{KeptContext, Metadata, Update};
 
 /// What the last call of the model was told before the conversation, without the mesh's own words and the chat's.
-fn instructions(world: &World) -> Vec<String> {
+pub(super) fn instructions(world: &World) -> Vec<String> {
     let asked = world.model.asked();
     let GenerateRequest { messages, .. } = asked.last().expect("a call");
     let system = messages.iter().filter(|message| message.role() == Role::System);
@@ -71,7 +72,8 @@ async fn c12_a_failed_fetch_keeps_nothing_and_the_next_turn_asks_again() {
     world.hands.says(Found, "use make", "- deploy: d");
     assert_eq!(world.turn(chat).await, ["use make", "- deploy: d"]);
     let kept = world.kept(chat, workspace).await.expect("kept");
-    assert_eq!((kept.context.as_str(), kept.skill_index.as_str()), ("use make", "- deploy: d"));
+    let skill = SkillSummary { name: "deploy".to_owned(), description: "d".to_owned() };
+    assert_eq!((kept.context.as_str(), kept.skills.as_slice()), ("use make", &[skill][..]));
 
     world.hands.says(Unreachable, "it does not answer", "");
     assert!(!world.hands.was_asked_with_skills());

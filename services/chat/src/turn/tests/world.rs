@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chatmesh_bus::Bus;
 use chatmesh_core::{Clock, IdSource as _, SecretString, SystemClock, SystemIds, Timestamp, Uuid};
-use chatmesh_db::{Sql, values};
+use chatmesh_db::{Sql, Value, values};
 use chatmesh_host::Deps;
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::{Part, Role, ToolDefinition};
@@ -60,7 +60,7 @@ pub(super) struct World {
     pub(super) hands: Hands,
     pub(super) state: Arc<State>,
     pub(super) registry: Registry,
-    owner: UserId,
+    pub(super) owner: UserId,
     clock: Arc<dyn Clock>,
     bus: Bus,
     database: TestDb,
@@ -125,6 +125,8 @@ impl World {
             archived: false,
             model: "house".to_owned(),
             workspace_id,
+            mcp_server_ids: None,
+            build_id: None,
             system_prompt: "be brief".to_owned(),
             labels: BTreeMap::new(),
             parent_id: None,
@@ -148,7 +150,13 @@ impl World {
         let definition = |name: &&str| ToolDefinition { name: (*name).to_owned(), ..ToolDefinition::default() };
         let dynamic_tools = tools.iter().map(definition).collect();
         let message = NewMessage::from_user(self.owner, text(said), None);
-        let new = NewChat { chat, message, dynamic_tools, request_id: None };
+        let new = NewChat {
+            chat,
+            message,
+            dynamic_tools,
+            deployment_prompt: self.state.config.deployment_prompt(),
+            request_id: None,
+        };
         let (chat, _) = self.state.store.create(new).await.expect("created");
         self.state.hints.changed(&chat).await;
         chat.id
@@ -241,6 +249,11 @@ impl World {
         const REOPEN: Sql = Sql::portable("UPDATE chats SET status = 'running' WHERE id = $1");
         self.database.db.execute(REOPEN, values![chat.0]).await.expect("reopened");
         self.state.hints.changed(&self.get(chat).await).await;
+    }
+
+    /// Changes the database behind everybody's back.
+    pub(super) async fn change(&self, sql: Sql, values: Vec<Value>) {
+        self.database.db.execute(sql, values).await.expect("changed");
     }
 
     /// The database takes no message of the model.

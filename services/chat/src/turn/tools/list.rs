@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chatmesh_core::Backoff;
 use chatmesh_proto::common::v1::{ErrorKind, GenerationError};
+use chatmesh_proto::tools::v1 as pb;
 use chatmesh_proto::tools::v1::tool_service_client::ToolServiceClient;
 use chatmesh_proto::tools::v1::{ListToolsRequest, ListToolsResponse};
 use chatmesh_rpc::client::request_on_behalf_of;
@@ -12,28 +13,33 @@ use tonic::{Code, Status};
 use tracing::warn;
 
 use crate::domain::Chat;
+use crate::skills::SkillSummary;
 use crate::state::State;
 
-/// How long one try may take. The service itself waits 3 s at most for a workspace that does not answer.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one try may take. The service itself waits 3 s at most for a workspace that does not answer, and 10 s for
+/// MCP servers outside of the mesh.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(13);
 /// How long to try where the chat has a workspace: long enough for the service to be restarted.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to try where it has none, and talks on without tools.
-const PATIENCE_WITHOUT_WORKSPACE: Duration = Duration::from_secs(5);
+const PATIENCE_WITHOUT_WORKSPACE: Duration = ATTEMPT_TIMEOUT;
 
 /// The tools that the chat may use; `None` where nobody can say and it gets along without. A chat with a
 /// workspace does not: its model would be told that it has no tools, in the middle of its work.
-/// `has_skills` says that skills of the workspace are known from before.
+/// `personal` are the skills of its owner, `known` those that its workspace had before.
 pub(in crate::turn) async fn list(
     state: &State,
     chat: &Chat,
-    has_skills: bool,
+    personal: &[SkillSummary],
+    known: &[SkillSummary],
 ) -> Result<Option<ListToolsResponse>, GenerationError> {
     let patience = if chat.workspace_id.is_some() { PATIENCE } else { PATIENCE_WITHOUT_WORKSPACE };
+    let message = request(chat, personal, known);
     let give_up_at = Instant::now() + patience;
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
     loop {
-        let status = match list_once(state, chat, has_skills).await {
+        let left = give_up_at.saturating_duration_since(Instant::now());
+        let status = match list_once(state, chat, message.clone(), ATTEMPT_TIMEOUT.min(left)).await {
             Ok(tools) => return Ok(Some(tools)),
             Err(status) => status,
         };
@@ -64,17 +70,37 @@ fn is_passing(code: Code) -> bool {
     matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Unknown | Code::Cancelled)
 }
 
-async fn list_once(state: &State, chat: &Chat, has_skills: bool) -> Result<ListToolsResponse, Status> {
-    let message = ListToolsRequest {
+fn request(chat: &Chat, personal: &[SkillSummary], known: &[SkillSummary]) -> ListToolsRequest {
+    let summaries = |skills: &[SkillSummary]| {
+        let summary = |skill: &SkillSummary| pb::SkillSummary {
+            name: skill.name.clone(),
+            description: skill.description.clone(),
+        };
+        skills.iter().map(summary).collect()
+    };
+    ListToolsRequest {
         chat_id: chat.id.to_string(),
         workspace_id: chat.workspace_id.map(|id| id.to_string()).unwrap_or_default(),
-        has_skills,
-    };
+        has_skills: !known.is_empty(),
+        chat_mode: super::mode_of(chat).into(),
+        mcp_server_ids: chat.mcp_server_ids.iter().flatten().map(ToString::to_string).collect(),
+        default_mcp_servers: chat.mcp_server_ids.is_none(),
+        personal_skills: summaries(personal),
+        known_skills: summaries(known),
+    }
+}
+
+async fn list_once(
+    state: &State,
+    chat: &Chat,
+    message: ListToolsRequest,
+    limit: Duration,
+) -> Result<ListToolsResponse, Status> {
     let mut request = request_on_behalf_of(chat.owner_id, message);
-    request.set_timeout(ATTEMPT_TIMEOUT);
+    request.set_timeout(limit);
     let mut tools = ToolServiceClient::new(state.neighbours.tools.clone())
         .max_decoding_message_size(chatmesh_rpc::MAX_MESSAGE_BYTES);
-    match timeout(ATTEMPT_TIMEOUT, tools.list_tools(request)).await {
+    match timeout(limit, tools.list_tools(request)).await {
         Ok(listed) => listed.map(tonic::Response::into_inner),
         Err(_) => Err(Status::deadline_exceeded("the list did not come in time")),
     }

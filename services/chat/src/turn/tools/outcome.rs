@@ -2,16 +2,16 @@
 
 use chatmesh_proto::common::v1::part::Body;
 use chatmesh_proto::common::v1::{Part, ToolCall, ToolResult};
-use chatmesh_proto::tools::v1::CallToolResponse;
+use chatmesh_proto::tools::v1::ToolOutcome;
 use serde_json::{Value, json};
 
 /// A call that did not work; the model reads why.
-pub(super) fn failure(error: &str) -> CallToolResponse {
-    CallToolResponse { result: json!({ "error": error }).to_string(), is_error: true }
+pub(super) fn failure(error: &str) -> ToolOutcome {
+    ToolOutcome { result: json!({ "error": error }).to_string(), is_error: true, attachment: None }
 }
 
 /// The part that answers a call.
-pub(super) fn result_part(call: &ToolCall, outcome: CallToolResponse) -> Part {
+pub(super) fn result_part(call: &ToolCall, outcome: ToolOutcome) -> Part {
     let result = ToolResult {
         call_id: call.call_id.clone(),
         name: call.name.clone(),
@@ -25,7 +25,7 @@ pub(super) fn result_part(call: &ToolCall, outcome: CallToolResponse) -> Part {
 
 /// Cuts what is longer than `limit` bytes: its beginning and its end are kept, with a note that tells of the
 /// rest. Returns whether that was necessary.
-pub(super) fn limited(outcome: CallToolResponse, limit: usize) -> (CallToolResponse, bool) {
+pub(super) fn limited(outcome: ToolOutcome, limit: usize) -> (ToolOutcome, bool) {
     if outcome.result.len() <= limit {
         return (outcome, false);
     }
@@ -45,14 +45,14 @@ pub(super) fn limited(outcome: CallToolResponse, limit: usize) -> (CallToolRespo
         };
         let result = result.to_string();
         if result.len() <= limit || kept == 0 {
-            return (CallToolResponse { result, is_error: outcome.is_error }, true);
+            return (ToolOutcome { result, ..outcome }, true);
         }
         kept /= 2;
     }
 }
 
 /// The error's own words, or the whole result.
-fn text_of(outcome: &CallToolResponse) -> String {
+fn text_of(outcome: &ToolOutcome) -> String {
     let error = match outcome.is_error {
         true => serde_json::from_str::<Value>(&outcome.result).ok(),
         false => None,
@@ -67,14 +67,14 @@ mod tests {
     const LIMIT: usize = 4096;
 
     fn cut(result: String, is_error: bool) -> (Value, usize) {
-        let (outcome, is_cut) = limited(CallToolResponse { result, is_error }, LIMIT);
+        let (outcome, is_cut) = limited(ToolOutcome { result, is_error, attachment: None }, LIMIT);
         assert!(is_cut && outcome.is_error == is_error);
         (serde_json::from_str(&outcome.result).expect("still JSON"), outcome.result.len())
     }
 
     #[test]
     fn what_fits_stays_as_it_is() {
-        let outcome = CallToolResponse { result: "x".repeat(LIMIT), is_error: false };
+        let outcome = ToolOutcome { result: "x".repeat(LIMIT), ..ToolOutcome::default() };
         assert_eq!(limited(outcome.clone(), LIMIT), (outcome, false));
     }
 

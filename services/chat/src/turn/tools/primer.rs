@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use crate::domain::Chat;
+use crate::skills::SkillSummary;
 use crate::state::State;
 use crate::turn::workspace::{Equipment, equipment};
 
@@ -26,6 +27,9 @@ use crate::turn::workspace::{Equipment, equipment};
 const CALL_TIMEOUT: Duration = Duration::from_secs(35);
 /// How long it rests after a search, so that a workspace without servers is not asked without end.
 const REST: Duration = Duration::from_secs(60);
+/// How long it rests where nobody could say, or something was found that could not be fetched: that is likely to be
+/// better in a moment.
+const SHORT_REST: Duration = Duration::from_secs(2);
 
 /// What is missing of a workspace.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,7 +51,15 @@ impl Missing {
     }
 }
 
-type Search = Pin<Box<dyn Future<Output = Option<Equipment>> + Send>>;
+/// What came of a search.
+enum Outcome {
+    Came(Box<Equipment>),
+    /// There is something and it could not be fetched, or nobody could say.
+    Missed,
+    Nothing,
+}
+
+type Search = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// The search of one turn.
 #[derive(Default)]
@@ -67,11 +79,17 @@ impl std::fmt::Debug for Primer {
 
 impl Primer {
     /// Begins a search where something is missing, unless one is on or was so just now.
-    pub(in crate::turn) fn begin(&mut self, state: &Arc<State>, chat: &Chat, missing: Missing) {
+    pub(in crate::turn) fn begin(
+        &mut self,
+        state: &Arc<State>,
+        chat: &Chat,
+        missing: Missing,
+        skills: &Arc<[SkillSummary]>,
+    ) {
         let is_resting = self.rests_until.is_some_and(|until| Instant::now() < until);
         if (missing.context || missing.tools) && self.search.is_none() && !is_resting {
             self.lacked_context = missing.context;
-            self.search = Some(Box::pin(search(Arc::clone(state), chat.clone(), missing)));
+            self.search = Some(Box::pin(search(Arc::clone(state), chat.clone(), missing, Arc::clone(skills))));
         }
     }
 
@@ -81,9 +99,9 @@ impl Primer {
             tokio::select! {
                 biased;
                 done = &mut work => return done,
-                found = search => {
+                outcome = search => {
                     self.search = None;
-                    self.ended(found);
+                    self.ended(outcome);
                 }
             }
         }
@@ -100,27 +118,41 @@ impl Primer {
         *self = Self::default();
     }
 
-    fn ended(&mut self, found: Option<Equipment>) {
-        // A workspace that has just come may have servers that come after it: they are looked for right away.
-        let came = self.lacked_context && found.is_some();
-        self.rests_until = (!came).then(|| Instant::now() + REST);
-        self.found = found;
+    fn ended(&mut self, outcome: Outcome) {
+        let rest = match &outcome {
+            // A workspace that has just come may have servers that come after it: they are looked for right away.
+            Outcome::Came(_) if self.lacked_context => Duration::ZERO,
+            Outcome::Missed => SHORT_REST,
+            Outcome::Came(_) | Outcome::Nothing => REST,
+        };
+        self.rests_until = Some(Instant::now() + rest);
+        self.found = match outcome {
+            Outcome::Came(found) => Some(*found),
+            Outcome::Missed | Outcome::Nothing => None,
+        };
     }
 }
 
-/// What the mesh has once the workspace has what was missing; `None` where that did not come.
-async fn search(state: Arc<State>, chat: Chat, missing: Missing) -> Option<Equipment> {
-    let discovered = discover(&state, &chat, missing).await?;
-    let is_news =
-        discovered.workspace_tools_state() == WorkspaceToolsState::Found || (missing.context && discovered.reachable);
-    if !is_news {
-        return None;
+/// Looks for what is missing, and fetches what the mesh has once it is there.
+async fn search(state: Arc<State>, chat: Chat, missing: Missing, skills: Arc<[SkillSummary]>) -> Outcome {
+    let Some(discovered) = discover(&state, &chat, missing).await else { return Outcome::Missed };
+    let has_tools = discovered.workspace_tools_state() == WorkspaceToolsState::Found;
+    let has_come = missing.context && discovered.reachable;
+    if !has_tools && !has_come {
+        return Outcome::Nothing;
     }
-    let found = equipment(&state, &chat).await.ok().flatten()?;
-    // A workspace that is away again brings nothing along that the turn does not have.
-    (!Missing::of(&found.listed).context).then_some(found)
+    match equipment(&state, &chat, &skills).await {
+        Ok(Some(found)) => {
+            let left = Missing::of(&found.listed);
+            // A workspace that is away again, or whose tools did not come in time, brings nothing along.
+            if left.context || (has_tools && left.tools) { Outcome::Missed } else { Outcome::Came(Box::new(found)) }
+        }
+        Ok(None) => Outcome::Nothing,
+        Err(_) => Outcome::Missed,
+    }
 }
 
+/// Asks for what is missing; `None` where no answer came.
 async fn discover(state: &State, chat: &Chat, missing: Missing) -> Option<DiscoverToolsResponse> {
     let message = DiscoverToolsRequest {
         chat_id: chat.id.to_string(),

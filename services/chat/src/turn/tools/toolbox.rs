@@ -46,8 +46,8 @@ pub(in crate::turn) enum Fate {
 
 impl Toolbox {
     /// The tools of the mesh, `None` where they are not known, and behind them the client's. Where names are the same,
-    /// the mesh's tool counts, but the client's before one of a server in the workspace: whoever writes a file there
-    /// does not take the client's place.
+    /// the mesh's tool counts, with those of servers that an administrator configured, but the client's before one of a
+    /// server in the workspace: whoever writes a file there does not take the client's place.
     pub(in crate::turn) fn new(
         mesh: Option<ListToolsResponse>,
         client: Vec<ToolDefinition>,
@@ -55,8 +55,12 @@ impl Toolbox {
     ) -> Self {
         let is_known = mesh.is_some();
         let missing = mesh.as_ref().map(Missing::of).unwrap_or_default();
-        let mut definitions = mesh.unwrap_or_default().tools;
-        definitions.retain(|tool| !is_outside(&tool.name) || client.iter().all(|other| other.name != tool.name));
+        let listed = mesh.unwrap_or_default();
+        let mut definitions = listed.tools;
+        let of_workspace = usize::try_from(listed.workspace_tool_count).unwrap_or(usize::MAX);
+        let mut of_workspace = definitions.split_off(definitions.len().saturating_sub(of_workspace));
+        of_workspace.retain(|tool| client.iter().all(|other| other.name != tool.name));
+        definitions.append(&mut of_workspace);
         let names = |definitions: &[ToolDefinition]| definitions.iter().map(|tool| tool.name.clone()).collect();
         let mesh: HashSet<String> = names(&definitions);
         let mut client = client;
@@ -143,12 +147,27 @@ mod tests {
     /// A file in the workspace names servers: it does not take the client's tools away.
     #[test]
     fn a_server_of_the_workspace_never_takes_the_place_of_a_clients_tool() {
-        let toolbox = Toolbox::new(mesh(&["execute", "srv__ask", "srv__other"]), vec![tool("srv__ask")], None);
+        let listed = mesh(&["execute", "srv__ask", "srv__other"]);
+        let listed = listed.map(|listed| ListToolsResponse { workspace_tool_count: 2, ..listed });
+        let toolbox = Toolbox::new(listed, vec![tool("srv__ask")], None);
         let names: Vec<&str> = toolbox.definitions.iter().map(|tool| tool.name.as_str()).collect();
         assert_eq!(names, ["execute", "srv__other", "srv__ask"]);
         assert_eq!(toolbox.fate(&call("srv__ask", "{}")), Fate::HandOver);
         assert!(!toolbox.is_outside("srv__ask") && toolbox.is_outside("srv__other"));
         assert_eq!(toolbox.label("srv__ask"), CLIENT);
+    }
+
+    /// What an administrator configured is a part of the mesh: a client does not take its place.
+    #[test]
+    fn a_clients_tool_never_takes_the_place_of_one_of_a_configured_server() {
+        let listed = mesh(&["execute", "github__search", "srv__ask"]);
+        let listed = listed.map(|listed| ListToolsResponse { workspace_tool_count: 1, ..listed });
+        let toolbox = Toolbox::new(listed, vec![tool("github__search"), tool("srv__ask")], None);
+        let names: Vec<&str> = toolbox.definitions.iter().map(|tool| tool.name.as_str()).collect();
+        assert_eq!(names, ["execute", "github__search", "srv__ask"]);
+        assert_eq!(toolbox.fate(&call("github__search", "{}")), Fate::Run);
+        assert!(toolbox.is_outside("github__search"), "it keeps no receipt");
+        assert_eq!(toolbox.fate(&call("srv__ask", "{}")), Fate::HandOver);
     }
 
     #[test]

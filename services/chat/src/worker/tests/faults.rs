@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chatmesh_core::Timestamp;
+use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_db::DbError;
 use tokio::sync::Semaphore;
 
@@ -99,6 +99,10 @@ impl LeaseStore for FaultyLeases {
         };
         self.renewals.fetch_add(1, Ordering::SeqCst);
         renewed
+    }
+
+    async fn workspaces_in_use(&self, worker: WorkerId) -> Result<Vec<Uuid>, StoreError> {
+        self.reach().await?.workspaces_in_use(worker).await
     }
 
     async fn interrupted(&self, worker: WorkerId) -> Result<Vec<RunnerId>, StoreError> {

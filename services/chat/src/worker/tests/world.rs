@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chatmesh_bus::Bus;
-use chatmesh_core::{Clock, IdSource as _, SystemIds, Timestamp};
+use chatmesh_core::{Clock, IdSource as _, SystemIds, Timestamp, Uuid};
 use chatmesh_db::{Sql, values};
 use chatmesh_host::Deps;
 use chatmesh_proto::common::v1::part::Body;
@@ -104,8 +104,13 @@ impl World {
 
     /// A worker that does not run yet.
     pub(super) async fn replica(&self, config: Config) -> Replica {
+        self.replica_with(config, Peer::for_callers(local(Routes::default().prepare()))).await
+    }
+
+    /// The same, where `workspaces` has the workspaces.
+    pub(super) async fn replica_with(&self, config: Config, workspaces: Peer) -> Replica {
         let nobody = Peer::for_callers(local(Routes::default().prepare()));
-        let neighbours = Neighbours { llm: nobody.clone(), tools: nobody.clone(), workspaces: nobody };
+        let neighbours = Neighbours { llm: nobody.clone(), tools: nobody, workspaces };
         let (state, leases) = self.state(config, neighbours).await;
         let turns = ScriptedTurns { state: Arc::clone(&state), script: Arc::clone(&self.script) };
         let worker = Worker::with_turns(Arc::clone(&state), Arc::new(turns));
@@ -181,6 +186,12 @@ impl World {
             format!("{role}: {}", words.join(""))
         };
         messages.into_iter().map(text).collect()
+    }
+
+    /// Gives a chat a workspace.
+    pub(super) async fn bind(&self, chat: ChatId, workspace: Uuid) {
+        const BIND: Sql = Sql::portable("UPDATE chats SET workspace_id = $2 WHERE id = $1");
+        self.database.db.execute(BIND, values![chat.0, workspace]).await.expect("bound");
     }
 
     /// Lets the row of a chat hold what it may not.
@@ -259,6 +270,8 @@ pub(super) fn new_chat(owner: UserId, parent: Option<ChatId>, now: Timestamp) ->
         archived: false,
         model: "house".to_owned(),
         workspace_id: None,
+        mcp_server_ids: None,
+        build_id: None,
         system_prompt: String::new(),
         labels: BTreeMap::new(),
         parent_id: parent,
@@ -280,7 +293,7 @@ pub(super) fn new_chat(owner: UserId, parent: Option<ChatId>, now: Timestamp) ->
         updated_at: now,
     };
     let message = NewMessage::from_user(owner, said("begin"), None);
-    NewChat { chat, message, dynamic_tools: Vec::new(), request_id: None }
+    NewChat { chat, message, dynamic_tools: Vec::new(), deployment_prompt: String::new(), request_id: None }
 }
 
 pub(super) fn said(text: &str) -> Vec<Part> {

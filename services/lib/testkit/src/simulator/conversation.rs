@@ -47,6 +47,8 @@ pub(crate) struct Conversation {
     pub(crate) answers_in_turn: usize,
     /// Whether tools are there and none may be called, as where a summary is asked for.
     pub(crate) tools_are_barred: bool,
+    /// The names of the tools that the model may call.
+    pub(crate) tools: Vec<String>,
 }
 
 impl Conversation {
@@ -81,7 +83,13 @@ impl Conversation {
             answers,
             answers_in_turn,
             tools_are_barred: read::are_tools_barred(body),
+            tools: read::tool_names(body),
         }
+    }
+
+    /// How many times the model said exactly this.
+    pub(crate) fn times_said(&self, text: &str) -> usize {
+        self.utterances.iter().filter(|one| one.role == Role::Assistant && one.text == text).count()
     }
 
     /// Whether another request to the same effect may get the same answer.

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 pub use fault::{FailFirst, Fault, ResetReason};
 pub(super) use placeholders::fill;
-pub use selection::Case;
+pub use selection::{Case, Wait};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 pub use step::{ScriptedCall, Step, StepUsage};
@@ -45,10 +45,14 @@ pub struct Script {
     /// The answer to a request that has tools and forbids to call them, as one for a summary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<Step>,
+    /// What comes between two steps until a request has a certain tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<Wait>,
     /// Values for `{{name}}` in texts and in tool arguments.
     ///
     /// Always known: `{{last_user_message}}`, and `{{dir}}`, which is the path in the
-    /// system prompt's line `Working directory: <path>`, else `/tmp`.
+    /// system prompt's line `Working directory: <path>`, else `/tmp`. In tool arguments also
+    /// `{{result.NAME}}`: the text in the field `NAME` of the newest tool result that has it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub vars: BTreeMap<String, String>,
 }
@@ -64,6 +68,7 @@ impl Script {
             per_turn: false,
             cases: Vec::new(),
             summary: None,
+            wait: None,
             vars: BTreeMap::new(),
         }
     }

@@ -38,6 +38,7 @@ struct Scripted {
     asked: AtomicUsize,
     dialed: AtomicUsize,
     open: AtomicUsize,
+    is_external: bool,
 }
 
 /// Counts a wait for as long as it lasts.
@@ -58,7 +59,13 @@ impl Scripted {
             asked: AtomicUsize::new(0),
             dialed: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
+            is_external: false,
         }
+    }
+
+    /// The same on a machine of the user's.
+    fn external(self) -> Self {
+        Self { is_external: true, ..self }
     }
 
     fn asked(&self) -> usize {
@@ -82,11 +89,16 @@ impl Directory for Scripted {
         };
         match says {
             Says::Agent(id, status, gone) => {
-                Ok(Found { id: id.to_owned(), status, gone_for: gone.map(Duration::from_secs) })
+                let has_connected = gone.is_some();
+                Ok(Found { id: id.to_owned(), status, gone_for: gone.map(Duration::from_secs), has_connected })
             }
             Says::NotRunning => Err(Status::failed_precondition("it is stopped; start it, then try again")),
             Says::Away => Err(Status::unavailable("away")),
         }
+    }
+
+    async fn is_external(&self) -> bool {
+        self.is_external
     }
 
     async fn dial(&self, agent: &str, timeout: Duration) -> Result<(), Status> {
@@ -250,4 +262,26 @@ async fn g6_a_wait_has_an_end_whoever_is_away() {
             assert!(took <= TIMEOUT + Duration::from_secs(5), "{took:?}");
         }
     }
+}
+
+/// G11: an agent that its user has to start is not waited for where it is known to be away; where that is not known, the
+/// wait is the same as for any other, and what is said at its end is for the user to do.
+#[tokio::test(start_paused = true)]
+async fn g11_an_agent_of_the_users_own_is_the_users_to_start() {
+    for (says, has_connected, dialed) in [
+        (Agent("own", Disconnected, Some(500)), true, 0),
+        (Agent("own", AgentStatus::Timeout, None), false, 0),
+        (Agent("own", Connecting, None), false, 1),
+    ] {
+        let away = Scripted::new(&[], std::slice::from_ref(&says)).external();
+        let (connected, took) = away.connect(None).await;
+        match connected {
+            Err(Unreachable::OfUser { has_connected: found }) => assert_eq!(found, has_connected, "{says:?}"),
+            other => panic!("{says:?}: {other:?}"),
+        }
+        assert_eq!(away.dialed.load(Ordering::SeqCst), dialed, "{says:?}");
+        assert_eq!(took, TIMEOUT * u32::try_from(dialed).expect("few"), "{says:?}");
+    }
+    let comes = Scripted::new(&[("own", Comes(20))], &[Agent("own", Connecting, None)]).external();
+    assert_eq!(comes.connect(None).await.0.expect("connected"), "own");
 }

@@ -78,7 +78,7 @@ impl RunRow {
 }
 
 /// A time as both engines read it.
-fn to_text(time: Timestamp) -> String {
+pub(super) fn to_text(time: Timestamp) -> String {
     time.to_rfc3339_opts(SecondsFormat::Micros, false)
 }
 

@@ -13,7 +13,7 @@ pub(crate) const SERVICES: [&str; 8] =
     ["identity", "workspaces", "relay", "llm", "tools", "chat", "gateway", "provisioner"];
 /// The replicas of the chat service, in the order in which they are added.
 pub(crate) const CHAT_REPLICAS: [&str; 3] = ["chat", "chat-2", "chat-3"];
-const STATEFUL: [&str; 5] = ["identity", "workspaces", "relay", "llm", "chat"];
+const STATEFUL: [&str; 6] = ["identity", "workspaces", "relay", "llm", "tools", "chat"];
 const PEERS: [&str; 6] = ["identity", "workspaces", "relay", "llm", "tools", "chat"];
 
 pub(super) const ADMIN_TOKEN: &str = "the-token-of-the-first-administrator";
@@ -96,6 +96,7 @@ impl Plan {
             variable("mesh", "secret", MESH_SECRET),
             variable("identity", "admin_token", ADMIN_TOKEN),
             variable("llm", "encryption_key", ENCRYPTION_KEY),
+            variable("tools", "encryption_key", ENCRYPTION_KEY),
             variable("provisioner", "data_dir", sandbox.path().to_str().expect("a path of letters")),
             variable("provisioner", "agent_program", binary("chatmesh-agent").to_str().expect("a path of letters")),
             variable("provisioner", "agent_url", &local(ports["relay"])),

@@ -176,6 +176,7 @@ fn turn(said: String) -> Turn {
     Turn { said, calls: STEPS, answer }
 }
 
-fn number(name: &str) -> Option<u64> {
+/// A number that the test run is told through the environment.
+pub(super) fn number(name: &str) -> Option<u64> {
     variable(name).map(|value| value.parse().unwrap_or_else(|_| panic!("{name} must be a number, not `{value}`")))
 }

@@ -1,28 +1,31 @@
 //! What goes wrong while clients ask.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 
 use super::storm::Progress;
 use crate::harness::{Cluster, Nats, Postgres};
 
 /// What is killed: whatever a turn needs.
-const VICTIMS: [&str; 6] = ["chat", "chat-2", "llm", "tools", "relay", "gateway"];
-const KILL_INTERVAL: Duration = Duration::from_secs(1);
+const VICTIMS: &[&str] = &["chat", "chat-2", "llm", "tools", "relay", "gateway"];
+const KILL_INTERVAL: RangeInclusive<u64> = 1000..=1000;
 /// How long the bus is away, and then there.
 const BUS_INTERVAL: Duration = Duration::from_secs(5);
 /// How often the database crashes, spread over the turns.
 const DATABASE_CRASHES: usize = 3;
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Processes are killed every second; what they stand on may go away, too.
-#[derive(Default)]
+/// Processes are killed, by default every second; what they stand on may go away, too.
 pub(super) struct Weather<'a> {
+    victims: &'static [&'static str],
+    /// Milliseconds between two kills.
+    pauses: RangeInclusive<u64>,
     postgres: Option<&'a Postgres>,
     nats: Option<&'a mut Nats>,
     counts: Counts,
@@ -37,7 +40,18 @@ struct Counts {
     bus_losses: usize,
 }
 
+impl Default for Weather<'_> {
+    fn default() -> Self {
+        Self { victims: VICTIMS, pauses: KILL_INTERVAL, postgres: None, nats: None, counts: Counts::default() }
+    }
+}
+
 impl<'a> Weather<'a> {
+    /// These are killed, one of them after each pause of so many milliseconds.
+    pub(super) fn killing(victims: &'static [&'static str], pauses: RangeInclusive<u64>) -> Self {
+        Self { victims, pauses, ..Self::default() }
+    }
+
     /// The database crashes, three times.
     pub(super) fn crashing(postgres: &'a Postgres) -> Self {
         Self { postgres: Some(postgres), ..Self::default() }
@@ -59,7 +73,8 @@ impl<'a> Weather<'a> {
     ) {
         let Counts { killed, ended, database_crashes, bus_losses } = &mut self.counts;
         let (postgres, nats) = (self.postgres, &mut self.nats);
-        let kills = kill_processes(cluster, StdRng::seed_from_u64(seed), killed, ended);
+        let random = StdRng::seed_from_u64(seed);
+        let kills = kill_processes(cluster, self.victims, self.pauses.clone(), random, killed, ended);
         let crashes = async {
             if let Some(postgres) = postgres {
                 crash_database(postgres, progress, turns, database_crashes).await;
@@ -103,26 +118,26 @@ impl<'a> Weather<'a> {
 
 async fn kill_processes(
     cluster: &mut Cluster,
+    victims: &'static [&'static str],
+    pauses: RangeInclusive<u64>,
     mut random: StdRng,
     killed: &mut BTreeMap<&'static str, usize>,
     ended: &mut BTreeMap<&'static str, usize>,
 ) {
-    let mut tick = interval(KILL_INTERVAL);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tick.tick().await;
         for name in cluster.revive() {
             *ended.entry(name).or_default() += 1;
         }
-        let mut victim = VICTIMS[random.random_range(0..VICTIMS.len())];
+        let mut victim = victims[random.random_range(0..victims.len())];
         // On a slow machine a process that is always killed while it starts would never be there.
         while !cluster.is_ready(victim).await {
             sleep(PAUSE).await;
-            victim = VICTIMS[random.random_range(0..VICTIMS.len())];
+            victim = victims[random.random_range(0..victims.len())];
         }
         cluster.kill(victim);
         cluster.launch(victim);
         *killed.entry(victim).or_default() += 1;
+        sleep(Duration::from_millis(random.random_range(pauses.clone()))).await;
     }
 }
 

@@ -49,6 +49,11 @@ pub(in crate::store::sql) const DELETE_HEARTBEATS: Sql =
     Sql::portable("DELETE FROM chat_heartbeats WHERE chat_id = $1");
 pub(in crate::store::sql) const HEARTBEAT: Sql =
     Sql::portable("UPDATE chat_heartbeats SET heartbeat_at = $2 WHERE worker_id = $1 RETURNING chat_id, runner_id");
+pub(in crate::store::sql) const WORKSPACES_IN_USE: Sql = Sql::portable(
+    "SELECT DISTINCT chats.workspace_id FROM chat_heartbeats \
+     JOIN chats ON chats.id = chat_heartbeats.chat_id \
+     WHERE chat_heartbeats.worker_id = $1 AND chats.workspace_id IS NOT NULL",
+);
 pub(in crate::store::sql) const INTERRUPTED: Sql = Sql::portable(
     "SELECT id AS chat_id, runner_id FROM chats WHERE status = 'interrupting' AND NOT archived AND worker_id = $1 \
      AND runner_id IS NOT NULL",

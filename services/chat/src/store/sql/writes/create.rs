@@ -6,7 +6,8 @@ use chatmesh_db::{Db, values};
 use super::{Change, carry_out, files};
 use crate::domain::{Chat, Versions};
 use crate::machine::{self, Operation, Rejected, State};
-use crate::store::sql::rows::{encode_labels, encode_tools};
+use crate::store::sql::rows::{encode_ids, encode_labels, encode_tools};
+use crate::store::sql::settings::KEEP_DEPLOYMENT_PROMPT;
 use crate::store::sql::statements::{FIND_CHAT_BY_REQUEST, INSERT_CHAT};
 use crate::store::{NewChat, StoreError};
 
@@ -37,12 +38,14 @@ pub(in crate::store::sql) async fn create(db: &Db, new: NewChat) -> Result<(Chat
         chat.traceparent.clone(),
         new.request_id,
         chat.created_at,
-        chat.title.to_lowercase()
+        chat.title.to_lowercase(),
+        encode_ids(chat.mcp_server_ids.as_deref())
     ];
     if tx.execute(INSERT_CHAT, row).await? == 0 {
         let earlier = tx.fetch_optional(FIND_CHAT_BY_REQUEST, values![chat.owner_id.0, new.request_id]).await?;
         return earlier.map(|chat| (chat, false)).ok_or(StoreError::Rejected(Rejected::Exists));
     }
+    tx.execute(KEEP_DEPLOYMENT_PROMPT, values![chat.id.0, new.deployment_prompt]).await?;
     let now = chat.created_at;
     let mut message = new.message;
     files::give(&mut tx, &chat, &mut message.content).await?;

@@ -2,8 +2,9 @@
 
 use chatmesh_core::Timestamp;
 use chatmesh_db::{Tx, values};
+use chatmesh_proto::common::v1::Role;
 
-use super::{Change, Outcome, history, queue};
+use super::{Change, Outcome, files, history, queue};
 use crate::domain::Chat;
 use crate::machine::Effect;
 use crate::store::StoreError;
@@ -21,6 +22,9 @@ pub(super) async fn apply(
     match effect {
         Effect::InsertMessages => {
             for message in std::mem::take(&mut change.messages) {
+                if message.role == Role::Tool {
+                    files::take(tx, chat, &message.content).await?;
+                }
                 done.messages.push(history::insert(tx, chat, message, now).await?);
             }
         }

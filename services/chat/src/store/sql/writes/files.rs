@@ -16,14 +16,11 @@ use crate::store::sql::statements::LIST_QUEUED;
 /// Gives the files that `content` names to the chat, whose row is locked, and writes their names and types into the
 /// parts. Files of the chat already stay with it, as its newest. Others make room for them.
 pub(super) async fn give(tx: &mut Tx, chat: &Chat, content: &mut [Part]) -> Result<(), StoreError> {
-    let mut ids: Vec<FileId> = files_in(content).map(|(_, id)| id).collect();
+    let ids = named_in(content);
     if ids.is_empty() {
         return Ok(());
     }
-    ids.sort_unstable();
-    ids.dedup();
-    let named = names(&ids);
-    let given = by_id(tx.fetch_all(LOCK_FILES, values![named.as_str()]).await?);
+    let given = lock(tx, &ids).await?;
     for id in &ids {
         let file = given.get(id).filter(|file| file.owner_id == chat.owner_id).ok_or(StoreError::FileNotFound(*id))?;
         if file.chat_id.is_some_and(|owner| owner != chat.id) {
@@ -33,13 +30,44 @@ pub(super) async fn give(tx: &mut Tx, chat: &Chat, content: &mut [Part]) -> Resu
             return Err(StoreError::FileGone(*id));
         }
     }
+    add(tx, chat, &ids).await?;
+    describe(content, &given);
+    Ok(())
+}
+
+/// Gives the files that a tool's message names to the chat, whose row is locked. Whatever became of a file meanwhile, what
+/// the model said and did is kept: a file that cannot be the chat's any more stays a name.
+pub(super) async fn take(tx: &mut Tx, chat: &Chat, content: &[Part]) -> Result<(), StoreError> {
+    let mut ids = named_in(content);
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let given = lock(tx, &ids).await?;
+    let is_free = |file: &StoredFile| file.chat_id.is_none_or(|owner| owner == chat.id) && !file.evicted;
+    ids.retain(|id| given.get(id).is_some_and(|file| file.owner_id == chat.owner_id && is_free(file)));
+    if ids.is_empty() { Ok(()) } else { add(tx, chat, &ids).await }
+}
+
+/// The files that a content names, each once.
+fn named_in(content: &[Part]) -> Vec<FileId> {
+    let mut ids: Vec<FileId> = files_in(content).map(|(_, id)| id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+async fn lock(tx: &mut Tx, ids: &[FileId]) -> Result<BTreeMap<FileId, StoredFile>, StoreError> {
+    Ok(by_id(tx.fetch_all(LOCK_FILES, values![names(ids)]).await?))
+}
+
+/// Makes locked files the newest of a chat. Others make room for them.
+async fn add(tx: &mut Tx, chat: &Chat, ids: &[FileId]) -> Result<(), StoreError> {
     let before: Option<Count> = tx.fetch_optional(COUNT_FILES, values![chat.id.0]).await?;
     let Count { position, kept } = before.unwrap_or_default();
-    tx.execute(GIVE_FILES, values![named, chat.id.0, position + 1]).await?;
+    tx.execute(GIVE_FILES, values![names(ids), chat.id.0, position + 1]).await?;
     if kept as usize + ids.len() > MAX_FILES {
         evict(tx, chat).await?;
     }
-    describe(content, &given);
     Ok(())
 }
 

@@ -95,6 +95,12 @@ fn write(chat: &mut Chat, metadata: Metadata) {
         chat.labels = labels;
     }
     if let Some(workspace) = metadata.workspace_id {
+        if workspace != chat.workspace_id {
+            chat.build_id = None;
+        }
         chat.workspace_id = workspace;
+    }
+    if let Some(servers) = metadata.mcp_server_ids {
+        chat.mcp_server_ids = Some(servers);
     }
 }

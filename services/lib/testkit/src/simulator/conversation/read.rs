@@ -82,6 +82,13 @@ pub(super) fn are_tools_barred(body: &Value) -> bool {
     has_tools && (choice == "none" || choice["type"] == "none")
 }
 
+/// The names of a request's tools.
+pub(super) fn tool_names(body: &Value) -> Vec<String> {
+    let tools = body["tools"].as_array().into_iter().flatten();
+    let names = tools.filter_map(|tool| tool["name"].as_str().or_else(|| tool["function"]["name"].as_str()));
+    names.map(str::to_owned).collect()
+}
+
 /// The text of a content that is a string or a list of blocks, trimmed.
 pub(super) fn text_of(content: &Value) -> String {
     let text = match content {

@@ -1,4 +1,4 @@
-//! Which answer a request gets: by what is asked for, by what the user says, by its number.
+//! Which answer a request gets: by what is asked for, by what the user says, by its number, by the tools that it has.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,28 @@ pub struct Case {
     pub steps: Vec<Step>,
 }
 
+/// What a model does until it has a tool.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wait {
+    /// The tool.
+    pub tool: String,
+    /// The number of steps that come before.
+    pub after: usize,
+    /// The answer until then. Its text tells it from all others; it does not count as a step.
+    pub step: Step,
+}
+
+/// After so many answers a model does without the tool, so that a test ends.
+const MAX_WAITS: usize = 200;
+
 impl Script {
+    /// Gives `step` after the steps so far, again and again, until a request has `tool`.
+    pub fn until_offered(mut self, tool: impl Into<String>, step: Step) -> Self {
+        self.wait = Some(Wait { tool: tool.into(), after: self.steps.len(), step });
+        self
+    }
+
     /// Gives these answers, one per model call, where the user's last words contain `text`.
     pub fn when_contains(mut self, text: impl Into<String>, steps: impl IntoIterator<Item = Step>) -> Self {
         self.cases.push(Case { contains: text.into(), steps: steps.into_iter().collect() });
@@ -38,7 +59,16 @@ impl Script {
             Some(case) => case.steps.get(conversation.answers_in_turn),
             None => {
                 let answers = if self.per_turn { conversation.answers_in_turn } else { conversation.answers };
-                self.step_at(answers)
+                let waits = self.waits(conversation);
+                let answers = answers.saturating_sub(waits);
+                match &self.wait {
+                    Some(wait)
+                        if wait.after == answers && waits < MAX_WAITS && !conversation.tools.contains(&wait.tool) =>
+                    {
+                        Some(&wait.step)
+                    }
+                    _ => self.step_at(answers),
+                }
             }
         };
         let step = step.or(self.default.as_ref());
@@ -50,6 +80,12 @@ impl Script {
     fn case_for(&self, said: &str) -> Option<&Case> {
         let found = self.cases.iter().filter_map(|case| Some((said.rfind(&case.contains)?, case)));
         found.rev().max_by_key(|(at, _)| *at).map(|(_, case)| case)
+    }
+
+    /// How often the model has waited.
+    fn waits(&self, conversation: &Conversation) -> usize {
+        let text = self.wait.as_ref().and_then(|wait| wait.step.text.as_deref());
+        text.map_or(0, |text| conversation.times_said(text))
     }
 
     /// The step after `answers` assistant messages.
@@ -106,6 +142,26 @@ mod tests {
         assert_eq!(answer(&script, json!([user("summary"), said, said]), &[]), "end");
         assert_eq!(answer(&script, json!([user("summary"), said, user("the sum")]), &[]), "other");
         assert_eq!(answer(&script, json!([user("summary"), user("a sum")]), &[]), "other", "the last word counts");
+    }
+
+    #[test]
+    fn a_model_waits_for_a_tool_that_it_does_not_have_yet() {
+        let script =
+            Script::new("m").step(Step::text("a")).until_offered("late", Step::text("wait")).step(Step::text("b"));
+        let waited = |times: usize| {
+            let said = |text: &str| json!({"role": "assistant", "content": text});
+            let result = json!({"role": "tool", "content": "done"});
+            let mut messages = vec![json!({"role": "user", "content": "go"}), said("a"), result.clone()];
+            messages.extend((0..times).flat_map(|_| [said("wait"), result.clone()]));
+            Value::from(messages)
+        };
+        let tools = |name: &str| [("tools", json!([{"type": "function", "function": {"name": name}}]))];
+        assert_eq!(answer(&script, after(0), &tools("other")), "a");
+        assert_eq!(answer(&script, waited(0), &tools("other")), "wait");
+        assert_eq!(answer(&script, waited(7), &tools("other")), "wait");
+        assert_eq!(answer(&script, waited(7), &tools("late")), "b");
+        assert_eq!(answer(&script, waited(0), &tools("late")), "b", "it is there at once");
+        assert_eq!(answer(&script, waited(MAX_WAITS), &tools("other")), "b", "it does without");
     }
 
     #[test]

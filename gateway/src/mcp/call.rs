@@ -1,0 +1,59 @@
+//! A call of a tool: whose it is, what it says, and who carries it out.
+
+use http::HeaderMap;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::progress::Progress;
+use super::{Mcp, acts, agent, bash, lifecycle, looks};
+
+/// A call.
+#[derive(Debug)]
+pub(super) struct Call<'a> {
+    pub(super) mcp: &'a Mcp,
+    /// Among them is the assertion of who calls.
+    pub(super) headers: &'a HeaderMap,
+    pub(super) arguments: Value,
+    /// Whom to tell how far it is.
+    pub(super) progress: Progress,
+}
+
+impl Call<'_> {
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    /// They do not fit; says where.
+    pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, String> {
+        serde_path_to_error::deserialize(&self.arguments).map_err(|error| {
+            let (path, error) = (error.path().to_string(), error.into_inner());
+            format!("the arguments do not fit the schema: `{path}`: {error}")
+        })
+    }
+}
+
+/// Carries a call out. The error is a sentence that says what to do.
+pub(super) async fn run(call: &Call<'_>, tool: &str) -> Result<Value, String> {
+    match tool {
+        "list_workspaces" => lifecycle::list_workspaces(call).await,
+        "get_workspace" => lifecycle::get_workspace(call).await,
+        "create_workspace" => lifecycle::create_workspace(call).await,
+        "start_workspace" => lifecycle::start_workspace(call).await,
+        "stop_workspace" => lifecycle::stop_workspace(call).await,
+        "delete_workspace" => lifecycle::delete_workspace(call).await,
+        "list_templates" => lifecycle::list_templates(call).await,
+        "get_template" => lifecycle::get_template(call).await,
+        "get_workspace_build_logs" => looks::build_logs(call).await,
+        "get_workspace_agent_logs" => looks::agent_logs(call).await,
+        "get_authenticated_user" => looks::authenticated_user(call).await,
+        "workspace_ls" => agent::ls(call).await,
+        "workspace_list_ports" => agent::list_ports(call).await,
+        "workspace_bash" => Box::pin(bash::bash(call)).await,
+        "workspace_edit_files" => acts::pass(call, "edit_files").await,
+        "workspace_process_list" => acts::pass(call, "process_list").await,
+        "workspace_process_output" => acts::pass(call, "process_output").await,
+        "workspace_process_signal" => acts::pass(call, "process_signal").await,
+        "workspace_read_file" => acts::pass(call, "read_file").await,
+        "workspace_write_file" => acts::pass(call, "write_file").await,
+        other => Err(format!("there is no tool `{other}`")),
+    }
+}

@@ -1,0 +1,7 @@
+-- The workspace that was made for a chat: one at a time. Who makes another one names the one that it takes the place of.
+CREATE TABLE chat_workspaces (
+    owner_id BLOB NOT NULL,
+    chat_id BLOB NOT NULL,
+    workspace_id BLOB NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    PRIMARY KEY (owner_id, chat_id)
+) STRICT;

@@ -1,0 +1,106 @@
+//! `chatmesh mcp add`.
+
+use std::io::Read as _;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use crate::client::{Client, Connection};
+use crate::terminal;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What the names of its tools begin with: 1 to 24 lower-case letters, digits and `-`
+    slug: String,
+    /// Where it is
+    #[arg(value_name = "URL")]
+    address: String,
+    /// How it is spoken to
+    #[arg(long, value_enum, default_value = "streamable-http")]
+    transport: Transport,
+    /// Which chats have it
+    #[arg(long, value_enum, default_value = "default-off")]
+    availability: Availability,
+    /// The header that carries a key, which is read from standard input
+    #[arg(long, value_name = "HEADER", conflicts_with = "oauth")]
+    key_header: Option<String>,
+    /// Users connect to it by themselves, with OAuth
+    #[arg(long)]
+    oauth: bool,
+    /// A tool that is offered; all are where none is named
+    #[arg(long = "allow", value_name = "TOOL")]
+    allow: Vec<String>,
+    /// A tool that is never offered
+    #[arg(long = "deny", value_name = "TOOL")]
+    deny: Vec<String>,
+    /// Chats that plan may use it, too
+    #[arg(long)]
+    plan_mode: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Transport {
+    StreamableHttp,
+    /// The transport of before 2025
+    Sse,
+}
+
+impl Transport {
+    fn name(self) -> &'static str {
+        match self {
+            Self::StreamableHttp => "MCP_TRANSPORT_STREAMABLE_HTTP",
+            Self::Sse => "MCP_TRANSPORT_SSE",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Availability {
+    ForceOn,
+    DefaultOn,
+    DefaultOff,
+}
+
+impl Availability {
+    fn name(self) -> &'static str {
+        match self {
+            Self::ForceOn => "MCP_AVAILABILITY_FORCE_ON",
+            Self::DefaultOn => "MCP_AVAILABILITY_DEFAULT_ON",
+            Self::DefaultOff => "MCP_AVAILABILITY_DEFAULT_OFF",
+        }
+    }
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let client = Client::connect(&args.connection)?;
+    let mut body: Value = json!({
+        "slug": args.slug,
+        "url": args.address,
+        "transport": args.transport.name(),
+        "availability": args.availability.name(),
+        "tool_allow_list": args.allow,
+        "tool_deny_list": args.deny,
+        "allow_in_plan_mode": args.plan_mode,
+    });
+    if let Some(header) = args.key_header {
+        body["auth_type"] = "MCP_AUTH_TYPE_API_KEY".into();
+        body["api_key_header"] = header.into();
+        body["api_key"] = key()?.into();
+    } else if args.oauth {
+        body["auth_type"] = "MCP_AUTH_TYPE_OAUTH2".into();
+    }
+    let created = client.post("/api/v1/mcp-servers", &body).await?;
+    terminal::line(created["id"].as_str().unwrap_or_default());
+    Ok(())
+}
+
+/// An argument would be seen by everybody on this machine.
+fn key() -> anyhow::Result<String> {
+    let mut key = String::new();
+    std::io::stdin().take(8192).read_to_string(&mut key).context("the key cannot be read from standard input")?;
+    let key = key.trim().to_owned();
+    anyhow::ensure!(!key.is_empty(), "no key: send the header's value to standard input, like `Bearer KEY`");
+    Ok(key)
+}

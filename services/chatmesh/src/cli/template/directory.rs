@@ -1,0 +1,86 @@
+//! A template as a directory: one manifest, and a readme where there is one.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use chatmesh_workspaces::{Manifest, ManifestFormat};
+
+/// The names of manifests, and how each is written.
+const MANIFESTS: [(&str, ManifestFormat); 3] = [
+    ("template.toml", ManifestFormat::Toml),
+    ("template.yaml", ManifestFormat::Yaml),
+    ("template.yml", ManifestFormat::Yaml),
+];
+/// The name of the readme.
+pub(super) const README: &str = "README.md";
+/// The name of manifests that are written here.
+pub(super) const MANIFEST: &str = MANIFESTS[0].0;
+
+/// What a directory holds. The manifest is valid.
+#[derive(Debug)]
+pub(super) struct Directory {
+    pub(super) file: PathBuf,
+    pub(super) format: ManifestFormat,
+    pub(super) manifest: String,
+    pub(super) readme: String,
+}
+
+/// Reads a directory.
+pub(super) fn read(dir: &Path) -> anyhow::Result<Directory> {
+    let mut found = Vec::new();
+    for (name, format) in MANIFESTS {
+        let file = dir.join(name);
+        if let Some(manifest) = read_if_there(&file)? {
+            found.push((file, format, manifest));
+        }
+    }
+    let Some((file, format, manifest)) = found.pop() else {
+        bail!("{} has no manifest: `chatmesh template init` begins one", dir.display());
+    };
+    if let Some((other, ..)) = found.first() {
+        bail!("{} and {} are both there: keep one", other.display(), file.display());
+    }
+    if let Err(violations) = Manifest::read(format, &manifest) {
+        let told: Vec<String> = violations.iter().map(|one| format!("  {}: {}", one.field, one.description)).collect();
+        bail!("{} is no manifest:\n{}", file.display(), told.join("\n"));
+    }
+    let readme = read_if_there(&dir.join(README))?.unwrap_or_default();
+    Ok(Directory { file, format, manifest, readme })
+}
+
+fn read_if_there(file: &Path) -> anyhow::Result<Option<String>> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
+    }
+}
+
+/// Writes a file that is not there yet.
+pub(super) fn write_new(file: &Path, text: &str) -> anyhow::Result<()> {
+    let opened = std::fs::File::options().write(true).create_new(true).open(file);
+    let mut opened = opened.with_context(|| format!("cannot make {}", file.display()))?;
+    std::io::Write::write_all(&mut opened, text.as_bytes()).with_context(|| format!("cannot write {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_has_one_manifest_that_is_valid() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let refused = |dir: &Path| format!("{:#}", read(dir).expect_err("refused"));
+        assert!(refused(dir.path()).contains("has no manifest"));
+        std::fs::write(dir.path().join("template.yaml"), "icon: x\ncolor: red\n").expect("written");
+        assert!(refused(dir.path()).contains("  color: unknown field `color`"), "{}", refused(dir.path()));
+        std::fs::write(dir.path().join("template.yaml"), "display_name: X\n").expect("written");
+        let found = read(dir.path()).expect("read");
+        assert_eq!((found.format, found.readme.as_str()), (ManifestFormat::Yaml, ""));
+        std::fs::write(dir.path().join(README), "# X\n").expect("written");
+        assert_eq!(read(dir.path()).expect("read").readme, "# X\n");
+        std::fs::write(dir.path().join("template.toml"), "").expect("written");
+        assert!(refused(dir.path()).contains("are both there: keep one"));
+    }
+}

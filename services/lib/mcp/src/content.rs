@@ -1,0 +1,198 @@
+//! What tools of servers answer, within bounds.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use chatmesh_proto::agent::v1 as pb;
+use rmcp::model::{CallToolResult, ContentBlock, ResourceContents};
+
+/// How much text an answer holds.
+const MAX_TEXT_BYTES: usize = 256 * 1024;
+/// How much structured content an answer holds.
+const MAX_STRUCTURED_BYTES: usize = 256 * 1024;
+/// How many pieces an answer has.
+const MAX_PIECES: usize = 256;
+/// The longest address or type in bytes.
+const MAX_LABEL_BYTES: usize = 2048;
+
+/// Makes an answer of what a server sent, with so many bytes of data that are no text. What is over a limit is marked:
+/// text is cut, data and structured content are left out, because a part of them is worth nothing.
+#[must_use]
+pub fn answer(result: CallToolResult, max_data_bytes: usize) -> pb::CallMcpToolResponse {
+    let mut room = Room { text: MAX_TEXT_BYTES, data: max_data_bytes };
+    let mut truncated = result.content.len() > MAX_PIECES;
+    let blocks = result.content.into_iter().take(MAX_PIECES);
+    let content: Vec<_> = blocks.filter_map(|block| room.piece(block)).collect();
+    let structured = result.structured_content.map(|value| value.to_string());
+    truncated |= structured.as_ref().is_some_and(|json| json.len() > MAX_STRUCTURED_BYTES);
+    truncated |= content.iter().any(|piece| piece.truncated);
+    pb::CallMcpToolResponse {
+        content,
+        is_error: result.is_error.unwrap_or(false),
+        structured_content_json: structured.filter(|json| json.len() <= MAX_STRUCTURED_BYTES),
+        truncated,
+    }
+}
+
+/// The room that is left.
+struct Room {
+    text: usize,
+    data: usize,
+}
+
+impl Room {
+    fn piece(&mut self, block: ContentBlock) -> Option<pb::McpContent> {
+        Some(match block {
+            ContentBlock::Text(text) => self.text(pb::McpContentKind::Text, text.text),
+            ContentBlock::Image(image) => {
+                self.data(pb::McpContentKind::Image, &image.data, Some(image.mime_type), String::new())
+            }
+            ContentBlock::Audio(audio) => {
+                self.data(pb::McpContentKind::Audio, &audio.data, Some(audio.mime_type), String::new())
+            }
+            ContentBlock::Resource(resource) => match resource.resource {
+                ResourceContents::TextResourceContents { uri, mime_type, text, .. } => {
+                    let piece = self.text(pb::McpContentKind::Resource, text);
+                    pb::McpContent { media_type: label(mime_type.unwrap_or_default()), uri: label(uri), ..piece }
+                }
+                ResourceContents::BlobResourceContents { uri, mime_type, blob, .. } => {
+                    self.data(pb::McpContentKind::Resource, &blob, mime_type, uri)
+                }
+                _ => return None,
+            },
+            ContentBlock::ResourceLink(link) => {
+                let piece = self.text(pb::McpContentKind::ResourceLink, link.title.unwrap_or(link.name));
+                let media_type = label(link.mime_type.unwrap_or_default());
+                pb::McpContent { media_type, uri: label(link.uri), ..piece }
+            }
+            // A kind that the protocol got later.
+            _ => return None,
+        })
+    }
+
+    fn text(&mut self, kind: pb::McpContentKind, mut text: String) -> pb::McpContent {
+        let truncated = text.len() > self.text;
+        if truncated {
+            text.truncate(text.floor_char_boundary(self.text));
+            // What follows would look like the continuation.
+            self.text = 0;
+        }
+        self.text = self.text.saturating_sub(text.len());
+        pb::McpContent { kind: kind.into(), text, truncated, ..Default::default() }
+    }
+
+    fn data(
+        &mut self,
+        kind: pb::McpContentKind,
+        base64: &str,
+        media_type: Option<String>,
+        uri: String,
+    ) -> pb::McpContent {
+        // Decoding what does not fit would only take memory.
+        let fits = base64.len() / 4 * 3 <= self.data + 2;
+        let decoded = if fits { BASE64_STANDARD.decode(base64).ok() } else { None };
+        let data = decoded.filter(|data| data.len() <= self.data);
+        let truncated = data.is_none();
+        let data = data.unwrap_or_default();
+        self.data -= data.len();
+        let (media_type, uri) = (label(media_type.unwrap_or_default()), label(uri));
+        pb::McpContent { kind: kind.into(), data: data.into(), media_type, uri, truncated, ..Default::default() }
+    }
+}
+
+fn label(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(MAX_LABEL_BYTES));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use prost::Message as _;
+    use serde_json::json;
+
+    use super::*;
+
+    const MAX_DATA_BYTES: usize = 64 * 1024;
+
+    fn convert(content: Vec<ContentBlock>) -> pb::CallMcpToolResponse {
+        answer(CallToolResult::success(content), MAX_DATA_BYTES)
+    }
+
+    #[test]
+    fn every_kind_of_content_comes_through() {
+        let link: ContentBlock = serde_json::from_value(
+            json!({"type": "resource_link", "uri": "file:///a", "name": "a", "mimeType": "text/plain"}),
+        )
+        .expect("a link");
+        let blob: ContentBlock = serde_json::from_value(
+            json!({"type": "resource", "resource": {"uri": "file:///b", "blob": "AAEC", "mimeType": "x/y"}}),
+        )
+        .expect("a resource");
+        let response = convert(vec![
+            ContentBlock::text("hello"),
+            ContentBlock::image("AAEC", "image/png"),
+            ContentBlock::embedded_text("file:///t", "inside"),
+            blob,
+            link,
+        ]);
+        assert!(!response.truncated && !response.is_error);
+        let kinds: Vec<_> = response.content.iter().map(pb::McpContent::kind).collect();
+        let resource = pb::McpContentKind::Resource;
+        let (text, image, link) =
+            (pb::McpContentKind::Text, pb::McpContentKind::Image, pb::McpContentKind::ResourceLink);
+        assert_eq!(kinds, [text, image, resource, resource, link]);
+        assert_eq!(response.content[0].text, "hello");
+        assert_eq!(
+            (&response.content[1].data[..], response.content[1].media_type.as_str()),
+            (&[0, 1, 2][..], "image/png")
+        );
+        assert_eq!((response.content[2].text.as_str(), response.content[2].uri.as_str()), ("inside", "file:///t"));
+        assert_eq!((&response.content[3].data[..], response.content[3].uri.as_str()), (&[0, 1, 2][..], "file:///b"));
+        assert_eq!((response.content[4].text.as_str(), response.content[4].uri.as_str()), ("a", "file:///a"));
+    }
+
+    #[test]
+    fn text_is_cut_and_data_is_left_out() {
+        let response = convert(vec![
+            ContentBlock::text("é".repeat(MAX_TEXT_BYTES)),
+            ContentBlock::text("more"),
+            ContentBlock::image(BASE64_STANDARD.encode(vec![0; MAX_DATA_BYTES]), "image/png"),
+            ContentBlock::image("AAEC", "image/png"),
+            ContentBlock::image("no base64", "image/png"),
+        ]);
+        assert!(response.truncated);
+        let truncated: Vec<_> = response.content.iter().map(|piece| piece.truncated).collect();
+        assert_eq!(truncated, [true, true, false, true, true]);
+        assert_eq!(response.content[0].text.len(), MAX_TEXT_BYTES);
+        assert_eq!(response.content[1].text, "");
+        assert_eq!(response.content[2].data.len(), MAX_DATA_BYTES);
+        assert!(response.content[3].data.is_empty());
+    }
+
+    #[test]
+    fn structured_content_is_whole_or_missing() {
+        let mut result = CallToolResult::success(Vec::new());
+        result.structured_content = Some(json!({"a": [1, null]}));
+        result.is_error = Some(true);
+        let response = answer(result.clone(), MAX_DATA_BYTES);
+        assert_eq!(response.structured_content_json.as_deref(), Some(r#"{"a":[1,null]}"#));
+        assert!(response.is_error && !response.truncated);
+        result.structured_content = Some(json!("x".repeat(MAX_STRUCTURED_BYTES)));
+        let response = answer(result, MAX_DATA_BYTES);
+        assert!(response.truncated && response.structured_content_json.is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn an_answer_always_fits_into_a_message(sizes in prop::collection::vec((any::<bool>(), 0..300_000_usize), 0..20)) {
+            let block = |(is_text, size): (bool, usize)| match is_text {
+                true => ContentBlock::text("日".repeat(size)),
+                false => ContentBlock::image(BASE64_STANDARD.encode(vec![7; size]), "image/png"),
+            };
+            let content = sizes.iter().copied().map(block).collect();
+            let response = answer(CallToolResult::success(content), 1024 * 1024);
+            prop_assert!(response.encoded_len() < 4 * 1024 * 1024);
+            prop_assert_eq!(response.content.len(), sizes.len());
+        }
+    }
+}

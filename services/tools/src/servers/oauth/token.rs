@@ -1,0 +1,103 @@
+//! The token of a user, as it is shown to a server.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chatmesh_core::{Timestamp, Uuid};
+use chatmesh_proto::tools::v1::McpAuthType;
+use chatmesh_rpc::UserId;
+use tokio::sync::oneshot;
+use tracing::{debug, warn};
+
+use super::{Grant, row};
+use crate::Error;
+use crate::servers::domain::Server;
+use crate::servers::state::Servers;
+use crate::servers::store::GrantRow;
+
+/// How long before its end a token is renewed.
+const MARGIN_SECONDS: i64 = 10;
+
+/// What a user shows a server; nothing where they have nothing to show, or the server takes no such token.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(in crate::servers) struct Token {
+    /// Which version of the grant it is of: that of another account, or a renewed one, has another. 0 where there is none.
+    pub(in crate::servers) version: u32,
+    /// As it stands in `Authorization`.
+    pub(in crate::servers) header: Option<String>,
+    /// In seconds since 1970; `None` where nobody said.
+    expires_at: Option<i64>,
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+impl Token {
+    /// That of a grant; none where it is empty.
+    pub(super) fn of(version: u32, grant: &Grant) -> Self {
+        match grant.header() {
+            Some(header) => Self { version, header: Some(header), expires_at: grant.expires_at },
+            None => Self::default(),
+        }
+    }
+
+    /// The same as long as it lasts.
+    pub(super) fn lasting(self, now: Timestamp) -> Self {
+        if self.expires_at.is_none_or(|at| at > now.timestamp()) { self } else { Self::default() }
+    }
+}
+
+impl Servers {
+    /// The user's token for a server.
+    pub(in crate::servers) async fn token(self: &Arc<Self>, server: &Server, user: UserId) -> Token {
+        // Users sign in with tokens of the mesh, which are nobody else's to see: there is none of OpenID to pass on.
+        if server.settings.auth_type() != McpAuthType::Oauth2 {
+            return Token::default();
+        }
+        self.current(server, user).await.unwrap_or_else(|error| {
+            warn!(server = %server.slug, %error, "the token of a user cannot be read");
+            Token::default()
+        })
+    }
+
+    async fn current(self: &Arc<Self>, server: &Server, user: UserId) -> Result<Token, Error> {
+        let Some((kept, grant)) = self.granted(server, user).await? else { return Ok(Token::default()) };
+        let token = Token::of(kept.version, &grant);
+        let now = self.clock.now();
+        if grant.expires_at.is_none_or(|at| at > now.timestamp() + MARGIN_SECONDS) {
+            return Ok(token);
+        }
+        if grant.refresh_token.is_empty() {
+            return Ok(token.lasting(now));
+        }
+        // Whoever asked may go away: what the authorization server answers must not be lost with them.
+        let (sender, receiver) = oneshot::channel();
+        let (servers, server) = (Arc::clone(self), server.clone());
+        self.tasks.spawn("tools.mcp.renew", async move {
+            let renewals = servers.renewals.clone();
+            let key = (server.id, user, kept.version);
+            let renewal = Box::pin(servers.renew(&server, kept, grant));
+            drop(sender.send(renewals.0.get_with(key, renewal).await));
+        });
+        Ok(receiver.await.unwrap_or_default().lasting(self.clock.now()))
+    }
+
+    /// What a user was granted at the server where it is now, and that is good.
+    pub(super) async fn granted(&self, server: &Server, user: UserId) -> Result<Option<(GrantRow, Grant)>, Error> {
+        let Some(kept) = self.grants.get(server.id, user).await?.filter(|kept| !kept.is_dead) else { return Ok(None) };
+        let grant: Grant = self.open_value(sealed_for(&kept), &kept.sealed)?;
+        if !grant.authority.is_of(server) {
+            debug!(server = %server.slug, "a token is not sent: the server has moved to another host since it was granted");
+            return Ok(None);
+        }
+        Ok(Some((kept, grant)))
+    }
+}
+
+/// What the value of a row is sealed for.
+pub(super) fn sealed_for(kept: &GrantRow) -> Uuid {
+    row(kept.server_id, kept.user_id)
+}

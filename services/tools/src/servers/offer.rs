@@ -1,0 +1,192 @@
+//! The tools of all servers that a chat has: asked for at once, in bounded time. A server that does not answer costs
+//! its own tools and nothing else.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatmesh_db::DbError;
+use chatmesh_mcp::{Protocol, Redactor};
+use chatmesh_proto::common::v1::ToolDefinition;
+use chatmesh_proto::tools::v1::{ChatMode, McpAuthType, McpTransport};
+use chatmesh_rpc::UserId;
+use futures::future::join_all;
+use tokio::time::Instant;
+use tracing::{debug, warn};
+use url::Url;
+
+use super::cache::Known;
+use super::client::{RemoteTool, Session, Target};
+use super::domain::Server;
+use super::govern::{self, Choice};
+use super::headers::headers;
+use super::oauth::Token;
+use super::sessions::Shared;
+use super::state::Servers;
+use super::visit::Visit;
+use crate::mcp::Room;
+
+/// From when on it is remarkable how long a server takes.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// For whom a server is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) user: UserId,
+    /// Empty where it is for no chat.
+    pub(crate) chat_id: String,
+    /// Empty where the chat has none.
+    pub(crate) workspace_id: String,
+}
+
+impl Asked {
+    /// For a user, and no chat.
+    pub(super) fn alone(user: UserId) -> Self {
+        Self { user, chat_id: String::new(), workspace_id: String::new() }
+    }
+}
+
+/// What came of the question.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Outcome {
+    /// The tools, as the server describes them.
+    Listed(Arc<Vec<RemoteTool>>),
+    /// It did not answer in time.
+    Late,
+    /// It could not be connected; redacted.
+    Failed(String),
+}
+
+/// The tools of a chat's servers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Offered {
+    /// Ordered by name.
+    pub(crate) tools: Vec<ToolDefinition>,
+    /// The names of all of these servers: a call of a tool that begins with one goes there, also where the server did not
+    /// list it.
+    pub(crate) slugs: HashSet<String>,
+}
+
+/// As many as there is room for, and how many are left out.
+fn bounded(mut tools: Vec<ToolDefinition>) -> (Vec<ToolDefinition>, usize) {
+    let all = tools.len();
+    let mut room = Room::default();
+    tools.retain(|tool| room.take(tool));
+    let left_out = all - tools.len();
+    (tools, left_out)
+}
+
+impl Servers {
+    /// The tools that a chat is offered.
+    ///
+    /// # Errors
+    /// The database fails. A server that does is skipped.
+    pub(crate) async fn offered(
+        self: &Arc<Self>,
+        asked: &Asked,
+        choice: &Choice,
+        mode: Option<ChatMode>,
+    ) -> Result<Offered, DbError> {
+        let enabled = self.enabled().await?;
+        let has: Vec<Server> = enabled.into_iter().filter(|server| govern::has(server, choice, mode)).collect();
+        let listed = join_all(has.iter().map(|server| self.listing(server, asked))).await;
+        let (mut all, mut unusable) = (Vec::new(), 0);
+        for (server, outcome) in has.iter().zip(listed) {
+            if let Outcome::Listed(tools) = outcome {
+                let of_server = govern::tools_of(server, &tools);
+                unusable += of_server.left_out;
+                all.extend(of_server.tools);
+            }
+        }
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        let (tools, left_out) = bounded(all);
+        if left_out + unusable > 0 {
+            warn!(chat = %asked.chat_id, left_out, unusable, "tools of MCP servers are not offered");
+        }
+        Ok(Offered { tools, slugs: has.into_iter().map(|server| server.slug).collect() })
+    }
+
+    /// What a server said lately, or says now. Once it has failed, it is looked at again without anybody waiting.
+    pub(super) async fn listing(self: &Arc<Self>, server: &Server, asked: &Asked) -> Outcome {
+        let visit = match self.visit(server, asked).await {
+            Ok(visit) => visit,
+            Err(unreached) => return unreached.into(),
+        };
+        let key = visit.key();
+        match self.listings.get(&key) {
+            Known::Fresh(outcome) => outcome,
+            Known::Stale(outcome) => {
+                let servers = Arc::clone(self);
+                self.tasks.spawn("tools.mcp.look", async move {
+                    let outcome = servers.look(&visit).await;
+                    servers.listings.put(key, &outcome);
+                });
+                outcome
+            }
+            Known::Nothing => {
+                let outcome = self.look(&visit).await;
+                self.listings.put(key, &outcome);
+                outcome
+            }
+        }
+    }
+
+    /// Asks a server for its tools now.
+    pub(super) async fn ask(self: &Arc<Self>, server: &Server, asked: &Asked) -> Outcome {
+        match self.visit(server, asked).await {
+            Ok(visit) => self.look(&visit).await,
+            Err(unreached) => unreached.into(),
+        }
+    }
+
+    async fn look(self: &Arc<Self>, visit: &Visit) -> Outcome {
+        let (began, server) = (Instant::now(), &visit.server);
+        let listed = Box::pin(self.list(visit)).await;
+        let took = began.elapsed();
+        let outcome = listed.map_or_else(Outcome::from, |tools| Outcome::Listed(Arc::new(tools)));
+        match &outcome {
+            Outcome::Listed(tools) if took > SLOW => {
+                warn!(server = %server.slug, ?took, tools = tools.len(), "an MCP server is slow");
+            }
+            Outcome::Listed(tools) => {
+                debug!(server = %server.slug, ?took, tools = tools.len(), "an MCP server answered");
+            }
+            Outcome::Late => warn!(server = %server.slug, "an MCP server did not answer in time and is skipped"),
+            Outcome::Failed(error) => warn!(server = %server.slug, %error, "an MCP server failed and is skipped"),
+        }
+        outcome
+    }
+
+    /// Opens a session, and lists the tools: what cannot say what it has is of no use.
+    pub(super) async fn open_and_list(&self, visit: &Visit) -> Result<(Shared, Vec<RemoteTool>), String> {
+        let server = &visit.server;
+        let wants_token = matches!(server.settings.auth_type(), McpAuthType::Oauth2 | McpAuthType::UserOidc);
+        if wants_token && visit.token.header.is_none() {
+            warn!(server = %server.slug, "an MCP server is connected without a token: its user has none");
+        }
+        let (target, redactor) = self.target(server, &visit.asked, &visit.token).await?;
+        let session = Session::open(&*self.connector, &target, redactor).await?;
+        let is_signed = server.settings.forward_identity_headers && server.settings.has_signing_secret;
+        let session = Shared::new(session, is_signed, self.tasks.clone());
+        let tools = session.list().await?;
+        Ok((session, tools))
+    }
+
+    /// Where a server is, what it is sent, and what of that is not to be said.
+    async fn target(&self, server: &Server, asked: &Asked, token: &Token) -> Result<(Target, Redactor), String> {
+        let secrets = self.open(server).map_err(|error| error.to_string())?;
+        let url = Url::parse(&server.settings.url).map_err(|_| "its address is none".to_owned())?;
+        let token = token.header.as_ref();
+        let headers = headers(server, &secrets, token.map(String::as_str), asked, self.clock.now());
+        let values = headers.values().filter_map(|value| value.to_str().ok());
+        let redactor = Redactor::new(values, Some(&url));
+        let protocol = match server.settings.transport() {
+            McpTransport::Sse => Protocol::Sse,
+            McpTransport::Unspecified | McpTransport::StreamableHttp => Protocol::StreamableHttp,
+        };
+        Ok((Target { protocol, url, headers }, redactor))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,31 @@
+//! How long to wait for a workspace.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How long those wait who wait for a workspace, in whole seconds, like `5m`; a day at most. Where one is left out,
+/// they decide. Nothing is stopped when the time is over: they go on without it, and say so.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Timeouts {
+    /// Until a build is carried out.
+    #[serde(default, with = "humantime_serde", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub build: Option<Duration>,
+    /// Until the agent of a workspace that was built connects.
+    #[serde(default, with = "humantime_serde", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub connection: Option<Duration>,
+    /// Until the scripts that run when the workspace starts have ended.
+    #[serde(default, with = "humantime_serde", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub startup: Option<Duration>,
+}
+
+impl Timeouts {
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,0 +1,119 @@
+use super::super::agent::tests::agent;
+use super::super::{Build, BuildId, BuildStatus, Lifecycle, Manifest, ManifestFormat, VersionInfo, Workspace};
+use super::*;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_timestamp(seconds, 0).expect("a time")
+}
+
+fn version(id: u128, manifest: &str) -> TemplateVersion {
+    let info = VersionInfo {
+        id: TemplateVersionId(Uuid::from_u128(id)),
+        template_id: TemplateId(Uuid::nil()),
+        number: 1,
+        message: String::new(),
+        created_at: at(0),
+        created_by: None,
+    };
+    let manifest = Manifest::read(ManifestFormat::Toml, manifest).expect("a manifest");
+    TemplateVersion { info, manifest, readme: String::new() }
+}
+
+fn pool(instances: u32) -> Vec<Pool> {
+    pools(&version(1, &format!("[[presets]]\nname = 'a'\nprebuilds = {{ instances = {instances} }}")))
+}
+
+/// A workspace that was made in advance and got so far at second 0.
+fn workspace(name: &str, status: BuildStatus) -> WorkspaceDetails {
+    let id = WorkspaceId(Uuid::from_u128(name.bytes().fold(1, |id, byte| id * 31 + u128::from(byte))));
+    let workspace = Workspace {
+        id,
+        owner_id: PREBUILD_OWNER,
+        name: name.to_owned(),
+        template_id: TemplateId(Uuid::nil()),
+        template: "go".to_owned(),
+        deleted: false,
+        ttl_seconds: Some(0),
+        last_used_at: None,
+        created_at: at(0),
+        updated_at: at(0),
+    };
+    let build = Build::new(BuildId(Uuid::nil()), id, 1, Transition::Start, at(0));
+    let completed_at = status.has_ended().then(|| at(0));
+    WorkspaceDetails { workspace, build: Build { status, completed_at, ..build }, agents: Vec::new() }
+}
+
+fn with_agent(state: LifecycleState, last_connected: Option<i64>) -> WorkspaceDetails {
+    let name = &pool(1)[0].places()[0];
+    let lifecycle = Lifecycle { state, changed_at: Some(at(0)), message: String::new() };
+    let agents = vec![Agent { lifecycle, ..agent(last_connected, None) }];
+    WorkspaceDetails { agents, ..workspace(name, BuildStatus::Succeeded) }
+}
+
+#[test]
+fn each_preset_that_asks_for_it_has_a_pool_with_places_of_its_own() {
+    let manifest = "[[presets]]\nname = 'a'\nprebuilds = { instances = 2 }\n[[presets]]\nname = 'b'\n\
+                    [[presets]]\nname = 'c'\nprebuilds = { instances = 0 }\n\
+                    [[presets]]\nname = 'd'\nprebuilds = { instances = 100 }\n";
+    let found = pools(&version(1, manifest));
+    assert_eq!(
+        found.iter().map(|pool| (pool.preset.as_str(), pool.instances)).collect::<Vec<_>>(),
+        [("a", 2), ("d", 100)]
+    );
+    let mut names: Vec<String> = found.iter().flat_map(Pool::places).collect();
+    names.extend(pools(&version(2, manifest)).iter().flat_map(Pool::places));
+    let count = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!((count, names.len()), (204, 204), "no two places have one name");
+    assert!(names.iter().all(|name| super::super::is_name(name)), "{names:?}");
+}
+
+#[test]
+fn a_pool_is_filled_once_and_what_is_of_none_is_deleted() {
+    let pools = pool(3);
+    let places = pools[0].places();
+    let make = |place: &String| Step::Make(pools[0].clone(), place.clone());
+    assert_eq!(plan(&pools, &[], at(0)), places.iter().map(make).collect::<Vec<_>>());
+    let there = [workspace(&places[1], BuildStatus::Running), workspace("prebuild-old-0", BuildStatus::Succeeded)];
+    let expected = [Step::Delete(there[1].workspace.id), make(&places[0]), make(&places[2])];
+    assert_eq!(plan(&pools, &there, at(0)), expected);
+    // What is being made is waited for before it is deleted.
+    let there = [workspace("prebuild-old-0", BuildStatus::Running), workspace("prebuild-old-1", BuildStatus::Pending)];
+    assert_eq!(plan(&[], &there, at(0)), []);
+}
+
+/// B.4: what failed is tried again, and not all the time.
+#[test]
+fn what_failed_keeps_its_place_for_a_while() {
+    let pools = pool(1);
+    let name = &pools[0].places()[0];
+    for status in [BuildStatus::Failed, BuildStatus::Canceled] {
+        let there = [workspace(name, status)];
+        assert_eq!(plan(&pools, &there, at(299)), [], "{status:?}");
+        assert_eq!(plan(&pools, &there, at(300)), [Step::Delete(there[0].workspace.id)], "{status:?}");
+    }
+}
+
+#[test]
+fn what_runs_and_can_not_be_claimed_is_made_anew_after_a_while() {
+    use LifecycleState::{Created, Ready, StartError, Starting};
+    let pools = pool(1);
+    for (state, last_connected, when, broken) in [
+        (Ready, Some(1000), 1000, false),
+        (Starting, Some(1000), 1000, false),
+        (Created, Some(1000), 1000, false),
+        (StartError, Some(299), 299, false),
+        (StartError, Some(300), 300, true),
+        // It never connected.
+        (Created, None, 100, false),
+        (Created, None, 300, true),
+        // It is away, as all of them are while a relay starts anew.
+        (Ready, Some(1000), 1299, false),
+        (Ready, Some(1000), 1300, true),
+    ] {
+        let there = [with_agent(state, last_connected)];
+        let expected: &[Step] = if broken { &[Step::Delete(there[0].workspace.id)] } else { &[] };
+        assert_eq!(plan(&pools, &there, at(when)), expected, "{state:?} {last_connected:?} at {when}");
+    }
+}

@@ -1,0 +1,23 @@
+//! Statements about the use of workspaces.
+
+use chatmesh_db::Sql;
+
+/// Of the workspaces of a JSON array, `$1`.
+pub(in crate::store) const USE_WORKSPACES: Sql = Sql::split(
+    "UPDATE workspaces SET last_used_at = $2 WHERE id IN (SELECT CAST(named.value AS UUID) \
+     FROM jsonb_array_elements_text(CAST($1 AS TEXT)::jsonb) AS named (value))",
+    "UPDATE workspaces SET last_used_at = $2 WHERE id IN (SELECT unhex(named.value) FROM json_each($1) AS named)",
+);
+/// Of the builds of a JSON array, each to its own. A build that another one followed has no deadline any more.
+pub(in crate::store) const BUMP_DEADLINES: Sql = Sql::split(
+    "UPDATE builds SET deadline = bumped.deadline \
+     FROM jsonb_to_recordset(CAST($1 AS TEXT)::jsonb) AS bumped (id UUID, deadline TIMESTAMPTZ) \
+     WHERE builds.id = bumped.id AND builds.deadline < bumped.deadline RETURNING builds.id",
+    "UPDATE builds SET deadline = bumped.later FROM (SELECT unhex(value ->> 'id') AS build_id, \
+     value ->> 'deadline' AS later FROM json_each($1)) AS bumped \
+     WHERE builds.id = bumped.build_id AND builds.deadline < bumped.later RETURNING id",
+);
+pub(in crate::store) const SET_DEADLINE: Sql = Sql::portable("UPDATE builds SET deadline = $2 WHERE id = $1");
+pub(in crate::store) const SET_TTL: Sql = Sql::portable("UPDATE workspaces SET ttl_seconds = $2 WHERE id = $1");
+pub(in crate::store) const LIST_DUE: Sql =
+    Sql::portable("SELECT id, workspace_id FROM builds WHERE deadline <= $1 ORDER BY deadline, id LIMIT $2");

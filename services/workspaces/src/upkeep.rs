@@ -1,0 +1,98 @@
+//! What is done without anybody asking for it: builds are given up whose provisioners say nothing any more, workspaces
+//! are stopped that nobody uses, or whose stop failed, and others are made in advance.
+//!
+//! Each replica does all of it. What two of them do at once is done once, because each step is one transaction that
+//! finds out anew whether it is still due.
+
+mod prebuilds;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatmesh_core::Backoff;
+use chatmesh_db::DbError;
+use tracing::{info, warn};
+
+use crate::domain::{BuildId, BuildReason, Transition};
+use crate::state::State;
+use crate::store::{Due, NewBuild, Start, StoreError};
+
+/// How often it is looked for what is due.
+const INTERVAL: Duration = Duration::from_secs(10);
+/// How much is done at a time; what is left is done with the next look, which then comes at once.
+const BATCH: u32 = 100;
+/// How long it is waited at most after looks that failed.
+const MAX_PAUSE: Duration = Duration::from_secs(120);
+
+/// Does what is due until the process ends.
+pub(crate) async fn run(state: Arc<State>) {
+    let stop = state.tasks.shutdown().soft().clone();
+    let mut backoff = Backoff::new(INTERVAL, MAX_PAUSE);
+    let mut pools = state.hints.watch_pools().await;
+    loop {
+        let pause = match round(&state).await {
+            Ok(true) => Duration::ZERO,
+            Ok(false) => {
+                backoff.reset();
+                INTERVAL
+            }
+            Err(error) => {
+                warn!(%error, "what is due could not be done, trying again later");
+                backoff.next_pause()
+            }
+        };
+        let is_fine = pause <= INTERVAL;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = pools.hint(), if is_fine => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Does what is due; true where there may be more.
+async fn round(state: &State) -> Result<bool, DbError> {
+    let given_up = state.store.give_up_builds(state.clock.now(), BATCH).await?;
+    for build in &given_up {
+        info!(build = %build.id, workspace = %build.workspace_id, "a build was given up: its provisioner is silent");
+        state.hints.build_changed(build).await;
+    }
+    let due = state.store.list_due(state.clock.now(), BATCH).await?;
+    let mut stopped = 0_usize;
+    for one in &due {
+        stopped += usize::from(stop_unused(state, *one).await?);
+    }
+    prebuilds::round(state).await?;
+    // Where nothing was done of what is due, looking again at once would find the same.
+    let full = |count: usize| u32::try_from(count).is_ok_and(|count| count >= BATCH);
+    Ok(full(given_up.len()) || (full(due.len()) && stopped > 0))
+}
+
+/// Makes the build that stops a workspace that nobody uses, or that an earlier build did not stop.
+async fn stop_unused(state: &State, due: Due) -> Result<bool, DbError> {
+    let new = NewBuild {
+        id: BuildId(state.ids.next()),
+        workspace_id: due.workspace_id,
+        transition: Transition::Stop,
+        // Two replicas that stop it at once make one build.
+        request_id: Some(due.build_id.0),
+        start: Start::default(),
+        reason: BuildReason::Autostop,
+        initiator: None,
+        now: state.clock.now(),
+    };
+    match state.store.insert_build(&new).await {
+        Ok(build) if build.id == new.id => {
+            info!(workspace = %due.workspace_id, "a workspace is stopped: nobody uses it, or it was to be stopped before");
+            state.hints.build_waits(due.workspace_id).await;
+            Ok(true)
+        }
+        Ok(_) => Ok(false),
+        Err(StoreError::Database(error)) => Err(error),
+        // It is used again, or somebody else changes it already.
+        Err(error) => {
+            tracing::debug!(workspace = %due.workspace_id, %error, "a workspace is not stopped");
+            Ok(false)
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Keeping workspaces ready before anybody asks for them.
+
+use std::sync::Arc;
+
+use chatmesh_db::DbError;
+use tracing::{debug, info};
+
+use super::BATCH;
+use crate::domain::{
+    BuildId, BuildReason, PREBUILD_OWNER, Pool, Step, Transition, WhichVersion, Workspace, WorkspaceDetails,
+    WorkspaceId, plan_prebuilds, pools,
+};
+use crate::state::State;
+use crate::store::{Inserted, NewBuild, NewWorkspace, Start, StoreError};
+
+/// How many steps are done at a time, so that whoever waits for a build of their own waits for few others.
+const STEPS: usize = 20;
+
+/// Fills the pools; each replica does, and what two of them do at once is done once.
+pub(super) async fn round(state: &State) -> Result<(), DbError> {
+    let versions = state.store.list_pool_versions().await?;
+    let pools: Vec<Pool> = versions.iter().flat_map(pools).collect();
+    let there = list(state).await?;
+    for step in plan_prebuilds(&pools, &there, state.clock.now()).into_iter().take(STEPS) {
+        match step {
+            Step::Make(pool, name) => make(state, pool, name).await?,
+            Step::Delete(workspace) => delete(state, workspace).await?,
+        }
+    }
+    Ok(())
+}
+
+async fn list(state: &State) -> Result<Vec<WorkspaceDetails>, DbError> {
+    let mut there: Vec<WorkspaceDetails> = Vec::new();
+    loop {
+        let after = there.last().map(|details| details.workspace.id);
+        let page = state.store.list_workspaces(PREBUILD_OWNER, after, BATCH).await?;
+        let is_last = u32::try_from(page.len()).is_ok_and(|count| count < BATCH);
+        there.extend(page);
+        if is_last {
+            return Ok(there);
+        }
+    }
+}
+
+async fn make(state: &State, pool: Pool, name: String) -> Result<(), DbError> {
+    let now = state.clock.now();
+    let workspace = Workspace {
+        id: WorkspaceId(state.ids.next()),
+        owner_id: PREBUILD_OWNER,
+        name,
+        template_id: pool.template_id,
+        template: String::new(),
+        deleted: false,
+        // Nobody uses it until it is claimed.
+        ttl_seconds: Some(0),
+        last_used_at: None,
+        created_at: now,
+        updated_at: now,
+    };
+    let start = Start { version: Some(WhichVersion::Id(pool.version_id)), preset: pool.preset, ..Start::default() };
+    let quota = Arc::clone(&state.quota);
+    let new =
+        NewWorkspace { workspace, build_id: BuildId(state.ids.next()), request_id: None, start, quota, chat: None };
+    match state.store.insert_workspace(&new).await {
+        Ok(Inserted::Created(details)) => {
+            info!(workspace = %details.workspace.id, name = details.workspace.name, "a workspace is made in advance");
+            state.hints.build_waits(details.workspace.id).await;
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+        Err(StoreError::Database(error)) => Err(error),
+        // The template is another one since it was looked at.
+        Err(error) => {
+            debug!(%error, "a workspace is not made in advance");
+            Ok(())
+        }
+    }
+}
+
+async fn delete(state: &State, workspace_id: WorkspaceId) -> Result<(), DbError> {
+    let new = NewBuild {
+        id: BuildId(state.ids.next()),
+        workspace_id,
+        transition: Transition::Delete,
+        request_id: None,
+        start: Start::default(),
+        reason: BuildReason::Prebuild,
+        initiator: None,
+        now: state.clock.now(),
+    };
+    match state.store.insert_build(&new).await {
+        Ok(_) => {
+            info!(workspace = %workspace_id, "a workspace that was made in advance is deleted");
+            state.hints.build_waits(workspace_id).await;
+            Ok(())
+        }
+        Err(StoreError::Database(error)) => Err(error),
+        // Somebody claimed it, or another replica deletes it already.
+        Err(error) => {
+            debug!(workspace = %workspace_id, %error, "a workspace that was made in advance stays");
+            Ok(())
+        }
+    }
+}
