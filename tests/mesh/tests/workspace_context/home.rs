@@ -31,7 +31,7 @@ impl Home {
 }
 
 /// The MCP server that is built with the agent's tests.
-pub(crate) fn mcp_server() -> String {
+pub(crate) fn mcp_server() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own program");
     let profile = test.parent().and_then(|deps| deps.parent()).expect("tests are built below the profile's directory");
     let server = profile.join("examples/mcp-test-server");
@@ -40,5 +40,5 @@ pub(crate) fn mcp_server() -> String {
         "{} is missing: run `cargo build -p chatmesh-agent --example mcp-test-server` first",
         server.display()
     );
-    server.display().to_string()
+    server
 }

@@ -5,6 +5,7 @@ mod attachments;
 mod home;
 mod work;
 
+use chatmesh::Config;
 use chatmesh_mesh_tests::{Client, Mesh};
 use chatmesh_testkit::simulator::{Script, Step};
 use home::Home;
@@ -183,11 +184,15 @@ async fn g15_a_server_that_comes_in_the_middle_of_a_turn_has_its_tools_called_in
         )
         .step(Step::text("Done."))
         .step(Step::text("Done."));
-    Mesh::run(vec![script], async |mesh| {
+    let server = home::mcp_server();
+    let mut config = Config::default();
+    // Builds are often kept below a home directory, which workspaces do not see.
+    config.provisioner.local.readable.push(server.clone());
+    Mesh::run_with(config, vec![script], async |mesh| {
         let client = mesh.admin();
         let workspace = client.workspace("demo").await;
         let home = Home::of(mesh, &workspace);
-        let config = json!({"mcpServers": {"one": {"command": home::mcp_server()}}});
+        let config = json!({"mcpServers": {"one": {"command": server}}});
         home.write("mcp.json", config.to_string());
         let chat = chat_in(client, &workspace).await;
         let all = requests(mesh);
