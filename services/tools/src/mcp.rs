@@ -8,6 +8,7 @@ mod content;
 mod definition;
 mod discover;
 mod listing;
+mod problems;
 mod room;
 mod schema;
 
@@ -48,6 +49,8 @@ pub(crate) struct Found {
     originals: BTreeMap<String, String>,
     /// How many tools are not offered: there are too many, or no provider would take them.
     pub(crate) left_out: usize,
+    /// What does not work, a line each.
+    pub(crate) problems: Vec<String>,
     /// Nothing more is to be expected.
     pub(crate) is_complete: bool,
     /// Where there are none: that is how it stays for a while, and nobody need wait for some.
@@ -65,18 +68,27 @@ impl Found {
     fn size(&self) -> usize {
         let tool = |tool: &ToolDefinition| tool.name.len() + tool.description.len() + tool.input_schema.len();
         let names = self.originals.iter().map(|(alias, name)| alias.len() + name.len());
-        self.tools.iter().map(tool).chain(names).sum()
+        self.tools.iter().map(tool).chain(names).chain(self.problems.iter().map(String::len)).sum()
     }
 
-    /// What the model is told of tools that are not offered; `None` where all are.
+    /// What the model is told of tools that are not offered and of servers that do not work; `None` where all is well.
     pub(crate) fn note(&self) -> Option<String> {
-        (self.left_out > 0).then(|| {
+        let left_out = (self.left_out > 0).then(|| {
             format!(
                 "{} more tools of the MCP servers in this workspace are not offered: there are too many, they are too \
                  large, or no model provider takes them.",
                 self.left_out
             )
-        })
+        });
+        let problems = (!self.problems.is_empty()).then(|| {
+            format!(
+                "The MCP servers of this workspace (`.mcp.json`) do not all work. Where that is in the way, say so, or \
+                 mend it:\n- {}",
+                self.problems.join("\n- ")
+            )
+        });
+        let notes: Vec<String> = left_out.into_iter().chain(problems).collect();
+        (!notes.is_empty()).then(|| notes.join("\n\n"))
     }
 
     pub(crate) fn state(&self) -> WorkspaceToolsState {

@@ -9,6 +9,7 @@ use tonic::{Response, Status};
 use tracing::debug;
 
 use super::definition::offered;
+use super::problems::problems;
 use super::{Discovered, Found};
 use crate::agent::{Agent, Reached, Workspace, within};
 
@@ -100,7 +101,8 @@ async fn list(
 ) -> Result<Found, Status> {
     let listed = workspace.ask(reached, SLACK, |agent| ask(agent, wait)).await?;
     let is_complete = listed.discovery() == McpDiscovery::Complete;
-    let mut found = offered(listed.tools, is_complete);
+    let problems = problems(&listed);
+    let mut found = Found { problems, ..offered(listed.tools, is_complete) };
     discovered.keep(reached.id(), &found);
     if found.state() == WorkspaceToolsState::Empty && reached.is_settled() {
         discovered.keep_none(reached.id());

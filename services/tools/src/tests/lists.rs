@@ -269,6 +269,32 @@ async fn tools_for_which_there_is_no_room_are_counted() {
     }
 }
 
+/// Who asks the model why a tool is missing gets an answer, also of a list that is remembered.
+#[tokio::test(start_paused = true)]
+async fn servers_that_do_not_work_are_told_with_the_reason() {
+    for tools in [&["one__a"][..], &[]] {
+        let world = World::new();
+        world.has_tools(agent::McpDiscovery::Complete, tools);
+        let listed = world.list(false).await;
+        assert!(!listed.workspace_context.contains("MCP"), "{}", listed.workspace_context);
+
+        let world = World::new();
+        world.has_tools(agent::McpDiscovery::Complete, tools);
+        let failed = agent::McpServer {
+            name: "two".to_owned(),
+            state: agent::McpServerState::Failed.into(),
+            error: "`two-server` can not be started: No such file or directory".to_owned(),
+            tool_count: 0,
+        };
+        world.workspace.has.lock().tools.servers = vec![failed];
+        for _ in 0..2 {
+            let listed = world.list(false).await;
+            let told = &listed.workspace_context;
+            assert!(told.contains("\n- server `two`: `two-server` can not be started: No such file"), "{told}");
+        }
+    }
+}
+
 fn summary(name: &str) -> pb::SkillSummary {
     pb::SkillSummary { name: name.to_owned(), description: format!("How to {name}.") }
 }
