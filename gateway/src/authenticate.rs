@@ -6,6 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use chatmesh_core::{ExposeSecret as _, SecretString};
 use chatmesh_proto::identity::v1::ExchangeTokenRequest;
 use chatmesh_proto::identity::v1::identity_service_client::IdentityServiceClient;
 use chatmesh_rpc::client::Peer;
@@ -38,24 +39,25 @@ impl Authenticator {
     }
 
     /// Takes the token from the headers and puts the assertion in its place.
-    pub(crate) async fn admit(&self, headers: &mut HeaderMap) -> Result<(), Status> {
-        let token = bearer(headers)?.to_owned();
-        let assertion = self.exchange(token).await?;
+    pub(crate) async fn admit(&self, headers: &mut HeaderMap) -> Result<Admission, Status> {
+        let admission = Admission { authenticator: self.clone(), token: bearer(headers)?.into() };
         // What clients send under the mesh's own names is not heard.
         let own: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().starts_with(OWN)).cloned().collect();
         for name in own {
             headers.remove(name);
         }
         headers.remove(header::AUTHORIZATION);
+        let known = self.known.get(&digest(&admission.token)).await;
+        let assertion = match known {
+            Some(assertion) => assertion,
+            None => self.exchange(&admission.token).await?,
+        };
         headers.insert(metadata::ASSERTION, assertion);
-        Ok(())
+        Ok(admission)
     }
 
-    async fn exchange(&self, secret: String) -> Result<HeaderValue, Status> {
-        let digest: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
-        if let Some(assertion) = self.known.get(&digest).await {
-            return Ok(assertion);
-        }
+    async fn exchange(&self, token: &SecretString) -> Result<HeaderValue, Status> {
+        let secret = token.expose_secret().to_owned();
         let mut identity = IdentityServiceClient::new(self.identity.clone());
         let response =
             identity.exchange_token(ExchangeTokenRequest { secret }).await.map_err(|status| match status.code() {
@@ -65,8 +67,30 @@ impl Authenticator {
         let mut assertion = HeaderValue::try_from(response.into_inner().assertion)
             .map_err(|_| Status::internal("the assertion is not a header"))?;
         assertion.set_sensitive(true);
-        self.known.insert(digest, assertion.clone()).await;
+        self.known.insert(digest(token), assertion.clone()).await;
         Ok(assertion)
+    }
+}
+
+fn digest(token: &SecretString) -> [u8; 32] {
+    Sha256::digest(token.expose_secret().as_bytes()).into()
+}
+
+/// What a request was let in with. An assertion lives for a minute: whoever waits for longer has it made anew.
+#[derive(Debug, Clone)]
+pub(crate) struct Admission {
+    authenticator: Authenticator,
+    token: SecretString,
+}
+
+impl Admission {
+    /// Puts an assertion that has just been made among the headers.
+    ///
+    /// # Errors
+    /// The token is not valid any more, or nobody can say.
+    pub(crate) async fn renew(&self, headers: &mut HeaderMap) -> Result<(), Status> {
+        headers.insert(metadata::ASSERTION, self.authenticator.exchange(&self.token).await?);
+        Ok(())
     }
 }
 
@@ -92,7 +116,22 @@ pub(crate) async fn authenticate(
     next: Next,
 ) -> Response {
     match authenticator.admit(request.headers_mut()).await {
-        Ok(()) => next.run(request).await,
+        Ok(_) => next.run(request).await,
+        Err(status) => errors::response(&status),
+    }
+}
+
+/// The same, for requests that take longer than an assertion lives: they find an [`Admission`] among their extensions.
+pub(crate) async fn authenticate_for_long(
+    State(authenticator): State<Authenticator>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match authenticator.admit(request.headers_mut()).await {
+        Ok(admission) => {
+            request.extensions_mut().insert(admission);
+            next.run(request).await
+        }
         Err(status) => errors::response(&status),
     }
 }

@@ -15,6 +15,8 @@ mod looks;
 mod name;
 mod progress;
 mod server;
+#[cfg(test)]
+mod tests;
 mod tools;
 
 use std::sync::Arc;
@@ -26,7 +28,7 @@ use chatmesh_rpc::client::Peer;
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 
-use crate::authenticate::{Authenticator, authenticate};
+use crate::authenticate::{Authenticator, authenticate_for_long};
 use crate::neighbours::Neighbours;
 use crate::workspace::Access;
 use server::Server;
@@ -62,6 +64,6 @@ impl Mcp {
             StreamableHttpService::new(move || Ok(server.clone()), Arc::new(NeverSessionManager::default()), config);
         Router::new()
             .route("/mcp", any_service(service))
-            .layer(middleware::from_fn_with_state(authenticator, authenticate))
+            .layer(middleware::from_fn_with_state(authenticator, authenticate_for_long))
     }
 }

@@ -49,7 +49,7 @@ pub(super) async fn send(call: &Call<'_>, message: CallWorkspaceToolRequest) -> 
     let mut tools = WorkspaceToolServiceClient::new(call.mcp.tools.clone())
         .max_decoding_message_size(chatmesh_rpc::MAX_MESSAGE_BYTES)
         .max_encoding_message_size(chatmesh_rpc::MAX_MESSAGE_BYTES);
-    let called = tools.call_workspace_tool(with_assertion(call.headers, message)).await;
+    let called = tools.call_workspace_tool(with_assertion(&call.headers, message)).await;
     let called = called.map_err(|status| sentence(&status))?.into_inner();
     let result: Value = serde_json::from_str(&called.result).unwrap_or_else(|_| json!({}));
     match result.get("error").and_then(Value::as_str) {

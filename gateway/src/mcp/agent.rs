@@ -30,7 +30,7 @@ pub(super) async fn ls(call: &Call<'_>) -> Result<Value, String> {
     let Place { workspace, agent: name } = call.place(&workspace).await?;
     let message = ListDirectoryRequest { path, page_token, ..ListDirectoryRequest::default() };
     let listed = async {
-        let agent = call.mcp.access.agent_named(call.headers, &workspace.id, &name).await?;
+        let agent = call.mcp.access.agent_named(&call.headers, &workspace.id, &name).await?;
         let mut request = agent.request(message);
         request.set_timeout(LOOK_TIMEOUT);
         let mut files = FileServiceClient::new(agent.transport());
@@ -50,7 +50,7 @@ pub(super) async fn list_ports(call: &Call<'_>) -> Result<Value, String> {
     let ListPorts { workspace } = call.parse()?;
     let Place { workspace, agent: name } = call.place(&workspace).await?;
     let listed = async {
-        let agent = call.mcp.access.agent_named(call.headers, &workspace.id, &name).await?;
+        let agent = call.mcp.access.agent_named(&call.headers, &workspace.id, &name).await?;
         let mut request = agent.request(ListPortsRequest {});
         request.set_timeout(LOOK_TIMEOUT);
         let mut ports = PortServiceClient::new(agent.transport());

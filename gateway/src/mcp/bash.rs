@@ -31,7 +31,7 @@ struct Bash {
 }
 
 /// Runs a command and waits for it, or leaves it running.
-pub(super) async fn bash(call: &Call<'_>) -> Result<Value, String> {
+pub(super) async fn bash(call: &mut Call<'_>) -> Result<Value, String> {
     let Bash { workspace: name, command, timeout_ms, workdir, background } = call.parse()?;
     let timeout = timeout_ms.map_or(DEFAULT_TIMEOUT, Duration::from_millis);
     if timeout > MAX_TIMEOUT || timeout.is_zero() {
@@ -47,6 +47,10 @@ pub(super) async fn bash(call: &Call<'_>) -> Result<Value, String> {
         return Err(too_slow(&name));
     }
     let timeout = timeout.min(left);
+    if started.is_some() {
+        call.renew().await?;
+    }
+    let call = &*call;
     let mut arguments = json!({
         "command": command, "timeout": format!("{}ms", timeout.as_millis()), "run_in_background": background,
     });

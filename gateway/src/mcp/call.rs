@@ -4,21 +4,33 @@ use http::HeaderMap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::failure::sentence;
 use super::progress::Progress;
 use super::{Mcp, acts, agent, bash, lifecycle, looks};
+use crate::authenticate::Admission;
 
 /// A call.
 #[derive(Debug)]
 pub(super) struct Call<'a> {
     pub(super) mcp: &'a Mcp,
-    /// Among them is the assertion of who calls.
-    pub(super) headers: &'a HeaderMap,
+    /// What the client was let in with.
+    pub(super) admission: Admission,
+    /// Among them is the assertion of who calls. It lives for a minute.
+    pub(super) headers: HeaderMap,
     pub(super) arguments: Value,
     /// Whom to tell how far it is.
     pub(super) progress: Progress,
 }
 
 impl Call<'_> {
+    /// Has the caller checked again: to be called after a wait, before anybody else is asked something.
+    ///
+    /// # Errors
+    /// The token is not valid any more.
+    pub(super) async fn renew(&mut self) -> Result<(), String> {
+        self.admission.renew(&mut self.headers).await.map_err(|status| sentence(&status))
+    }
+
     /// Reads the arguments.
     ///
     /// # Errors
@@ -32,7 +44,7 @@ impl Call<'_> {
 }
 
 /// Carries a call out. The error is a sentence that says what to do.
-pub(super) async fn run(call: &Call<'_>, tool: &str) -> Result<Value, String> {
+pub(super) async fn run(call: &mut Call<'_>, tool: &str) -> Result<Value, String> {
     match tool {
         "list_workspaces" => lifecycle::list_workspaces(call).await,
         "get_workspace" => lifecycle::get_workspace(call).await,

@@ -59,7 +59,7 @@ pub(super) async fn create_workspace(call: &Call<'_>) -> Result<Value, String> {
     let message =
         CreateWorkspaceRequest { template, name, parameters, preset, request_id, ..CreateWorkspaceRequest::default() };
     let mut workspaces = WorkspaceServiceClient::new(call.mcp.workspaces.clone());
-    let created = answer(workspaces.create_workspace(with_assertion(call.headers, message))).await?;
+    let created = answer(workspaces.create_workspace(with_assertion(&call.headers, message))).await?;
     Ok(shown(&created.workspace.unwrap_or_default()))
 }
 
@@ -81,7 +81,7 @@ pub(super) async fn start_workspace(call: &Call<'_>) -> Result<Value, String> {
         ..StartWorkspaceRequest::default()
     };
     let mut workspaces = WorkspaceServiceClient::new(call.mcp.workspaces.clone());
-    let started = answer(workspaces.start_workspace(with_assertion(call.headers, message))).await?;
+    let started = answer(workspaces.start_workspace(with_assertion(&call.headers, message))).await?;
     Ok(json!({"workspace": workspace.name, "build_id": started.build.unwrap_or_default().id}))
 }
 
@@ -92,7 +92,7 @@ pub(super) async fn stop_workspace(call: &Call<'_>) -> Result<Value, String> {
     let request_id = SystemIds.next().to_string();
     let message = StopWorkspaceRequest { workspace_id: workspace.id, request_id };
     let mut workspaces = WorkspaceServiceClient::new(call.mcp.workspaces.clone());
-    let stopped = answer(workspaces.stop_workspace(with_assertion(call.headers, message))).await?;
+    let stopped = answer(workspaces.stop_workspace(with_assertion(&call.headers, message))).await?;
     Ok(json!({"workspace": workspace.name, "build_id": stopped.build.unwrap_or_default().id}))
 }
 
@@ -102,7 +102,7 @@ pub(super) async fn delete_workspace(call: &Call<'_>) -> Result<Value, String> {
     let workspace = call.workspace(&workspace).await?;
     let message = DeleteWorkspaceRequest { workspace_id: workspace.id };
     let mut workspaces = WorkspaceServiceClient::new(call.mcp.workspaces.clone());
-    let deleted = answer(workspaces.delete_workspace(with_assertion(call.headers, message))).await?;
+    let deleted = answer(workspaces.delete_workspace(with_assertion(&call.headers, message))).await?;
     Ok(json!({"workspace": workspace.name, "build_id": deleted.build.unwrap_or_default().id}))
 }
 
@@ -111,7 +111,7 @@ pub(super) async fn list_templates(call: &Call<'_>) -> Result<Value, String> {
     let Page { page_token } = call.parse()?;
     let message = ListTemplatesRequest { page_token, ..ListTemplatesRequest::default() };
     let mut workspaces = WorkspaceServiceClient::new(call.mcp.workspaces.clone());
-    let page = answer(workspaces.list_templates(with_assertion(call.headers, message))).await?;
+    let page = answer(workspaces.list_templates(with_assertion(&call.headers, message))).await?;
     let template = |template: &chatmesh_proto::workspaces::v1::Template| {
         json!({
             "name": template.name,
@@ -134,10 +134,10 @@ pub(super) async fn get_template(call: &Call<'_>) -> Result<Value, String> {
     let Template { template } = call.parse()?;
     let mut templates = TemplateServiceClient::new(call.mcp.workspaces.clone());
     let message = GetTemplateRequest { template: template.clone() };
-    let found = answer(templates.get_template(with_assertion(call.headers, message))).await?;
+    let found = answer(templates.get_template(with_assertion(&call.headers, message))).await?;
     let found = found.template.unwrap_or_default();
     let message = GetTemplateVersionRequest { template, version: found.active_version_id.clone() };
-    let version = answer(templates.get_template_version(with_assertion(call.headers, message))).await?;
+    let version = answer(templates.get_template_version(with_assertion(&call.headers, message))).await?;
     let mut version = version.version.unwrap_or_default();
     // For administrators, who have it elsewhere.
     version.manifest.clear();

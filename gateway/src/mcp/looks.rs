@@ -32,10 +32,10 @@ pub(super) async fn build_logs(call: &Call<'_>) -> Result<Value, String> {
     let build_id = build_id.filter(|id| !id.is_empty()).unwrap_or(latest);
     let mut workspaces = WorkspaceServiceClient::new(call.mcp.workspaces.clone());
     let message = GetBuildRequest { workspace_id: workspace.id.clone(), build_id: build_id.clone() };
-    let build = answer(workspaces.get_build(with_assertion(call.headers, message))).await?;
+    let build = answer(workspaces.get_build(with_assertion(&call.headers, message))).await?;
     let build = build.build.unwrap_or_default();
     let message = ListBuildLogsRequest { workspace_id: workspace.id, build_id, page_size: PAGE_SIZE, page_token };
-    let page = answer(workspaces.list_build_logs(with_assertion(call.headers, message))).await?;
+    let page = answer(workspaces.list_build_logs(with_assertion(&call.headers, message))).await?;
     let lines: Vec<Value> = page
         .lines
         .iter()
@@ -70,7 +70,7 @@ pub(super) async fn agent_logs(call: &Call<'_>) -> Result<Value, String> {
     let message =
         ListAgentLogsRequest { workspace_id: workspace.id, agent_id: agent.id, page_size: PAGE_SIZE, page_token };
     let mut workspaces = WorkspaceServiceClient::new(call.mcp.workspaces.clone());
-    let page = answer(workspaces.list_agent_logs(with_assertion(call.headers, message))).await?;
+    let page = answer(workspaces.list_agent_logs(with_assertion(&call.headers, message))).await?;
     let lines: Vec<Value> = page
         .lines
         .iter()
@@ -88,7 +88,7 @@ fn level(level: LogLevel) -> String {
 /// Returns the caller.
 pub(super) async fn authenticated_user(call: &Call<'_>) -> Result<Value, String> {
     let mut identity = IdentityServiceClient::new(call.mcp.identity.clone());
-    let me = answer(identity.get_me(with_assertion(call.headers, GetMeRequest {}))).await?;
+    let me = answer(identity.get_me(with_assertion(&call.headers, GetMeRequest {}))).await?;
     let me = me.user.unwrap_or_default();
     Ok(json!({"id": me.id, "name": me.name, "role": me.role().as_str_name()}))
 }

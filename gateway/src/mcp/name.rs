@@ -1,4 +1,5 @@
-//! How a workspace is named: `[owner/]workspace[.agent]`, `owner--workspace[.agent]`, or by its identifier.
+//! How a workspace is named: `[owner/]workspace[.agent]`, `owner--workspace[.agent]`, or by its identifier. A name may
+//! itself have `--`: what is called so whole comes first.
 
 use chatmesh_core::Uuid;
 use chatmesh_proto::identity::v1::GetMeRequest;
@@ -41,7 +42,7 @@ impl<'a> Name<'a> {
                 "`{text}` names no workspace: write `workspace`, `workspace.agent`, `owner/workspace` or the identifier"
             )
         };
-        let (owner, rest) = match text.split_once('/').or_else(|| text.split_once("--")) {
+        let (owner, rest) = match text.split_once('/') {
             Some((owner, rest)) => (Some(owner), rest),
             None => (None, text),
         };
@@ -58,6 +59,13 @@ impl<'a> Name<'a> {
         let fits = is_word(workspace) && agent.is_none_or(is_word) && owner.is_none_or(is_owner);
         if fits { Ok(Self { owner, workspace, agent }) } else { Err(wrong()) }
     }
+
+    /// The same as `owner--workspace`, where it can be read so.
+    fn split(text: &'a str) -> Option<Self> {
+        let (owner, rest) = text.split_once("--").filter(|_| !text.contains('/'))?;
+        let name = Self::parse(rest).ok().filter(|_| !owner.is_empty())?;
+        Some(Self { owner: Some(owner), ..name })
+    }
 }
 
 impl Call<'_> {
@@ -68,16 +76,28 @@ impl Call<'_> {
 
     /// The caller's workspace of this name, and the agent that is named with it.
     pub(super) async fn named(&self, text: &str) -> Result<(Workspace, Option<String>), String> {
-        let name = Name::parse(text)?;
+        let split = Name::split(text);
+        let name = match Name::parse(text) {
+            Ok(name) => name,
+            // Names of users have dots, those of workspaces have none.
+            Err(wrong) => split.clone().ok_or(wrong)?,
+        };
         if let Some(owner) = name.owner {
             self.check_owner(owner, text).await?;
         }
-        let workspace = match Uuid::try_parse(name.workspace) {
-            Ok(id) => self.by_id(id).await?,
-            Err(_) => self.by_name(name.workspace).await?,
+        let (workspace, agent) = match Uuid::try_parse(name.workspace) {
+            Ok(id) => (self.by_id(id).await?, name.agent),
+            Err(_) => match (self.by_name(name.workspace).await?, split) {
+                (Ok(workspace), _) => (workspace, name.agent),
+                (Err(_), Some(Name { owner: Some(owner), workspace, agent })) if name.owner.is_none() => {
+                    self.check_owner(owner, text).await?;
+                    (self.by_name(workspace).await??, agent)
+                }
+                (Err(not_found), _) => return Err(not_found),
+            },
         };
-        check_agent(&workspace, name.agent)?;
-        Ok((workspace, name.agent.map(str::to_owned)))
+        check_agent(&workspace, agent)?;
+        Ok((workspace, agent.map(str::to_owned)))
     }
 
     /// The same, where something is to be done in it: through which agent must be clear.
@@ -89,19 +109,20 @@ impl Call<'_> {
 
     async fn by_id(&self, id: Uuid) -> Result<Workspace, String> {
         let mut workspaces = WorkspaceServiceClient::new(self.mcp.workspaces.clone());
-        let request = with_assertion(self.headers, GetWorkspaceRequest { workspace_id: id.to_string() });
+        let request = with_assertion(&self.headers, GetWorkspaceRequest { workspace_id: id.to_string() });
         let found = in_time(workspaces.get_workspace(request)).await.map_err(|status| sentence(&status))?;
         found.into_inner().workspace.ok_or_else(|| format!("workspace `{id}` not found"))
     }
 
-    async fn by_name(&self, name: &str) -> Result<Workspace, String> {
+    /// The inner error says that there is none of this name.
+    async fn by_name(&self, name: &str) -> Result<Result<Workspace, String>, String> {
         let mut page_token = String::new();
         let mut names = Vec::new();
         for _ in 0..MAX_PAGES {
             let page = self.page(PAGE_SIZE, page_token).await?;
             for workspace in page.workspaces {
                 if workspace.name == name {
-                    return Ok(workspace);
+                    return Ok(Ok(workspace));
                 }
                 names.push(workspace.name);
             }
@@ -111,10 +132,10 @@ impl Call<'_> {
             }
         }
         names.truncate(20);
-        Err(match names.as_slice() {
+        Ok(Err(match names.as_slice() {
             [] => format!("workspace `{name}` not found: you have none; `create_workspace` makes one"),
             names => format!("workspace `{name}` not found: you have {}", names.join(", ")),
-        })
+        }))
     }
 
     /// A page of the caller's workspaces.
@@ -124,7 +145,7 @@ impl Call<'_> {
         page_token: String,
     ) -> Result<chatmesh_proto::workspaces::v1::ListWorkspacesResponse, String> {
         let mut workspaces = WorkspaceServiceClient::new(self.mcp.workspaces.clone());
-        let request = with_assertion(self.headers, ListWorkspacesRequest { page_size, page_token });
+        let request = with_assertion(&self.headers, ListWorkspacesRequest { page_size, page_token });
         let page = in_time(workspaces.list_workspaces(request)).await.map_err(|status| sentence(&status))?;
         Ok(page.into_inner())
     }
@@ -135,7 +156,7 @@ impl Call<'_> {
             return Ok(());
         }
         let mut identity = IdentityServiceClient::new(self.mcp.identity.clone());
-        let me = in_time(identity.get_me(with_assertion(self.headers, GetMeRequest {}))).await;
+        let me = in_time(identity.get_me(with_assertion(&self.headers, GetMeRequest {}))).await;
         let me = me.map_err(|status| sentence(&status))?.into_inner().user.unwrap_or_default();
         if owner == me.name || owner == me.id {
             return Ok(());
@@ -186,14 +207,25 @@ mod tests {
             ("demo.main", name(None, "demo", Some("main"))),
             ("ann/demo", name(Some("ann"), "demo", None)),
             ("ann.b/demo.main", name(Some("ann.b"), "demo", Some("main"))),
-            ("ann--demo", name(Some("ann"), "demo", None)),
+            ("ann--demo", name(None, "ann--demo", None)),
             ("me/my-demo", name(Some("me"), "my-demo", None)),
             ("01890a5d-ac96-774b-bcce-b302099a8057", name(None, "01890a5d-ac96-774b-bcce-b302099a8057", None)),
         ] {
             assert_eq!(Name::parse(text), expected, "{text}");
         }
-        for text in ["", "/demo", "ann/", "demo.", ".main", "a/b/c", "a b", "demo.main.more", "--demo", "ü"] {
+        for text in ["", "/demo", "ann/", "demo.", ".main", "a/b/c", "a b", "demo.main.more", "ü"] {
             assert!(Name::parse(text).is_err_and(|error| error.contains("names no workspace")), "{text}");
+        }
+        let split = |owner, workspace, agent| Some(Name { owner: Some(owner), workspace, agent });
+        for (text, expected) in [
+            ("ann--demo", split("ann", "demo", None)),
+            ("ann.b--my--demo.main", split("ann.b", "my--demo", Some("main"))),
+            ("ann", None),
+            ("me/ann--demo", None),
+            ("--demo", None),
+            ("ann--", None),
+        ] {
+            assert_eq!(Name::split(text), expected, "{text}");
         }
     }
 

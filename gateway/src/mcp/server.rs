@@ -19,6 +19,7 @@ use super::call::{Call, run};
 use super::progress::Progress;
 use super::tools::Wrong;
 use super::{Mcp, tools};
+use crate::authenticate::Admission;
 
 /// How long a tool may take: what the longest wait for a command takes, and a little more.
 const CALL_TIMEOUT: Duration = Duration::from_secs(330);
@@ -41,8 +42,10 @@ impl Server {
 
     async fn result(&self, request: CallToolRequestParams, parts: &Parts, progress: Progress) -> Result<Value, String> {
         let arguments = Value::Object(request.arguments.unwrap_or_default());
-        let call = Call { mcp: &self.mcp, headers: &parts.headers, arguments, progress };
-        let outcome = AssertUnwindSafe(Box::pin(run(&call, &request.name))).catch_unwind();
+        let admission = parts.extensions.get::<Admission>().cloned();
+        let admission = admission.ok_or_else(|| "nobody was let in with this request".to_owned())?;
+        let mut call = Call { mcp: &self.mcp, admission, headers: parts.headers.clone(), arguments, progress };
+        let outcome = AssertUnwindSafe(Box::pin(run(&mut call, &request.name))).catch_unwind();
         match tokio::time::timeout(CALL_TIMEOUT, outcome).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_panic)) => {
