@@ -36,29 +36,29 @@ pub(super) fn is_active(build: &Build) -> bool {
     !matches!(build.status(), BuildStatus::Succeeded | BuildStatus::Failed | BuildStatus::Canceled)
 }
 
-/// Waits until a build has succeeded.
+/// Waits until a build has succeeded. Where that takes too long, `again` is the tool that goes on waiting.
 ///
 /// # Errors
 /// It failed, it was given up, it takes too long, or nobody can say.
-pub(super) async fn wait(services: &Services<'_>, build: &Build) -> Result<Build, Trouble> {
-    match end(services, build).await? {
+pub(super) async fn wait(services: &Services<'_>, build: &Build, again: &str) -> Result<Build, Trouble> {
+    match end(services, build, again).await? {
         ended if ended.status() == BuildStatus::Succeeded => Ok(ended),
         ended => Err(failed(services, &ended).await.into()),
     }
 }
 
-/// Waits until a build has ended, in whatever way.
+/// Waits until a build has ended, in whatever way. Where that takes too long, `again` is the tool that goes on waiting.
 ///
 /// # Errors
 /// It takes too long, or nobody can say.
-pub(super) async fn end(services: &Services<'_>, build: &Build) -> Result<Build, Trouble> {
+pub(super) async fn end(services: &Services<'_>, build: &Build, again: &str) -> Result<Build, Trouble> {
     let longest = timeout_of(build.timeouts.map(|timeouts| timeouts.build_seconds), TIMEOUT);
     let deadline = Instant::now() + longest;
     let mut backoff = Backoff::new(MIN_PAUSE, MAX_PAUSE);
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Err(late(build, longest).into());
+            return Err(late(build, longest, again).into());
         }
         let asked = Instant::now();
         match services.wait_build(build, left.min(ROUND)).await {
@@ -79,12 +79,12 @@ pub(super) async fn end(services: &Services<'_>, build: &Build) -> Result<Build,
     }
 }
 
-fn late(build: &Build, longest: Duration) -> ToolFailure {
+fn late(build: &Build, longest: Duration, again: &str) -> ToolFailure {
     ToolFailure {
         error: format!("the build was not done after {}, and goes on", humantime::format_duration(longest)),
-        message: Some(
-            "Call `start_workspace` to go on waiting for it. Tell the user where it takes that long again.".to_owned(),
-        ),
+        message: Some(format!(
+            "Call `{again}` again to go on waiting for it. Tell the user where it takes that long again."
+        )),
         build_id: Some(build.id.clone()),
         ..ToolFailure::default()
     }

@@ -12,7 +12,7 @@ use super::failure::{Trouble, is};
 use super::name::Name;
 use super::ready::{self, Readiness};
 use super::services::Services;
-use super::{MAX_ROUNDS, build, existing, receipt, restless, workspace_of};
+use super::{MAX_ROUNDS, build, existing, receipt, restless, start, workspace_of};
 use crate::agent::EXTERNAL;
 use crate::outcome::Outcome;
 
@@ -142,7 +142,7 @@ async fn settle(call: &Call<'_>, workspace: Workspace) -> Result<Outcome, Troubl
         return Err(super::deleted());
     }
     call.notices.bound(&id, &build.id).await;
-    build::wait(&Services::of(call), &build).await?;
+    build::wait(&Services::of(call), &build, start::NAME).await?;
     let readiness = ready::wait(call, &build, ready::From::Connect).await;
     call.notices.settled(&id, &build.id).await;
     Ok(Outcome::of(&Created { created: true, workspace_name: name, build_id: build.id, readiness }))

@@ -8,7 +8,7 @@ use super::super::Call;
 use super::failure::Trouble;
 use super::ready::{self, Readiness};
 use super::services::Services;
-use super::{MAX_ROUNDS, build, restless};
+use super::{MAX_ROUNDS, build, restless, start};
 use crate::outcome::Outcome;
 
 /// What the model is told in place of another workspace.
@@ -56,8 +56,10 @@ pub(super) async fn examine(call: &Call<'_>, id: &str) -> Result<Option<Outcome>
             }
             Use::Wait(build) => {
                 call.notices.bound(id, &build.id).await;
-                let build = build::wait(&services, &build).await?;
-                if build.transition() == Transition::Start {
+                let starts = build.transition() == Transition::Start;
+                let again = if starts { start::NAME } else { "create_workspace" };
+                let build = build::wait(&services, &build, again).await?;
+                if starts {
                     let readiness = ready::wait(call, &build, ready::From::Connect).await;
                     call.notices.settled(id, &build.id).await;
                     return Ok(Some(running(workspace, Some(build), readiness)));

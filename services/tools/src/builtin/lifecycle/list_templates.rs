@@ -5,13 +5,14 @@ use std::time::Duration;
 use chatmesh_core::{Clock as _, SystemClock, Timestamp};
 use chatmesh_proto::workspaces::v1::{ListTemplatesRequest, Template};
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 use tonic::Status;
 
 use super::super::{Call, parse};
 use super::failure::Trouble;
 use super::rank::{Candidate, Ranked, rank};
 use super::read_template::shortened;
-use super::services::{Services, is_passing};
+use super::services::Services;
 use crate::agent::EXTERNAL;
 use crate::outcome::Outcome;
 
@@ -19,6 +20,8 @@ use crate::outcome::Outcome;
 const PAGE_SIZE: i32 = 200;
 /// How often; a mesh with more templates than that lists the first ones.
 const MAX_PAGES: usize = 25;
+/// How long it may take to find out who uses them.
+const USAGE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How much of a description is listed, in characters.
 const MAX_DESCRIPTION: usize = 300;
 
@@ -74,9 +77,9 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Outcome, Trouble> {
 
 /// All templates that chats may use. Who uses them is an addition: without it the order is another one.
 async fn templates(services: &Services<'_>) -> Result<Vec<Template>, Status> {
-    match all(services, true).await {
-        Err(status) if !is_passing(&status) => all(services, false).await,
-        other => other,
+    match timeout(USAGE_TIMEOUT, all(services, true)).await {
+        Ok(Ok(templates)) => Ok(templates),
+        Ok(Err(_)) | Err(_) => all(services, false).await,
     }
 }
 

@@ -15,6 +15,9 @@ use super::services::Services;
 use super::{MAX_ROUNDS, build, deleted, none_yet, receipt, restless, workspace_of};
 use crate::outcome::Outcome;
 
+/// The tool.
+pub(super) const NAME: &str = "start_workspace";
+
 #[derive(Debug, Deserialize)]
 struct Args {
     #[serde(default)]
@@ -89,7 +92,7 @@ async fn join(call: &Call<'_>, id: &str) -> Result<Option<Build>, Trouble> {
     }
     call.notices.bound(id, &build.id).await;
     // However that ends: the next try finds out what it left behind.
-    build::end(&services, &build).await?;
+    build::end(&services, &build, NAME).await?;
     Ok(None)
 }
 
@@ -101,7 +104,7 @@ async fn follow(
     before: Option<String>,
 ) -> Result<Outcome, Trouble> {
     call.notices.bound(&workspace.id, &build.id).await;
-    let build = build::wait(&Services::of(call), &build).await?;
+    let build = build::wait(&Services::of(call), &build, NAME).await?;
     let readiness = ready::wait(call, &build, ready::From::Connect).await;
     call.notices.settled(&workspace.id, &build.id).await;
     let is_updated = before.is_some_and(|before| before != build.template_version_id);

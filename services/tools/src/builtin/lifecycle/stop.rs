@@ -11,6 +11,9 @@ use super::start::open;
 use super::{MAX_ROUNDS, build, deleted, none_yet, receipt, restless, workspace_of};
 use crate::outcome::Outcome;
 
+/// The tool.
+const NAME: &str = "stop_workspace";
+
 /// What the model is told of its workspace.
 #[derive(Debug, Serialize)]
 struct Stopped {
@@ -34,7 +37,7 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Outcome, Trouble> {
         match services.stop(StopWorkspaceRequest { workspace_id: id.to_owned(), request_id }).await {
             Ok(build) => {
                 call.notices.bound(id, &build.id).await;
-                let build = build::wait(&services, &build).await?;
+                let build = build::wait(&services, &build, NAME).await?;
                 call.notices.settled(id, &build.id).await;
                 let stopped = Stopped { stopped: true, workspace_name, build_id: Some(build.id), no_build: None };
                 return Ok(Outcome::of(&stopped));
@@ -46,7 +49,7 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Outcome, Trouble> {
             Err(status) if is(&status, "BUILD_ACTIVE") => {
                 let Some(build) = open(&services, id).await?.latest_build.filter(build::is_active) else { continue };
                 call.notices.bound(id, &build.id).await;
-                build::end(&services, &build).await?;
+                build::end(&services, &build, NAME).await?;
             }
             Err(status) if status.code() == Code::NotFound || is(&status, "WORKSPACE_DELETED") => return Err(deleted()),
             Err(status) => return Err(Trouble::of(&status)),

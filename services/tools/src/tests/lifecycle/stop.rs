@@ -55,6 +55,30 @@ async fn l12_a_stop_waits_for_what_is_under_way() {
     }
 }
 
+/// Whoever is told to wait is told to go on with what it wanted: a model that was told to start a workspace would undo
+/// the stop that its user asked for.
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_takes_too_long_is_to_be_gone_on_with_by_the_same_tool() {
+    for (tool, before, under_way) in [
+        ("stop_workspace", Transition::Start, None),
+        ("stop_workspace", Transition::Stop, Some(Transition::Start)),
+        ("start_workspace", Transition::Stop, None),
+        ("start_workspace", Transition::Start, Some(Transition::Stop)),
+    ] {
+        let world = World::new();
+        let workspace = with_workspace(&world, before);
+        {
+            let mut cloud = world.workspace.cloud.lock();
+            cloud.build_time = Duration::from_secs(15 * 60);
+            under_way.map(|transition| cloud.build(&workspace, transition, Ends::Well));
+        }
+        let called = world.tool(&workspace, tool, json!({})).await;
+        let said = called.result["message"].as_str().unwrap_or_default();
+        assert!(said.starts_with(&format!("Call `{tool}` again")), "{tool} {under_way:?}: {called:?}");
+        assert_eq!(called.result["error"], "the build was not done after 10m, and goes on");
+    }
+}
+
 /// L12, L04: a workspace that is deleted in the meantime is not stopped, nor is one that was deleted before.
 #[tokio::test(start_paused = true)]
 async fn l12_a_workspace_that_is_deleted_meanwhile_is_not_stopped() {
