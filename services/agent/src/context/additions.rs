@@ -24,7 +24,7 @@ use super::settings::Settings;
 use super::{instructions, skills};
 use crate::chat::ChatId;
 
-/// How many chats are known: those that asked last.
+/// How many chats are known: those that asked last, and before them those that something was added to.
 const MAX_CHATS: usize = 200;
 /// How many directories a chat may have.
 const MAX_DIRECTORIES: usize = 20;
@@ -80,8 +80,9 @@ impl Additions {
         let is_new = own.asked.is_none();
         own.asked = Some(Instant::now());
         known.push(own);
-        let too_many = known.len().saturating_sub(MAX_CHATS);
-        known.drain(..too_many);
+        while known.len() > MAX_CHATS {
+            forget_one(&mut known);
+        }
         if is_new && let Err(error) = self.write(&known) {
             warn!(%error, "a chat is not remembered beyond the life of this agent");
         }
@@ -144,6 +145,16 @@ impl Additions {
         file.write_all(&serde_json::to_vec(known)?)?;
         file.persist(&*self.file)?;
         Ok(())
+    }
+}
+
+/// Forgets the chat that asked the longest time ago, and one that nothing was added to before others: it loses nothing.
+fn forget_one(known: &mut Vec<Known>) {
+    let others = known.len().saturating_sub(1);
+    let at = known[..others].iter().position(|known| known.directories.is_empty()).unwrap_or(0);
+    let forgotten = known.remove(at);
+    if !forgotten.directories.is_empty() {
+        warn!(chat = %forgotten.chat, "too many chats have added context: that of one that did not ask for long is forgotten");
     }
 }
 

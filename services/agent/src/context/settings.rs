@@ -82,13 +82,19 @@ impl Settings {
         dirs.into_iter().map(|dir| dir.join(&self.instructions_file)).collect()
     }
 
-    /// Where an instruction file may lead to. Whoever wrote the files of the working directory, which may have been
-    /// cloned from anywhere, does not decide what else of this machine is read to a model.
+    /// Where an instruction file may lead to. Whoever wrote the files of the working directory, or of one that was added,
+    /// which may have been cloned from anywhere, does not decide what else of this machine is read to a model.
     pub(super) fn roots(&self, instruction_file: &Path) -> Vec<PathBuf> {
         let dir = instruction_file.parent().unwrap_or(instruction_file);
-        let roots = match without_dots(dir).starts_with(without_dots(&self.directory)) {
-            true => vec![self.directory.as_path()],
-            false => [Some(dir), self.home()].into_iter().flatten().collect(),
+        let is_added = self.added.iter().any(|added| added == dir);
+        // A working directory that is the home directory holds more than what was cloned.
+        let is_home = self.home().is_some_and(|home| is_same(home, &self.directory));
+        let roots = if without_dots(dir).starts_with(without_dots(&self.directory)) && !(is_added && is_home) {
+            vec![self.directory.as_path()]
+        } else if is_added {
+            vec![dir]
+        } else {
+            [Some(dir), self.home()].into_iter().flatten().collect()
         };
         roots.into_iter().filter_map(|root| root.canonicalize().ok()).collect()
     }

@@ -171,6 +171,44 @@ fn what_cannot_be_added_is_said_to_be_so() {
     }
 }
 
+/// Whoever wrote the files of a directory does not decide which other file of this machine a model reads.
+#[test]
+fn an_added_directory_leads_nowhere_else() {
+    let world = World::new();
+    world.additions.of(Some(&ChatId::for_test("a")), &[]);
+    let write = |name: &str| {
+        std::fs::create_dir_all(world.path(name).parent().expect("parent")).expect("dir");
+        std::fs::write(world.path(name), "a secret").expect("file");
+    };
+    write("home/.netrc");
+    write("home/cloned/readme");
+    write("work/part/readme");
+    let link = |to: &str, name: &str| std::os::unix::fs::symlink(world.path(to), world.path(name)).expect("link");
+    link("home/.netrc", "empty/AGENTS.md");
+    link("home/.netrc", "home/cloned/AGENTS.md");
+    link("work/AGENTS.md", "work/part/AGENTS.md");
+    let at_home = Settings::new(&[("HOME".into(), world.path("home").into())], world.path("home"));
+    for (settings, directory) in [(&world.settings, "empty"), (&at_home, "home/cloned")] {
+        let (code, message) = refused(world.additions.add(settings, "a", &world.path(directory)));
+        assert!(code == Code::FailedPrecondition && message.contains("leads out"), "{directory}: {message}");
+    }
+    let added = world.add("a", "work/part").expect("what is in the working directory is of one hand");
+    assert_eq!(added.instruction_files, [world.path("work/part/AGENTS.md").display().to_string()]);
+}
+
+#[test]
+fn what_was_added_outlasts_chats_that_nothing_was_added_to() {
+    let world = World::new();
+    let ask = |chat: &str| world.additions.of(Some(&ChatId::for_test(chat)), &[]);
+    ask("first");
+    world.add("first", "lib").expect("added");
+    for number in 0..2 * MAX_CHATS {
+        ask(&number.to_string());
+    }
+    assert_eq!(ask("first"), [world.path("lib")]);
+    assert_eq!(refused(world.add("0", "lib")).0, Code::PermissionDenied, "that many are not known");
+}
+
 #[test]
 fn the_chats_that_asked_last_are_known() {
     let world = World::new();
