@@ -57,6 +57,30 @@ fn read_if_there(file: &Path) -> anyhow::Result<Option<String>> {
     }
 }
 
+/// Writes a manifest in TOML and a readme where there is one, and returns the files. Before anything is written it is clear
+/// that nothing is in the way; with `force` what is there is replaced.
+pub(super) fn write(dir: &Path, manifest: &str, readme: &str, force: bool) -> anyhow::Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let manifests = MANIFESTS.map(|(name, _)| dir.join(name));
+    let readme_file = dir.join(README);
+    let all = manifests.iter().chain((!readme.is_empty()).then_some(&readme_file));
+    let in_the_way: Vec<&PathBuf> = all.filter(|file| file.exists()).collect();
+    if let Some(file) = in_the_way.first().filter(|_| !force) {
+        bail!("{} is there already: `--force` replaces it, `--dir` writes elsewhere", file.display());
+    }
+    for file in in_the_way {
+        std::fs::remove_file(file).with_context(|| format!("cannot replace {}", file.display()))?;
+    }
+    let mut written = Vec::new();
+    for (file, text) in [(dir.join(MANIFEST), manifest), (readme_file, readme)] {
+        if !text.is_empty() {
+            write_new(&file, text)?;
+            written.push(file);
+        }
+    }
+    Ok(written)
+}
+
 /// Writes a file that is not there yet.
 pub(super) fn write_new(file: &Path, text: &str) -> anyhow::Result<()> {
     let opened = std::fs::File::options().write(true).create_new(true).open(file);
@@ -67,6 +91,37 @@ pub(super) fn write_new(file: &Path, text: &str) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_written_where_something_is_in_the_way() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let there = || {
+            let entries =
+                std::fs::read_dir(dir.path()).expect("a directory").map(|entry| entry.expect("one").file_name());
+            let mut names: Vec<_> = entries.map(|name| name.to_string_lossy().into_owned()).collect();
+            names.sort_unstable();
+            names
+        };
+        for other in ["template.yaml", "template.yml", "template.toml", README] {
+            std::fs::write(dir.path().join(other), "other").expect("written");
+            let refused = write(dir.path(), "display_name = 'X'", "# X", false).expect_err("refused").to_string();
+            assert!(refused.contains(other) && refused.contains("--force"), "{refused}");
+            assert_eq!(there(), [other], "nothing else was written");
+            write(dir.path(), "display_name = 'X'", "# X", true).expect("replaced");
+            assert_eq!(
+                (there(), read(dir.path()).expect("valid").readme),
+                (vec![README.to_owned(), MANIFEST.to_owned()], "# X".to_owned())
+            );
+            for file in there() {
+                std::fs::remove_file(dir.path().join(file)).expect("removed");
+            }
+        }
+        std::fs::write(dir.path().join(README), "mine").expect("written");
+        assert_eq!(
+            write(dir.path(), "display_name = 'X'", "", false).expect("no readme is in the way"),
+            [dir.path().join(MANIFEST)]
+        );
+    }
 
     #[test]
     fn a_directory_has_one_manifest_that_is_valid() {

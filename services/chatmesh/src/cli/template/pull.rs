@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 
-use super::directory::{MANIFEST, README, write_new};
+use super::directory;
 use crate::client::{Client, Connection};
 use crate::terminal;
 
@@ -18,6 +18,9 @@ pub(super) struct Args {
     /// Where to write it; the name of the template where it is not given
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// Replace the manifest and the readme that are there
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     connection: Connection,
 }
@@ -31,11 +34,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     }
     let manifest = to_toml(manifest)?;
     let dir = args.dir.unwrap_or_else(|| PathBuf::from(&args.name));
-    std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    let files = [(MANIFEST, manifest.as_str()), (README, found["readme"].as_str().unwrap_or_default())];
-    for (name, text) in files.into_iter().filter(|(_, text)| !text.is_empty()) {
-        let file = dir.join(name);
-        write_new(&file, text)?;
+    let readme = found["readme"].as_str().unwrap_or_default();
+    for file in directory::write(&dir, &manifest, readme, args.force)? {
         terminal::line(format!("wrote {}", file.display()));
     }
     Ok(())

@@ -5,12 +5,12 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How long those wait who wait for a workspace, in whole seconds, like `5m`; a day at most. Where one is left out,
+/// How long those wait who wait for a workspace, in whole seconds, like `5m`; an hour at most. Where one is left out,
 /// they decide. Nothing is stopped when the time is over: they go on without it, and say so.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Timeouts {
-    /// Until a build is carried out.
+    /// Until a build is carried out. A provisioner takes ten minutes at most; before that it may have to be waited for.
     #[serde(default, with = "humantime_serde", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub build: Option<Duration>,

@@ -25,8 +25,10 @@ pub(crate) const MAX_PARAMETERS: usize = 64;
 const MAX_PRESETS: usize = 32;
 /// How much is told at once: more is read by nobody, and has to fit into a reply.
 const MAX_VIOLATIONS: usize = 32;
-/// The longest wait, and the longest time that a script may run.
-const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest wait for a workspace.
+const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
+/// The longest time that a script may run.
+const MAX_RUN: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest time that a workspace runs without being used.
 pub(crate) const MAX_TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The shortest time after which a workspace may be stopped that is used.
@@ -102,7 +104,8 @@ fn check_agent(place: &str, agent: &AgentManifest, violations: &mut Violations) 
 fn check_timeouts(timeouts: &Timeouts, violations: &mut Violations) {
     let Timeouts { build, connection, startup } = timeouts;
     for (name, timeout) in [("build", build), ("connection", connection), ("startup", startup)] {
-        violations.require(is_wait(*timeout), format!("timeouts.{name}"), WAIT);
+        let fits = is_time(*timeout, MAX_WAIT);
+        violations.require(fits, format!("timeouts.{name}"), "must be whole seconds, more than 0s and 1h at most");
     }
 }
 
@@ -119,11 +122,8 @@ fn check_terms(manifest: &Manifest, violations: &mut Violations) {
     violations.require(is_less, "default_ttl", "must not be longer than `max_lifetime`: it would never count");
 }
 
-/// What a duration has to be.
-const WAIT: &str = "must be whole seconds, more than 0s and 24h at most";
-
-fn is_wait(duration: Option<Duration>) -> bool {
-    duration.is_none_or(|duration| !duration.is_zero() && duration.subsec_nanos() == 0 && duration <= MAX_WAIT)
+fn is_time(duration: Option<Duration>, most: Duration) -> bool {
+    duration.is_none_or(|duration| !duration.is_zero() && duration.subsec_nanos() == 0 && duration <= most)
 }
 
 fn bounded(violations: Violations) -> Violations {

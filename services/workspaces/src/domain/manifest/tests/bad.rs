@@ -116,6 +116,10 @@ fn what_contradicts_itself_is_refused_with_its_place() {
         ),
         ("[timeouts]\nbuild = '0s'".to_owned(), "`timeouts.build` must be whole seconds"),
         ("[timeouts]\nstartup = '1500ms'".to_owned(), "`timeouts.startup` must be whole seconds"),
+        (
+            "[timeouts]\nconnection = '61m'".to_owned(),
+            "`timeouts.connection` must be whole seconds, more than 0s and 1h",
+        ),
         ("[timeouts]\nconnection = '25h'".to_owned(), "`timeouts.connection` must be whole seconds"),
         ("[[parameters]]\nname = ''".to_owned(), "`parameters[0].name` must be 1 to 64"),
         ("[[parameters]]\nname = '1a'".to_owned(), "`parameters[0].name` must be 1 to 64"),

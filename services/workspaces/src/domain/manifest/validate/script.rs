@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use chatmesh_core::Violations;
 use croner::parser::{CronParser, Seconds, Year};
 
-use super::{WAIT, is_wait};
+use super::{MAX_RUN, is_time};
 use crate::domain::ScriptManifest;
 
 /// The most scripts of an agent, as agents have it: all of them may run at the same time.
@@ -53,7 +53,8 @@ fn check(place: &str, script: &ScriptManifest, violations: &mut Violations) {
     let path = &script.log_path;
     let is_path = path.is_empty() || path.starts_with('/') || path.starts_with("~/");
     violations.require(is_path, format!("{place}.log_path"), "must be absolute or begin with `~/`");
-    violations.require(is_wait(script.timeout), format!("{place}.timeout"), WAIT);
+    let fits = is_time(script.timeout, MAX_RUN);
+    violations.require(fits, format!("{place}.timeout"), "must be whole seconds, more than 0s and 24h at most");
     check_times(place, script, violations);
 }
 
