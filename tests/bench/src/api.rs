@@ -69,7 +69,9 @@ impl Api {
         let id = id_of(&self.post("/api/v1/workspaces", &json!({"template": "local", "name": "bench"})).await?)?;
         eventually("the agent is connected", LONG, PAUSE, async || {
             let found = self.get(&format!("/api/v1/workspaces/{id}")).await?;
-            Ok((found["agent"]["status"] == "AGENT_STATUS_CONNECTED").then_some(()))
+            // An agent may connect before its workspace is said to run.
+            let runs = found["status"] == "WORKSPACE_STATUS_RUNNING";
+            Ok((runs && found["agent"]["status"] == "AGENT_STATUS_CONNECTED").then_some(()))
         })
         .await?;
         Ok(id)

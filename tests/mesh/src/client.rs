@@ -110,8 +110,11 @@ impl Client {
         let workspace = self.post("/api/v1/workspaces", &json!({"template": "local", "name": name})).await.ok();
         let id = workspace["id"].as_str().expect("an id").to_owned();
         let path = format!("/api/v1/workspaces/{id}");
-        let connected = |found: &Value| found["agent"]["status"] == "AGENT_STATUS_CONNECTED";
-        eventually("the agent is connected", async || self.get(&path).await.ok(), connected).await;
+        // An agent may connect before its workspace is said to run.
+        let is_ready = |found: &Value| {
+            found["status"] == "WORKSPACE_STATUS_RUNNING" && found["agent"]["status"] == "AGENT_STATUS_CONNECTED"
+        };
+        eventually("the agent is connected", async || self.get(&path).await.ok(), is_ready).await;
         id
     }
 

@@ -87,8 +87,10 @@ impl Api {
         let id = text(&workspace, "id");
         eventually("the agent is connected", LONG, async || {
             let workspace = self.get(&format!("/api/v1/workspaces/{id}")).await;
-            let connected = workspace["agent"]["status"] == "AGENT_STATUS_CONNECTED";
-            if connected { Ok(()) } else { Err(workspace) }
+            // An agent may connect before its workspace is said to run.
+            let is_ready = workspace["status"] == "WORKSPACE_STATUS_RUNNING"
+                && workspace["agent"]["status"] == "AGENT_STATUS_CONNECTED";
+            if is_ready { Ok(()) } else { Err(workspace) }
         })
         .await;
         id
