@@ -3,18 +3,17 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
 use chatmesh_proto::agent::v1::diagnostics_service_client::DiagnosticsServiceClient;
 use chatmesh_proto::agent::v1::{GetFactsRequest, PingRequest};
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use tonic::Status;
 
 use super::access::Access;
 use super::agent::in_time;
-use super::refusal;
+use super::refusal::Refusal;
 
 /// How long the agent may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,28 +25,8 @@ pub(super) async fn get(
     State(access): State<Access>,
     Path(workspace_id): Path<String>,
     headers: HeaderMap,
-) -> Response {
-    answer(facts(&access, &workspace_id, &headers).await)
-}
-
-/// Asks the agent for an answer, and measures the way from here to it and back.
-pub(super) async fn ping(
-    State(access): State<Access>,
-    Path(workspace_id): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    answer(try_ping(&access, &workspace_id, &headers).await)
-}
-
-fn answer(result: Result<Value, Status>) -> Response {
-    match result {
-        Ok(value) => axum::Json(value).into_response(),
-        Err(status) => refusal::response(&status),
-    }
-}
-
-async fn facts(access: &Access, workspace_id: &str, headers: &HeaderMap) -> Result<Value, Status> {
-    let agent = access.agent(headers, workspace_id).await?;
+) -> Result<Json<Value>, Refusal> {
+    let agent = access.agent(&headers, &workspace_id).await?;
     let mut diagnostics = DiagnosticsServiceClient::new(agent.transport());
     let mut request = agent.request(GetFactsRequest {});
     request.set_timeout(ANSWER_TIMEOUT);
@@ -55,21 +34,26 @@ async fn facts(access: &Access, workspace_id: &str, headers: &HeaderMap) -> Resu
         agent.session(SESSION_TIMEOUT),
         in_time(ANSWER_TIMEOUT, "the agent did not answer", diagnostics.get_facts(request)),
     )?;
-    Ok(json!({"agent_id": agent.id(), "session": session, "facts": facts}))
+    Ok(Json(json!({"agent_id": agent.id(), "session": session, "facts": facts})))
 }
 
-async fn try_ping(access: &Access, workspace_id: &str, headers: &HeaderMap) -> Result<Value, Status> {
-    let agent = access.agent(headers, workspace_id).await?;
+/// Asks the agent for an answer, and measures the way from here to it and back.
+pub(super) async fn ping(
+    State(access): State<Access>,
+    Path(workspace_id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Refusal> {
+    let agent = access.agent(&headers, &workspace_id).await?;
     let mut diagnostics = DiagnosticsServiceClient::new(agent.transport());
     let mut request = agent.request(PingRequest {});
     request.set_timeout(ANSWER_TIMEOUT);
     let began = Instant::now();
     let pong = in_time(ANSWER_TIMEOUT, "the agent did not answer", diagnostics.ping(request)).await?;
     let agent_us = u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX);
-    Ok(json!({
+    Ok(Json(json!({
         "agent_version": pong.agent_version,
         "instance_id": pong.instance_id,
         "directory": pong.directory,
         "agent_us": agent_us,
-    }))
+    })))
 }

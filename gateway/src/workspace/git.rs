@@ -19,7 +19,7 @@ use super::access::Access;
 use super::agent::in_time;
 use super::call;
 use super::parameters::Parameters;
-use super::refusal;
+use super::refusal::Refusal;
 use super::socket::{self, Frame, Protocol, Said, Upgrade};
 use crate::errors;
 
@@ -34,28 +34,15 @@ pub(super) async fn serve(
     uri: Uri,
     headers: HeaderMap,
     upgrade: Upgrade,
-) -> Response {
-    match open(&access, &workspace_id, &uri, &headers, upgrade).await {
-        Ok(response) => response,
-        Err(status) => refusal::response(&status),
-    }
-}
-
-async fn open(
-    access: &Access,
-    workspace_id: &str,
-    uri: &Uri,
-    headers: &HeaderMap,
-    upgrade: Upgrade,
-) -> Result<Response, Status> {
-    let agent = access.agent(headers, workspace_id).await?;
+) -> Result<Response, Refusal> {
+    let agent = access.agent(&headers, &workspace_id).await?;
     let upgrade = socket::required(upgrade)?;
-    let parameters = Parameters::read(uri, &["chat_id"])?;
+    let parameters = Parameters::read(&uri, &["chat_id"])?;
     let chat_id = parameters.text("chat_id");
     let (requests, stream, transport) = call::requests(agent.transport());
     let mut request = agent.request(stream);
     if !chat_id.is_empty() {
-        access.chat(headers, chat_id).await?;
+        access.chat(&headers, chat_id).await?;
         let chat_id = chat_id.parse().map_err(|_| errors::invalid("chat_id", "must be a UUID"))?;
         request.metadata_mut().insert(metadata::CHAT_ID, chat_id);
     }

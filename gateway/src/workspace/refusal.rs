@@ -1,7 +1,7 @@
 //! Why there is no access, as HTTP and as the end of a WebSocket.
 
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use chatmesh_rpc::{Code, status_with_reason};
 use tonic::Status;
 use tonic_types::StatusExt as _;
@@ -13,8 +13,24 @@ const WEBSOCKET_REQUIRED: &str = "WEBSOCKET_REQUIRED";
 /// The reason where a program of the workspace does not answer as HTTP asks for.
 const BAD_ANSWER: &str = "PORT_BAD_ANSWER";
 
+/// A status as the answer of a route.
+#[derive(Debug)]
+pub(super) struct Refusal(Status);
+
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Self {
+        Self(status)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        response(&self.0)
+    }
+}
+
 /// The response for a status.
-pub(super) fn response(status: &Status) -> Response {
+fn response(status: &Status) -> Response {
     let mut response = errors::response_as(http_status(status), status);
     if response.status() == StatusCode::UPGRADE_REQUIRED {
         response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));

@@ -21,7 +21,7 @@ use super::access::Access;
 use super::agent::in_time;
 use super::call::{self, Closed};
 use super::parameters::Parameters;
-use super::refusal;
+use super::refusal::Refusal;
 use super::socket::{self, Frame, Protocol, Said, Upgrade};
 use crate::errors;
 
@@ -37,23 +37,10 @@ pub(super) async fn serve(
     uri: Uri,
     headers: HeaderMap,
     upgrade: Upgrade,
-) -> Response {
-    match open(&access, &workspace_id, &uri, &headers, upgrade).await {
-        Ok(response) => response,
-        Err(status) => refusal::response(&status),
-    }
-}
-
-async fn open(
-    access: &Access,
-    workspace_id: &str,
-    uri: &Uri,
-    headers: &HeaderMap,
-    upgrade: Upgrade,
-) -> Result<Response, Status> {
-    let agent = access.agent(headers, workspace_id).await?;
+) -> Result<Response, Refusal> {
+    let agent = access.agent(&headers, &workspace_id).await?;
     let upgrade = socket::required(upgrade)?;
-    let header = header(&Parameters::read(uri, &PARAMETERS)?)?;
+    let header = header(&Parameters::read(&uri, &PARAMETERS)?)?;
     let (mut requests, stream, transport) = call::requests(agent.transport());
     let opening = pb::AttachTerminalRequest { body: Some(Sent::Header(header)) };
     requests.send(opening).await.map_err(|Closed| Status::internal("a call ended before it began"))?;

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, Uri, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::IntoResponse;
 use bytes::Bytes;
 use chatmesh_proto::agent::v1::diagnostics_service_client::DiagnosticsServiceClient;
 use chatmesh_proto::agent::v1::{TestDownloadRequest, TestDownloadResponse, TestUploadRequest, TestUploadResponse};
@@ -15,8 +16,9 @@ use tonic::Status;
 
 use super::access::Access;
 use super::agent::{Agent, in_time};
+use super::call;
 use super::parameters::Parameters;
-use super::{call, refusal};
+use super::refusal::Refusal;
 use crate::errors;
 
 /// How long the agent may take to begin.
@@ -36,19 +38,12 @@ pub(super) async fn download(
     Path(workspace_id): Path<String>,
     uri: Uri,
     headers: HeaderMap,
-) -> Response {
-    match try_download(&access, &workspace_id, &uri, &headers).await {
-        Ok(body) => ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response(),
-        Err(status) => refusal::response(&status),
-    }
-}
-
-async fn try_download(access: &Access, workspace_id: &str, uri: &Uri, headers: &HeaderMap) -> Result<Body, Status> {
-    let agent = access.agent(headers, workspace_id).await?;
-    let parameters = Parameters::read(uri, &["max_bytes", "max_duration_ms"])?;
+) -> Result<impl IntoResponse, Refusal> {
+    let agent = access.agent(&headers, &workspace_id).await?;
+    let parameters = Parameters::read(&uri, &["max_bytes", "max_duration_ms"])?;
     let max_duration_ms = parameters.number("max_duration_ms")?.unwrap_or(DURATION_MS);
     if max_duration_ms == 0 || max_duration_ms > MAX_DURATION_MS {
-        return Err(errors::invalid("max_duration_ms", "must be 1 to 60000"));
+        return Err(errors::invalid("max_duration_ms", "must be 1 to 60000").into());
     }
     let message =
         TestDownloadRequest { max_bytes: parameters.number("max_bytes")?.unwrap_or_default(), max_duration_ms };
@@ -57,7 +52,8 @@ async fn try_download(access: &Access, workspace_id: &str, uri: &Uri, headers: &
     let pieces = in_time(BEGIN_TIMEOUT, "the agent did not begin", call).await?;
     let soft = access.tasks().shutdown().soft().clone();
     let bytes = pieces.map_ok(|piece: TestDownloadResponse| piece.data);
-    Ok(Body::from_stream(bytes.take_until(async move { soft.cancelled().await })))
+    let body = Body::from_stream(bytes.take_until(async move { soft.cancelled().await }));
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], body))
 }
 
 /// Takes bytes as fast as the agent does, and says how fast that was.
@@ -65,16 +61,10 @@ pub(super) async fn upload(
     State(access): State<Access>,
     Path(workspace_id): Path<String>,
     request: Request,
-) -> Response {
+) -> Result<Json<TestUploadResponse>, Refusal> {
     let (parts, body) = request.into_parts();
-    let uploaded = async {
-        let agent = access.agent(&parts.headers, &workspace_id).await?;
-        try_upload(&agent, body).await
-    };
-    match uploaded.await {
-        Ok(uploaded) => axum::Json(uploaded).into_response(),
-        Err(status) => refusal::response(&status),
-    }
+    let agent = access.agent(&parts.headers, &workspace_id).await?;
+    Ok(Json(try_upload(&agent, body).await?))
 }
 
 async fn try_upload(agent: &Agent, body: Body) -> Result<TestUploadResponse, Status> {

@@ -32,6 +32,7 @@ pub mod openai_responses;
 mod prices;
 mod schema;
 mod settings;
+mod sse_decoder;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod tool_names;

@@ -48,8 +48,8 @@ pub(crate) enum LocalError {
     #[error("can not use the workspace's directory `{}`: {source}", path.display())]
     Directory { path: PathBuf, source: io::Error },
     #[error(
-        "another provisioner works in the data directory `{}` and does not end: end it, or give each a \
-         provisioner.data_dir of its own",
+        "another provisioner works in the data directory `{}` and does not end: end it, or leave `local` out of \
+         provisioner.kinds here",
         path.display()
     )]
     InUse { path: PathBuf },

@@ -16,20 +16,13 @@ use tonic::Status;
 use super::dial::{Connection, dial};
 use super::target::Target;
 use crate::workspace::access::Access;
-use crate::workspace::refusal;
+use crate::workspace::refusal::Refusal;
 use crate::workspace::socket::{self, Frame, Protocol, Said};
 
 const EXAMPLE: &str = r#"{"end":{}}"#;
 
 /// Connects to a port.
-pub(super) async fn serve(access: Access, request: Request) -> Response {
-    match open(&access, request).await {
-        Ok(response) => response,
-        Err(status) => refusal::response(&status),
-    }
-}
-
-async fn open(access: &Access, request: Request) -> Result<Response, Status> {
+pub(super) async fn serve(access: Access, request: Request) -> Result<Response, Refusal> {
     let target = Target::read(request.uri())?;
     let agent = access.agent(request.headers(), &target.workspace_id).await?;
     let (mut parts, _) = request.into_parts();

@@ -17,27 +17,22 @@ use axum::response::Response;
 use hyper::upgrade::{OnUpgrade, on};
 use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional_with_sizes;
-use tonic::Status;
 use tracing::debug;
 
 use super::dial::dial;
 use super::stream::PortStream;
 use super::target::Target;
 use crate::workspace::access::Access;
-use crate::workspace::refusal;
+use crate::workspace::refusal::{self, Refusal};
 
 /// How much of an upgraded connection is under way in each direction.
 const COPY_BYTES: usize = 64 * 1024;
 
 /// Passes a request on to a port, and its answer back.
-pub(in crate::workspace) async fn proxy(State(access): State<Access>, request: Request) -> Response {
-    match forward(&access, request).await {
-        Ok(response) => response,
-        Err(status) => refusal::response(&status),
-    }
-}
-
-async fn forward(access: &Access, mut request: Request) -> Result<Response, Status> {
+pub(in crate::workspace) async fn proxy(
+    State(access): State<Access>,
+    mut request: Request,
+) -> Result<Response, Refusal> {
     let target = Target::read(request.uri())?;
     let uri = target.uri()?;
     let agent = access.agent(request.headers(), &target.workspace_id).await?;

@@ -3,7 +3,7 @@ use chatmesh_proto::chat::v1 as pb;
 use chatmesh_rpc::{Caller, trace};
 
 use super::find_own_chat;
-use super::model::resolve_model;
+use super::model::model_of_message;
 use crate::Error;
 use crate::convert::visible;
 use crate::domain::{ChatId, NewMessage, check_user_content, files_in};
@@ -22,10 +22,7 @@ pub(super) async fn edit_message(
     let request_id = violations.optional_id("request_id", &request.request_id);
     let id = violations.finish(id)?;
     let sender = find_own_chat(state, &caller, id).await?.owner_id;
-    let model = match request.model.as_str() {
-        "" => String::new(),
-        reference => resolve_model(state, &caller, reference).await?,
-    };
+    let model = model_of_message(state, &caller, &request.model).await?;
 
     let files: Vec<_> = files_in(&request.content).collect();
     let message = NewMessage::from_user(sender, request.content, request_id);

@@ -22,9 +22,7 @@ pub(super) async fn list_chats(
     let (size, after) = violations.finish(size.zip(after))?;
 
     let chats = state.store.list(owner, &filter, after.and_then(read_cursor), size + 1).await?;
-    let (chats, more) = page::cut(chats, size);
-    let last = chats.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |chat| page::token(&scope, &cursor(chat)));
+    let (chats, next_page_token) = page::cut(chats, size, &scope, cursor);
     Ok(pb::ListChatsResponse { chats: chats.into_iter().map(Into::into).collect(), next_page_token })
 }
 

@@ -24,8 +24,7 @@ pub(super) async fn list_messages(
     find_chat(state, &caller, id).await?;
 
     let messages = state.store.list_messages(id, after, descending, size + 1).await;
-    let (messages, more) = page::cut(messages.map_err(|error| Error::on(id, error))?, size);
-    let last = messages.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |message| page::token(&scope, &message.id));
+    let messages = messages.map_err(|error| Error::on(id, error))?;
+    let (messages, next_page_token) = page::cut(messages, size, &scope, |message| message.id);
     Ok(pb::ListMessagesResponse { messages: messages.into_iter().map(Into::into).collect(), next_page_token })
 }

@@ -26,6 +26,14 @@ pub(super) async fn resolve_model(state: &State, caller: &Caller, reference: &st
     }
 }
 
+/// The name of the model that a message asks for; empty where it leaves that to the chat.
+pub(super) async fn model_of_message(state: &State, caller: &Caller, reference: &str) -> Result<String, Error> {
+    match reference {
+        "" => Ok(String::new()),
+        reference => resolve_model(state, caller, reference).await,
+    }
+}
+
 /// Makes sure that the caller has the workspace.
 pub(super) async fn check_workspace(state: &State, caller: &Caller, workspace: Uuid) -> Result<(), Error> {
     let mut workspaces = WorkspaceServiceClient::new(state.neighbours.workspaces.clone());

@@ -21,8 +21,6 @@ pub(super) async fn list_tokens(
     let (size, after) = violations.finish(size.zip(after))?;
 
     let tokens = state.store.list_tokens(me, after.map(TokenId), size + 1).await?;
-    let (tokens, more) = page::cut(tokens, size);
-    let last = tokens.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |token| page::token(SCOPE, &token.id.0));
+    let (tokens, next_page_token) = page::cut(tokens, size, SCOPE, |token| token.id.0);
     Ok(pb::ListTokensResponse { tokens: tokens.into_iter().map(Into::into).collect(), next_page_token })
 }

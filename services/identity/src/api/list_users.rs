@@ -20,8 +20,6 @@ pub(super) async fn list_users(
     let (size, after) = violations.finish(size.zip(after))?;
 
     let users = state.store.list_users(after.map(UserId), size + 1).await?;
-    let (users, more) = page::cut(users, size);
-    let last = users.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |user| page::token(SCOPE, &user.id.0));
+    let (users, next_page_token) = page::cut(users, size, SCOPE, |user| user.id.0);
     Ok(pb::ListUsersResponse { users: users.into_iter().map(Into::into).collect(), next_page_token })
 }

@@ -55,12 +55,15 @@ pub fn cursor<T: DeserializeOwned>(scope: &str, token: &str) -> Result<Option<T>
     }
 }
 
-/// Cuts the item that was read beyond the page, and says whether there was one.
+/// Cuts the item that was read beyond the page, and makes the token for the page after it: empty where there was none.
+/// `key` says after what that page begins.
 #[must_use]
-pub fn cut<T>(mut items: Vec<T>, size: u32) -> (Vec<T>, bool) {
+pub fn cut<T, K: Serialize>(mut items: Vec<T>, size: u32, scope: &str, key: impl FnOnce(&T) -> K) -> (Vec<T>, String) {
     let more = items.len() > size as usize;
     items.truncate(size as usize);
-    (items, more)
+    let last = items.last().filter(|_| more);
+    let next = last.map_or_else(String::new, |last| token(scope, &key(last)));
+    (items, next)
 }
 
 #[cfg(test)]
@@ -82,5 +85,12 @@ mod tests {
         assert_eq!(cursor::<u32>("messages/2", &made), Err(InvalidPageToken));
         assert_eq!(cursor::<u32>("messages/1", "nonsense"), Err(InvalidPageToken));
         assert_eq!(cursor::<u32>("messages/1", ""), Ok(None));
+    }
+    #[test]
+    fn a_page_has_a_token_where_another_one_follows() {
+        let of = |items: Vec<u32>| cut(items, 2, "numbers", |last| *last);
+        assert_eq!(of(vec![1, 2]), (vec![1, 2], String::new()));
+        assert_eq!(of(vec![1, 2, 3]), (vec![1, 2], token("numbers", &2)));
+        assert_eq!(of(Vec::new()), (Vec::new(), String::new()));
     }
 }

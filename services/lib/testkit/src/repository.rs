@@ -1,7 +1,7 @@
 //! A git repository that is served on this machine, as a forge at the edge of the world.
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use tokio::time::{sleep, timeout};
 /// How long the daemon may take until it answers.
 const START: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(20);
+/// The name of the checkout beside it.
+const SOURCE: &str = "source";
 
 /// A repository behind `git daemon`; both end when it is dropped.
 #[derive(Debug)]
@@ -37,7 +39,7 @@ impl Repository {
     /// There is no `git`, or it does not do so.
     pub async fn serve(files: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let source = directory.path().join("source");
+        let source = directory.path().join(SOURCE);
         std::fs::create_dir(&source).expect("a directory");
         git(&source, &["init", "-q", "-b", "main"]);
         for (name, content) in files {
@@ -45,7 +47,7 @@ impl Repository {
         }
         git(&source, &["add", "."]);
         git(&source, &["commit", "-q", "-m", "first"]);
-        git(directory.path(), &["clone", "-q", "--bare", "source", "project"]);
+        git(directory.path(), &["clone", "-q", "--bare", SOURCE, "project"]);
 
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = free.expect("a port").port();
@@ -72,6 +74,11 @@ impl Repository {
     /// Where to clone it from.
     pub fn url(&self) -> String {
         format!("git://127.0.0.1:{}/project", self.port)
+    }
+
+    /// The checkout that it was made from, of the branch `main`.
+    pub fn source(&self) -> PathBuf {
+        self.directory.path().join(SOURCE)
     }
 
     /// The path below which it lies.

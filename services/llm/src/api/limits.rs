@@ -52,9 +52,7 @@ pub(super) async fn list_limits(
     let after = violations.check("page_token", page::cursor::<Uuid>(PAGES, &request.page_token));
     let (size, after) = violations.finish(size.zip(after))?;
     let limits = state.limits.store.list_limits(after.map(LimitId), size + 1).await?;
-    let (limits, more) = page::cut(limits, size);
-    let last = limits.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |limit| page::token(PAGES, &limit.id.0));
+    let (limits, next_page_token) = page::cut(limits, size, PAGES, |limit| limit.id.0);
     Ok(pb::ListLimitsResponse { limits: limits.into_iter().map(Into::into).collect(), next_page_token })
 }
 

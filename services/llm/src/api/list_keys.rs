@@ -29,8 +29,6 @@ pub(super) async fn list_keys(
         provider,
     };
     let keys = state.keys.list_keys(filter, after.map(KeyId), size + 1).await?;
-    let (keys, more) = page::cut(keys, size);
-    let last = keys.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |key| page::token(&scope, &key.id.0));
+    let (keys, next_page_token) = page::cut(keys, size, &scope, |key| key.id.0);
     Ok(pb::ListKeysResponse { keys: keys.into_iter().map(Into::into).collect(), next_page_token })
 }

@@ -21,9 +21,7 @@ pub(super) async fn list_models(
     let (size, after) = violations.finish(size.zip(after))?;
 
     let models = state.store.list_models(after.map(ModelId), size + 1).await?;
-    let (models, more) = page::cut(models, size);
-    let last = models.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |model| page::token(SCOPE, &model.id.0));
+    let (models, next_page_token) = page::cut(models, size, SCOPE, |model| model.id.0);
     let mut availability = Availability::new(state, &caller);
     let mut listed = Vec::with_capacity(models.len());
     for model in models {

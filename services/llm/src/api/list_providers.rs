@@ -20,8 +20,6 @@ pub(super) async fn list_providers(
     let (size, after) = violations.finish(size.zip(after))?;
 
     let providers = state.store.list_providers(after.map(ProviderId), size + 1).await?;
-    let (providers, more) = page::cut(providers, size);
-    let last = providers.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |provider| page::token(SCOPE, &provider.id.0));
+    let (providers, next_page_token) = page::cut(providers, size, SCOPE, |provider| provider.id.0);
     Ok(pb::ListProvidersResponse { providers: providers.into_iter().map(Into::into).collect(), next_page_token })
 }

@@ -34,9 +34,7 @@ pub(super) async fn summarize_usage(
     let after = violations.check("page_token", page::cursor::<String>(&scope, &request.page_token));
     let (size, after) = violations.finish(size.zip(after))?;
     let rows = state.usage.summarize_usage(grouping, &filter, after.as_deref(), size + 1).await?;
-    let (rows, more) = page::cut(rows, size);
-    let last = rows.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |row| page::token(&scope, &row.key));
+    let (rows, next_page_token) = page::cut(rows, size, &scope, |row| row.key.clone());
     Ok(pb::SummarizeUsageResponse { rows: rows.into_iter().map(Into::into).collect(), next_page_token })
 }
 
@@ -54,9 +52,7 @@ pub(super) async fn list_usage_events(
     let before = violations.check("page_token", page::cursor::<Uuid>(&scope, &request.page_token));
     let (size, before) = violations.finish(size.zip(before))?;
     let events = state.usage.list_usage(&filter, before.map(UsageId), size + 1).await?;
-    let (events, more) = page::cut(events, size);
-    let last = events.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |event| page::token(&scope, &event.id.0));
+    let (events, next_page_token) = page::cut(events, size, &scope, |event| event.id.0);
     Ok(pb::ListUsageEventsResponse { events: events.into_iter().map(Into::into).collect(), next_page_token })
 }
 

@@ -15,6 +15,7 @@ mod usage;
 use http::HeaderMap;
 
 pub use self::carrier::{BedrockClaude, VertexClaude};
+use super::sse_decoder::SseDecoder;
 use super::{Call, Codec, Decoder, Delivery, Encoded, Event, ResponseContext};
 use crate::classify::Failure;
 
@@ -54,7 +55,7 @@ impl Codec for Anthropic {
     }
 
     fn decoder(&self, context: ResponseContext) -> Box<dyn Decoder> {
-        Box::new(stream::StreamDecoder::new(context))
+        Box::new(SseDecoder::new(stream::machine::Machine::new(context)))
     }
 
     fn decode_unary(&self, context: ResponseContext, body: &[u8], out: &mut Vec<Event>) {

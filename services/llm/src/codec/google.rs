@@ -19,6 +19,7 @@ mod usage;
 
 use http::HeaderMap;
 
+use super::sse_decoder::SseDecoder;
 use super::{Call, Codec, Decoder, Encoded, Event, ResponseContext};
 use crate::classify::Failure;
 
@@ -57,7 +58,7 @@ impl Codec for Google {
     }
 
     fn decoder(&self, context: ResponseContext) -> Box<dyn Decoder> {
-        Box::new(stream::StreamDecoder::new(context))
+        Box::new(SseDecoder::new(machine::Machine::new(context)))
     }
 
     fn decode_unary(&self, context: ResponseContext, body: &[u8], out: &mut Vec<Event>) {

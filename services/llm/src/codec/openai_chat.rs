@@ -14,6 +14,7 @@ mod usage;
 use http::HeaderMap;
 
 pub use self::dialect::Dialect;
+use super::sse_decoder::SseDecoder;
 use super::{Call, Codec, Decoder, Delivery, Encoded, Event, ResponseContext};
 use crate::classify::Failure;
 
@@ -53,7 +54,7 @@ impl Codec for OpenAiChat {
     }
 
     fn decoder(&self, context: ResponseContext) -> Box<dyn Decoder> {
-        Box::new(stream::StreamDecoder::new(self.dialect, context))
+        Box::new(SseDecoder::new(stream::machine::Machine::new(self.dialect, context)))
     }
 
     fn decode_unary(&self, context: ResponseContext, body: &[u8], out: &mut Vec<Event>) {

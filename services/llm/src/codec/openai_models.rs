@@ -2,6 +2,7 @@
 
 use chatmesh_proto::llm::v1::{ModelOptions, Warning};
 
+use super::Call;
 use super::settings::text;
 use super::warnings::ignored;
 
@@ -26,6 +27,16 @@ impl Family {
         let is_gpt_5 = is("gpt-5") && !model.contains("-chat");
         let is_first = is_o_series && (is("o1-mini") || is("o1-preview"));
         Self { reasons: is_o_series || is_gpt_5, refuses_system: is_first, refuses_parallel: is_o_series }
+    }
+
+    /// Whether the model may ask for several tools at a time, where the call says so and has any.
+    pub(super) fn parallel(self, call: &Call<'_>, warnings: &mut Vec<Warning>) -> Option<bool> {
+        let parallel = call.options.parallel_tool_calls.filter(|_| !call.request.tools.is_empty())?;
+        if self.refuses_parallel {
+            warnings.push(ignored("parallel_tool_calls", "the model does not take it"));
+            return None;
+        }
+        Some(parallel)
     }
 }
 

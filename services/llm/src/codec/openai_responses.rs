@@ -16,6 +16,7 @@ mod usage;
 
 use http::HeaderMap;
 
+use super::sse_decoder::SseDecoder;
 use super::{Call, Codec, Decoder, Delivery, Encoded, Event, ResponseContext};
 use crate::classify::Failure;
 
@@ -55,7 +56,7 @@ impl Codec for OpenAiResponses {
     }
 
     fn decoder(&self, context: ResponseContext) -> Box<dyn Decoder> {
-        Box::new(stream::StreamDecoder::new(context))
+        Box::new(SseDecoder::new(stream::machine::Machine::new(context)))
     }
 
     fn decode_unary(&self, context: ResponseContext, body: &[u8], out: &mut Vec<Event>) {

@@ -8,7 +8,8 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// A directory on the machine of the provisioner.
+    /// A directory on the machine of the provisioner. Builds of a workspace go to any provisioner that carries out its
+    /// kind: there must be one for this kind in a mesh, or a workspace is on two machines.
     Local,
     /// A Pod in a cluster.
     Kubernetes,

@@ -3,45 +3,29 @@
 mod cloud;
 mod files;
 mod processes;
+mod world;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chatmesh_core::{Clock as _, IdSource as _, SecretString, SystemClock, SystemIds};
+use chatmesh_core::{Clock as _, SystemClock};
 use chatmesh_proto::agent::v1 as agent;
-use chatmesh_proto::agent::v1::context_service_server::{ContextService, ContextServiceServer};
-use chatmesh_proto::agent::v1::file_service_server::FileServiceServer;
-use chatmesh_proto::agent::v1::mcp_service_server::{McpService, McpServiceServer};
-use chatmesh_proto::agent::v1::process_service_server::ProcessServiceServer;
-use chatmesh_proto::relay::v1::relay_service_server::{RelayService, RelayServiceServer};
+use chatmesh_proto::agent::v1::context_service_server::ContextService;
+use chatmesh_proto::agent::v1::mcp_service_server::McpService;
+use chatmesh_proto::relay::v1::relay_service_server::RelayService;
 use chatmesh_proto::relay::v1::{AwaitAgentRequest, AwaitAgentResponse};
-use chatmesh_proto::tools::v1 as pb;
-use chatmesh_proto::tools::v1::call_tool_response::Event;
-use chatmesh_proto::tools::v1::tool_service_server::ToolService as _;
-use chatmesh_proto::tools::v1::workspace_tool_service_server::WorkspaceToolService as _;
 use chatmesh_proto::workspaces::v1 as workspaces;
-use chatmesh_proto::workspaces::v1::agent_service_server::{AgentService, AgentServiceServer};
-use chatmesh_proto::workspaces::v1::template_service_server::TemplateServiceServer;
-use chatmesh_proto::workspaces::v1::workspace_service_server::WorkspaceServiceServer;
-use chatmesh_rpc::assertion::ServiceSigner;
-use chatmesh_rpc::client::Peer;
-use chatmesh_rpc::{Caller, Code, Role, UserId, local, metadata, status_with_reason};
-use futures::StreamExt as _;
+use chatmesh_proto::workspaces::v1::agent_service_server::AgentService;
+use chatmesh_rpc::{Code, metadata, status_with_reason};
 use parking_lot::Mutex;
-use prometheus_client::registry::Registry;
 use tokio::time::Instant;
-use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
-use crate::agent::Bindings;
-use crate::api::Api;
-use crate::mcp::Discovered;
-use crate::state::{Neighbours, State};
-use crate::{Config, ToolMetrics};
 pub(super) use cloud::{Cloud, Ends};
 pub(super) use files::Files;
 pub(super) use processes::Processes;
+pub(super) use world::{Called, World};
 
 /// The key of all calls.
 pub(super) const KEY: &str = "chat-1/2/call-1";
@@ -268,155 +252,4 @@ impl McpService for Played {
         self.reached(&request).await?;
         self.has.lock().answer.clone().expect("an answer").map(Response::new)
     }
-}
-
-/// The service, with one workspace.
-pub(super) struct World {
-    pub(super) workspace: Played,
-    api: Api,
-    caller: Caller,
-}
-
-impl World {
-    pub(super) fn new() -> Self {
-        Self::with(Config::default())
-    }
-
-    /// The service with these settings.
-    pub(super) fn with(config: Config) -> Self {
-        let workspace = Played::default();
-        let api = api(&workspace, config);
-        let caller = Caller::service("chat", Some((UserId(SystemIds.next()), Role::Member)));
-        Self { workspace, api, caller }
-    }
-
-    /// Another replica of the service, called for the same user.
-    pub(super) fn replica(&self) -> Self {
-        let (workspace, caller) = (self.workspace.clone(), self.caller.clone());
-        let api = api(&workspace, Config::default());
-        Self { workspace, api, caller }
-    }
-
-    fn request<M>(&self, message: M) -> Request<M> {
-        let mut request = Request::new(message);
-        request.extensions_mut().insert(self.caller.clone());
-        request
-    }
-
-    pub(super) async fn list(&self, has_skills: bool) -> pb::ListToolsResponse {
-        self.list_in(pb::ChatMode::Unspecified.into(), has_skills).await
-    }
-
-    /// Lists the tools of a chat in a mode.
-    pub(super) async fn list_in(&self, chat_mode: i32, has_skills: bool) -> pb::ListToolsResponse {
-        let (chat_id, workspace_id) = ("chat-1".to_owned(), "workspace-1".to_owned());
-        let request = pb::ListToolsRequest { chat_id, workspace_id, has_skills, chat_mode, ..Default::default() };
-        self.api.list_tools(self.request(request)).await.expect("a list").into_inner()
-    }
-
-    /// Lists what a request asks for.
-    pub(super) async fn listed(&self, request: pb::ListToolsRequest) -> pb::ListToolsResponse {
-        self.api.list_tools(self.request(request)).await.expect("a list").into_inner()
-    }
-
-    pub(super) async fn discover(&self, until_reachable: bool) -> pb::DiscoverToolsResponse {
-        let request = pb::DiscoverToolsRequest {
-            chat_id: "chat-1".to_owned(),
-            workspace_id: "workspace-1".to_owned(),
-            until_reachable,
-        };
-        self.api.discover_tools(self.request(request)).await.expect("an answer").into_inner()
-    }
-
-    /// Calls a tool; returns the result, and whether the call failed as a whole.
-    pub(super) async fn call(&self, name: &str, args: &serde_json::Value) -> (serde_json::Value, bool) {
-        self.call_with(name, &args.to_string(), pb::CallToolRequest::default()).await
-    }
-
-    /// Calls a tool with arguments as they are, in the mode of `rest`.
-    pub(super) async fn call_with(
-        &self,
-        name: &str,
-        args: &str,
-        rest: pb::CallToolRequest,
-    ) -> (serde_json::Value, bool) {
-        let called = self.called(name, args, rest).await;
-        (called.result, called.is_error)
-    }
-
-    /// The same with all that came of it.
-    pub(super) async fn called(&self, name: &str, args: &str, rest: pb::CallToolRequest) -> Called {
-        let request = pb::CallToolRequest {
-            chat_id: "chat-1".to_owned(),
-            workspace_id: "workspace-1".to_owned(),
-            name: name.to_owned(),
-            args: args.to_owned(),
-            call_id: "call-1".to_owned(),
-            idempotency_key: KEY.to_owned(),
-            ..rest
-        };
-        self.heard(request).await
-    }
-
-    /// Makes a call and listens to its end.
-    pub(super) async fn heard(&self, request: pb::CallToolRequest) -> Called {
-        let began = Instant::now();
-        let mut events = self.api.call_tool(self.request(request)).await.expect("a stream").into_inner();
-        let mut notices = Vec::new();
-        while let Some(event) = events.next().await {
-            let told = match event.expect("no failure of the call").event.expect("an event") {
-                Event::WorkspaceBound(bound) => format!("bound {} {}", bound.workspace_id, bound.build_id),
-                Event::WorkspaceSettled(settled) => format!("settled {} {}", settled.workspace_id, settled.build_id),
-                Event::Outcome(outcome) => {
-                    assert!(events.next().await.is_none(), "nothing comes after the end");
-                    let result = serde_json::from_str(&outcome.result).expect("JSON");
-                    let (is_error, attachment) = (outcome.is_error, outcome.attachment);
-                    return Called { notices, result, is_error, attachment, took: began.elapsed() };
-                }
-            };
-            notices.push((began.elapsed().as_secs(), told));
-        }
-        panic!("no outcome")
-    }
-}
-
-impl World {
-    /// Calls a tool for nobody's chat.
-    pub(super) async fn call_outside(&self, request: pb::CallWorkspaceToolRequest) -> (serde_json::Value, bool) {
-        let called = self.api.call_workspace_tool(self.request(request)).await.expect("an answer").into_inner();
-        (serde_json::from_str(&called.result).expect("JSON"), called.is_error)
-    }
-}
-
-/// What came of a call.
-#[derive(Debug)]
-pub(super) struct Called {
-    /// What was told before the end, each with the second in which it was.
-    pub(super) notices: Vec<(u64, String)>,
-    pub(super) result: serde_json::Value,
-    pub(super) is_error: bool,
-    pub(super) attachment: Option<pb::ToolAttachment>,
-    pub(super) took: Duration,
-}
-
-fn api(workspace: &Played, config: Config) -> Api {
-    let routes = Routes::new(AgentServiceServer::new(workspace.clone()))
-        .add_service(RelayServiceServer::new(workspace.clone()))
-        .add_service(ContextServiceServer::new(workspace.clone()))
-        .add_service(McpServiceServer::new(workspace.clone()))
-        .add_service(ProcessServiceServer::new(workspace.clone()))
-        .add_service(FileServiceServer::new(workspace.clone()))
-        .add_service(WorkspaceServiceServer::new(workspace.clone()))
-        .add_service(TemplateServiceServer::new(workspace.clone()));
-    let secret = SecretString::from("a secret of at least thirty-two characters");
-    let peer = Peer::new(local(routes.prepare()), ServiceSigner::new("tools", &secret, Arc::new(SystemClock)));
-    let state = State {
-        config,
-        neighbours: Neighbours { workspaces: peer.clone(), relay: peer },
-        bindings: Bindings::default(),
-        discovered: Discovered::default(),
-        servers: crate::servers::none(),
-        metrics: ToolMetrics::register(&mut Registry::default()),
-    };
-    Api::new(Arc::new(state))
 }

@@ -24,9 +24,7 @@ pub(super) async fn list_agent_logs(
 
     let after = after.unwrap_or_default();
     let lines = state.store.list_log_lines(agent_id, after, size + 1).await?;
-    let (lines, more) = page::cut(lines, size);
-    let last = lines.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |last| page::token(&scope, &last.number));
+    let (lines, next_page_token) = page::cut(lines, size, &scope, |last| last.number);
     // What lies between two lines, or two pages, was lost.
     let mut former = after;
     let lines = lines.into_iter().map(|line| {

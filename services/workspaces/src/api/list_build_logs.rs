@@ -22,9 +22,7 @@ pub(super) async fn list_build_logs(
 
     let after = after.unwrap_or_default();
     let lines = state.store.list_build_lines(id, after, size + 1).await?;
-    let (lines, more) = page::cut(lines, size);
-    let last = lines.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |last| page::token(&scope, &last.number));
+    let (lines, next_page_token) = page::cut(lines, size, &scope, |last| last.number);
     Ok(pb::ListBuildLogsResponse { lines: shown(lines, after), next_page_token })
 }
 

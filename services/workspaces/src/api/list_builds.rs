@@ -21,8 +21,6 @@ pub(super) async fn list_builds(
     state.open(&caller, workspace_id).await?;
 
     let builds = state.store.list_builds(workspace_id, before, size + 1).await?;
-    let (builds, more) = page::cut(builds, size);
-    let last = builds.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |build| page::token(&scope, &build.number));
+    let (builds, next_page_token) = page::cut(builds, size, &scope, |build| build.number);
     Ok(pb::ListBuildsResponse { builds: builds.into_iter().map(Into::into).collect(), next_page_token })
 }

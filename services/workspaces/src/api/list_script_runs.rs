@@ -23,8 +23,6 @@ pub(super) async fn list_script_runs(
     state.open_agent(&caller, workspace_id, agent_id).await?;
 
     let runs = state.store.list_script_runs(agent_id, after.unwrap_or_default(), size + 1).await?;
-    let (runs, more) = page::cut(runs, size);
-    let last = runs.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |last| page::token(&scope, &last.number));
+    let (runs, next_page_token) = page::cut(runs, size, &scope, |last| last.number);
     Ok(pb::ListScriptRunsResponse { runs: runs.into_iter().map(convert::script_run).collect(), next_page_token })
 }

@@ -19,9 +19,7 @@ pub(super) async fn list_template_versions(
 
     let template = state.find_template(&request.template).await?;
     let versions = state.store.list_versions(template.id, before, size + 1).await?;
-    let (versions, more) = page::cut(versions, size);
-    let last = versions.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |version| page::token(&scope, &version.number));
+    let (versions, next_page_token) = page::cut(versions, size, &scope, |version| version.number);
     let active = template.active_version_id;
     let versions = versions.into_iter().map(|version| convert::version_info(version, active)).collect();
     Ok(pb::ListTemplateVersionsResponse { versions, next_page_token })

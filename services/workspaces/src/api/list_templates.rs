@@ -30,8 +30,6 @@ pub(super) async fn list_templates(
 
     let filter = TemplateFilter { after, limit: size + 1, for_agents, with_archived, usage };
     let templates = state.store.list_templates(&filter).await?;
-    let (templates, more) = page::cut(templates, size);
-    let last = templates.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |last| page::token(&scope, &last.template.name));
+    let (templates, next_page_token) = page::cut(templates, size, &scope, |last| last.template.name.clone());
     Ok(pb::ListTemplatesResponse { templates: templates.into_iter().map(Into::into).collect(), next_page_token })
 }

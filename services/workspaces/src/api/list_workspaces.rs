@@ -21,9 +21,7 @@ pub(super) async fn list_workspaces(
     let me = caller.require_user()?;
 
     let found = state.store.list_workspaces(me, after.map(WorkspaceId), size + 1).await?;
-    let (found, more) = page::cut(found, size);
-    let last = found.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |last| page::token(SCOPE, &last.workspace.id.0));
+    let (found, next_page_token) = page::cut(found, size, SCOPE, |last| last.workspace.id.0);
     let now = state.clock.now();
     let workspaces = found.into_iter().map(|details| convert::workspace(details, now)).collect();
     Ok(pb::ListWorkspacesResponse { workspaces, next_page_token })

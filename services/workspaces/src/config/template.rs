@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use crate::domain::{AgentManifest, KubernetesManifest, LOCAL, MAIN_AGENT, Manifest, ScriptManifest, is_name};
 
-/// A recipe for workspaces. Each change of it makes a new version, and each start of a workspace is of the latest one.
+/// A recipe for workspaces. Each change of it makes a new version, and each start of a workspace is of the active one,
+/// which is that of the process that started last.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateConfig {

@@ -50,7 +50,8 @@ pub enum Activate {
     /// Once somebody says so.
     Later,
     /// As the configuration declares it: where it is new, and where the active one is of the configuration, too. What
-    /// somebody has pushed since stays active when a process starts that declares nothing new.
+    /// somebody has pushed since stays active when a process starts that declares nothing new. Of processes that declare
+    /// different versions the last to start wins: one that goes back on purpose looks like one that is merely old.
     Declared,
     /// As what is there without being declared: only where the active one is of the configuration, too.
     Implied,

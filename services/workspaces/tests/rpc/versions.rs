@@ -238,6 +238,11 @@ async fn all_that_is_wrong_with_a_push_is_said_at_once() {
         ("icon: [", 2, "manifest"),
         ("", 3, "format"),
         ("provisioner = 'external'", 0, "manifest.provisioner"),
+        (
+            "provisioner = 'external'\n[[presets]]\nname = 'a'\nprebuilds = { instances = 1 }",
+            0,
+            "manifest.presets[0].prebuilds",
+        ),
     ] {
         let request = pb::PushTemplateVersionRequest { format, ..pushed("local", manifest) };
         let status = expect(world.push_as(&world.admin(), request).await, Code::InvalidArgument, "INVALID_REQUEST");

@@ -48,6 +48,26 @@ async fn a_configuration_that_says_nothing_new_does_not_replace_what_somebody_pu
     }
 }
 
+/// As in a rolling update: nobody can tell a replica of the older configuration, which starts again, from an operator
+/// who goes back to it.
+#[tokio::test]
+async fn replicas_whose_configurations_differ_take_turns_and_make_no_version_twice() {
+    for world in worlds().await {
+        let (old, new) = ("description = 'old'", "description = 'new'");
+        for (step, (manifest, active)) in
+            [(old, 1), (new, 2), (old, 1), (new, 2), (old, 1), (new, 2)].iter().enumerate()
+        {
+            let found = world.push_as("go", manifest, Activate::Declared).await;
+            assert_eq!(found, *active, "{}: step {step}: the last one wins", world.engine);
+        }
+        let template = world.store.find_template("go").await.expect("asked").expect("there");
+        assert_eq!(template.description, "new", "{}", world.engine);
+        let versions = world.store.list_versions(template.id, None, 10).await.expect("listed");
+        let numbers: Vec<u32> = versions.iter().map(|version| version.number).collect();
+        assert_eq!(numbers, [2, 1], "{}: a version is known by its content", world.engine);
+    }
+}
+
 /// Workspaces that one provisioner made are not there for another one, whoever pushes.
 #[tokio::test]
 async fn a_template_stays_with_its_provisioner() {

@@ -1,34 +1,18 @@
 //! Repositories over WebSockets.
 
-use std::path::Path;
-use std::process::Command;
-
 use chatmesh_core::{IdSource as _, SystemIds};
+use chatmesh_testkit::Repository;
 use serde_json::json;
 
 use crate::wire::Wire;
 use crate::with_workspace;
 
-fn git(directory: &Path, args: &[&str]) {
-    let done = Command::new("git")
-        .current_dir(directory)
-        .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"])
-        .args(args)
-        .output()
-        .expect("git runs");
-    assert!(done.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&done.stderr));
-}
-
 /// G01: a repository that the client names is shown as it is, and again when it has changed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repository_is_shown_as_it_is_and_whenever_it_has_changed() {
     with_workspace(async |mesh, workspace| {
-        let directory = tempfile::tempdir().expect("a directory");
-        let root = directory.path().canonicalize().expect("a path");
-        git(&root, &["init", "-q", "-b", "main"]);
-        std::fs::write(root.join("a.txt"), "one\n").expect("written");
-        git(&root, &["add", "."]);
-        git(&root, &["commit", "-q", "-m", "first"]);
+        let repository = Repository::serve(&[("a.txt", "one\n")]).await;
+        let root = repository.source().canonicalize().expect("a path");
         std::fs::write(root.join("a.txt"), "two\n").expect("written");
 
         let mut viewer = Wire::open(mesh, &format!("{workspace}/git")).await;

@@ -20,8 +20,6 @@ pub(super) async fn list_skills(
     let (size, after) = violations.finish(size.zip(after))?;
 
     let skills = state.skills.list_skills(user, after.as_deref(), size + 1).await?;
-    let (skills, more) = page::cut(skills, size);
-    let last = skills.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |skill| page::token(SCOPE, &skill.name));
+    let (skills, next_page_token) = page::cut(skills, size, SCOPE, |skill| skill.name.clone());
     Ok(pb::ListSkillsResponse { skills: skills.into_iter().map(Into::into).collect(), next_page_token })
 }

@@ -61,13 +61,19 @@ async fn one_more(world: &World, replicas: &[Replica]) -> ChatId {
     let winner = world.begun(chat, 1).await.worker;
     // Those who left it to the one look whether it was taken, a while after they have left it: that may be just now.
     for (replica, looks) in replicas.iter().zip(looks).filter(|(replica, _)| replica.state.worker_id != winner) {
-        eventually("they have looked", async || {
-            tokio::time::advance(PATIENCE * MAX_PATIENCE).await;
-            replica.looks() >= looks + 2
-        })
-        .await;
+        looks_again(replica, looks).await;
     }
     chat
+}
+
+/// Lets time pass until a worker that had looked this often, and once more since, looks at what it left to others. When
+/// it has seen the chats, it may still be about to settle until when it leaves them.
+async fn looks_again(replica: &Replica, looks: usize) {
+    eventually("it has looked again", async || {
+        tokio::time::advance(PATIENCE * MAX_PATIENCE).await;
+        replica.looks() >= looks + 2
+    })
+    .await;
 }
 
 /// Waits until all workers have announced how much room they have.
@@ -95,7 +101,7 @@ async fn a_listed_worker_that_is_gone_holds_a_single_chat_up_for_a_moment_only()
     let chat = world.hinted_chat().await;
     eventually("it has seen the chat", async || replica.looks() > looks).await;
     assert_eq!(replica.worker.slots.len(), 0, "it is left to the other");
-    tokio::time::advance(PATIENCE * MAX_PATIENCE).await;
+    looks_again(&replica, looks).await;
     world.begun(chat, 1).await;
 }
 
@@ -109,10 +115,10 @@ async fn stale_entries_of_the_directory_starve_no_chat() {
     }
     let replica = world.start(Config { max_running: 50, ..config() }).await;
     let chats = world.chats(40).await;
+    let looks = replica.looks();
     world.hint(chats[0]).await;
-    for _ in 0..2 {
-        world.pass(1, &[&replica]).await;
-    }
+    eventually("it has seen the chats", async || replica.looks() > looks).await;
+    world.pass(2, &[&replica]).await;
     eventually("all have begun", async || world.script.begun().len() == 40).await;
 }
 
@@ -135,6 +141,10 @@ async fn a_worker_says_how_much_room_it_has_when_that_changes() {
     assert_eq!(replica.announced(&world).await, Some((8, 8)));
     let chats = world.chats(3).await;
     world.hint(chats[0]).await;
-    tokio::time::advance(Duration::from_millis(250)).await;
-    eventually("it is announced", async || replica.announced(&world).await == Some((5, 8))).await;
+    // It waits a while between two announcements, which may begin just now.
+    eventually("it is announced", async || {
+        tokio::time::advance(Duration::from_millis(50)).await;
+        replica.announced(&world).await == Some((5, 8))
+    })
+    .await;
 }

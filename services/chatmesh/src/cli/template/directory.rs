@@ -130,6 +130,9 @@ mod tests {
         assert!(refused(dir.path()).contains("has no manifest"));
         std::fs::write(dir.path().join("template.yaml"), "icon: x\ncolor: red\n").expect("written");
         assert!(refused(dir.path()).contains("  color: unknown field `color`"), "{}", refused(dir.path()));
+        let pool = "provisioner: external\npresets: [{name: a, prebuilds: {instances: 1}}]\n";
+        std::fs::write(dir.path().join("template.yaml"), pool).expect("written");
+        assert!(refused(dir.path()).contains("  presets[0].prebuilds: must be left out"), "{}", refused(dir.path()));
         std::fs::write(dir.path().join("template.yaml"), "display_name: X\n").expect("written");
         let found = read(dir.path()).expect("read");
         assert_eq!((found.format, found.readme.as_str()), (ManifestFormat::Yaml, ""));

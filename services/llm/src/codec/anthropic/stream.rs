@@ -8,16 +8,10 @@ use serde_json::value::RawValue;
 
 use self::machine::Machine;
 use crate::classify::Failure;
+use crate::codec::Event;
 use crate::codec::json::{Text, text};
-use crate::codec::{Decoder, Event, ResponseContext};
-use crate::sse::{Item, Parser};
-
-/// The decoder of one stream.
-#[derive(Debug)]
-pub(super) struct StreamDecoder {
-    parser: Parser,
-    machine: Machine,
-}
+use crate::codec::sse_decoder::Carried;
+use crate::sse::Item;
 
 /// What a frame may hold. Which fields count, its type says.
 #[derive(Deserialize)]
@@ -54,57 +48,25 @@ pub(super) struct Delta<'a> {
     container: Option<&'a RawValue>,
 }
 
-impl StreamDecoder {
-    pub(super) fn new(context: ResponseContext) -> Self {
-        Self { parser: Parser::new(), machine: Machine::new(context) }
-    }
-}
-
-impl Decoder for StreamDecoder {
-    fn push(&mut self, bytes: &[u8], out: &mut Vec<Event>) -> bool {
-        let Self { parser, machine } = self;
-        let mut is_alive = false;
-        let result = parser.push(bytes, |item| {
-            is_alive = true;
-            take_item(machine, item, out);
-        });
-        if let Err(error) = result {
-            machine.fail(&Failure::protocol(error.to_string()), out);
+/// The last event alone says that the message is complete, and with it the stream ends: nothing can finish before.
+impl Carried for Machine {
+    fn item(&mut self, item: Item<'_>, out: &mut Vec<Event>) {
+        if self.is_ended() {
+            return;
         }
-        is_alive
+        match item {
+            Item::Comment => self.heartbeat(out),
+            Item::Event { name: "error", data } => self.provider_error(data, out),
+            Item::Event { data, .. } => take_data(self, data, out),
+        }
     }
 
-    /// The last event alone says that the message is complete, and with it the stream ends.
-    fn is_complete(&self) -> bool {
-        false
+    fn is_whole(data: &str) -> bool {
+        serde_json::from_str::<Frame<'_>>(data).is_ok()
     }
 
-    fn finish(&mut self, out: &mut Vec<Event>) {
-        let Self { parser, machine } = self;
-        parser.finish(|item| {
-            // What was cut cannot be read; that the stream ended early is all there is to say.
-            if let Item::Event { data, .. } = item
-                && serde_json::from_str::<Frame<'_>>(data).is_ok()
-            {
-                take_item(machine, item, out);
-            }
-        });
-        machine.fail(&Failure::incomplete(), out);
-    }
-
-    fn fail(&mut self, failure: &Failure, out: &mut Vec<Event>) {
-        self.machine.fail(failure, out);
-    }
-}
-
-fn take_item(machine: &mut Machine, item: Item<'_>, out: &mut Vec<Event>) {
-    if machine.is_ended() {
-        return;
-    }
-    match item {
-        Item::Comment => machine.heartbeat(out),
-        Item::Event { name: "error", data } => machine.provider_error(data, out),
-        Item::Event { data, .. } => take_data(machine, data, out),
+    fn failed(&mut self, failure: &Failure, out: &mut Vec<Event>) {
+        self.fail(failure, out);
     }
 }
 

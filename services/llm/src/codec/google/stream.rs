@@ -1,58 +1,34 @@
 //! Reads the stream of an answer: each event is a chunk, and nothing marks the last.
 
+use serde::de::IgnoredAny;
+
 use super::machine::Machine;
 use crate::classify::Failure;
-use crate::codec::{Decoder, Event, ResponseContext};
-use crate::sse::{Item, Parser};
+use crate::codec::Event;
+use crate::codec::sse_decoder::Carried;
+use crate::sse::Item;
 
-/// The decoder of one stream.
-#[derive(Debug)]
-pub(super) struct StreamDecoder {
-    parser: Parser,
-    machine: Machine,
-}
-
-impl StreamDecoder {
-    pub(super) fn new(context: ResponseContext) -> Self {
-        Self { parser: Parser::new(), machine: Machine::new(context) }
-    }
-}
-
-impl Decoder for StreamDecoder {
-    fn push(&mut self, bytes: &[u8], out: &mut Vec<Event>) -> bool {
-        let Self { parser, machine } = self;
-        let mut is_alive = false;
-        let result = parser.push(bytes, |item| {
-            is_alive = true;
-            match item {
-                Item::Comment => machine.heartbeat(out),
-                Item::Event { data, .. } => machine.take(data, out),
-            }
-        });
-        if let Err(error) = result {
-            machine.fail(&Failure::protocol(error.to_string()), out);
+impl Carried for Machine {
+    fn item(&mut self, item: Item<'_>, out: &mut Vec<Event>) {
+        match item {
+            Item::Comment => self.heartbeat(out),
+            Item::Event { data, .. } => self.take(data, out),
         }
-        is_alive
     }
 
-    fn is_complete(&self) -> bool {
-        self.machine.is_complete()
+    fn is_whole(data: &str) -> bool {
+        serde_json::from_str::<IgnoredAny>(data).is_ok()
     }
 
-    fn finish(&mut self, out: &mut Vec<Event>) {
-        let Self { parser, machine } = self;
-        parser.finish(|item| {
-            // What was cut cannot be read; that the stream ended early is all there is to say.
-            if let Item::Event { data, .. } = item
-                && serde_json::from_str::<serde::de::IgnoredAny>(data).is_ok()
-            {
-                machine.take(data, out);
-            }
-        });
-        machine.end(&Failure::incomplete(), out);
+    fn can_finish(&self) -> bool {
+        self.is_complete()
     }
 
-    fn fail(&mut self, failure: &Failure, out: &mut Vec<Event>) {
-        self.machine.end(failure, out);
+    fn failed(&mut self, failure: &Failure, out: &mut Vec<Event>) {
+        self.fail(failure, out);
+    }
+
+    fn broke(&mut self, failure: &Failure, out: &mut Vec<Event>) {
+        self.end(failure, out);
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn encode(dialect: &Dialect, call: &Call<'_>, delivery: Delivery) -> 
         messages,
         tools: tools(&request.tools, &mut warnings),
         tool_choice: choice(call, has_tools, &mut warnings)?,
-        parallel_tool_calls: parallel(family, call, &mut warnings),
+        parallel_tool_calls: family.parallel(call, &mut warnings),
         max_tokens: limit.filter(|_| !family.reasons),
         max_completion_tokens: limit.filter(|_| family.reasons),
         temperature: sampling.temperature,
@@ -120,15 +120,6 @@ fn reasoning<'a>(
         return (None, None);
     }
     (effort, None)
-}
-
-fn parallel(family: Family, call: &Call<'_>, warnings: &mut Vec<Warning>) -> Option<bool> {
-    let parallel = call.options.parallel_tool_calls.filter(|_| !call.request.tools.is_empty())?;
-    if family.refuses_parallel {
-        warnings.push(ignored("parallel_tool_calls", "the model does not take it"));
-        return None;
-    }
-    Some(parallel)
 }
 
 fn choice<'a>(

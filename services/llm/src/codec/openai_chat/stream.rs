@@ -6,83 +6,54 @@ pub(super) mod details;
 pub(super) mod machine;
 
 use self::machine::Machine;
-use super::dialect::Dialect;
 use crate::classify::Failure;
-use crate::codec::{Decoder, Event, ResponseContext};
-use crate::sse::{Item, Parser};
+use crate::codec::Event;
+use crate::codec::sse_decoder::Carried;
+use crate::sse::Item;
 
 /// What ends a stream in place of a chunk.
 const DONE: &str = "[DONE]";
 
-/// The decoder of one stream.
-#[derive(Debug)]
-pub(super) struct StreamDecoder {
-    parser: Parser,
-    machine: Machine,
-}
-
-impl StreamDecoder {
-    pub(super) fn new(dialect: &'static Dialect, context: ResponseContext) -> Self {
-        Self { parser: Parser::new(), machine: Machine::new(dialect, context) }
-    }
-}
-
-impl Decoder for StreamDecoder {
-    fn push(&mut self, bytes: &[u8], out: &mut Vec<Event>) -> bool {
-        let Self { parser, machine } = self;
-        let mut is_alive = false;
-        let result = parser.push(bytes, |item| {
-            is_alive = true;
-            take_item(machine, item, out);
-        });
-        if let Err(error) = result {
-            machine.fail(&Failure::protocol(error.to_string()), out);
+impl Carried for Machine {
+    fn item(&mut self, item: Item<'_>, out: &mut Vec<Event>) {
+        if self.is_ended() {
+            return;
         }
-        is_alive
+        match item {
+            Item::Comment => self.heartbeat(out),
+            Item::Event { name: "error", data } => self.provider_error(data, out),
+            Item::Event { data, .. } => match data.trim() {
+                "" => self.heartbeat(out),
+                DONE => self.end(out),
+                data => self.chunk(data, out),
+            },
+        }
     }
 
-    fn is_complete(&self) -> bool {
-        self.machine.has_finish()
+    fn is_whole(data: &str) -> bool {
+        data.trim() == DONE || chunk::parse(data).is_ok()
     }
 
-    fn finish(&mut self, out: &mut Vec<Event>) {
-        let Self { parser, machine } = self;
-        let mut is_torn = false;
-        parser.finish(|item| {
-            // A last line may be cut; what cannot be read then is not an error of its own.
-            if let Item::Event { data, .. } = item {
-                match data.trim() == DONE || chunk::parse(data).is_ok() {
-                    true => take_item(machine, item, out),
-                    false => is_torn = true,
-                }
-            }
-        });
+    fn can_finish(&self) -> bool {
+        self.has_finish()
+    }
+
+    fn failed(&mut self, failure: &Failure, out: &mut Vec<Event>) {
+        self.fail(failure, out);
+    }
+
+    fn broke(&mut self, failure: &Failure, out: &mut Vec<Event>) {
+        match self.has_finish() {
+            true => self.end(out),
+            false => self.fail(failure, out),
+        }
+    }
+
+    fn ended(&mut self, is_torn: bool, out: &mut Vec<Event>) {
         // Calls that are whole do not make an answer whole that goes on in the middle of a chunk.
-        if is_torn && !machine.has_finish() {
-            machine.fail(&Failure::incomplete(), out);
+        if is_torn && !self.has_finish() {
+            self.fail(&Failure::incomplete(), out);
         }
-        machine.end(out);
-    }
-
-    fn fail(&mut self, failure: &Failure, out: &mut Vec<Event>) {
-        match self.is_complete() {
-            true => self.machine.end(out),
-            false => self.machine.fail(failure, out),
-        }
-    }
-}
-
-fn take_item(machine: &mut Machine, item: Item<'_>, out: &mut Vec<Event>) {
-    if machine.is_ended() {
-        return;
-    }
-    match item {
-        Item::Comment => machine.heartbeat(out),
-        Item::Event { name: "error", data } => machine.provider_error(data, out),
-        Item::Event { data, .. } => match data.trim() {
-            "" => machine.heartbeat(out),
-            DONE => machine.end(out),
-            data => machine.chunk(data, out),
-        },
+        self.end(out);
     }
 }

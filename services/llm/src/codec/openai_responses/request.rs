@@ -40,7 +40,7 @@ pub(super) fn encode(call: &Call<'_>, delivery: Delivery) -> Result<Encoded, Fai
         tool_choice: tool_choice(call, !tools.is_empty(), &mut warnings)?,
         tools,
         max_tool_calls: search.and_then(|search| search.max_uses).filter(|uses| *uses > 0),
-        parallel_tool_calls: parallel(family, call, &mut warnings),
+        parallel_tool_calls: family.parallel(call, &mut warnings),
         max_output_tokens: max_tokens(call, &mut warnings),
         temperature: sampling.temperature,
         top_p: sampling.top_p,
@@ -105,15 +105,6 @@ fn reasoning<'a>(
         return None;
     }
     Some(ReasoningOptions { effort, summary: (effort != "none").then_some("auto") })
-}
-
-fn parallel(family: Family, call: &Call<'_>, warnings: &mut Vec<Warning>) -> Option<bool> {
-    let parallel = call.options.parallel_tool_calls.filter(|_| !call.request.tools.is_empty())?;
-    if family.refuses_parallel {
-        warnings.push(ignored("parallel_tool_calls", "the model does not take it"));
-        return None;
-    }
-    Some(parallel)
 }
 
 fn tool_choice<'a>(

@@ -22,9 +22,7 @@ pub(super) async fn list(
 
     let only_enabled = caller.require_admin().is_err();
     let found = servers.store.list(only_enabled, after.map(ServerId), size + 1).await?;
-    let (found, more) = page::cut(found, size);
-    let last = found.last().filter(|_| more);
-    let next_page_token = last.map_or_else(String::new, |server| page::token(SCOPE, &server.id.0));
+    let (found, next_page_token) = page::cut(found, size, SCOPE, |server| server.id.0);
     let connected = match caller.require_user() {
         Ok(user) => servers.grants.list(user).await?,
         Err(_) => Vec::new(),

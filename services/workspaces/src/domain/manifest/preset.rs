@@ -34,6 +34,6 @@ pub struct Preset {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Prebuilds {
-    /// How many are kept ready; 100 at most.
+    /// How many are kept ready; 100 at most, and none where the provisioner is `external`: nobody starts their agents.
     pub instances: u32,
 }

@@ -171,6 +171,12 @@ fn what_is_left_out_has_its_default() {
 }
 
 #[test]
+fn a_preset_without_workspaces_in_advance_is_for_every_provisioner() {
+    let preset = "provisioner = 'external'\n[[presets]]\nname = 'a'\nprebuilds = { instances = 0 }\n";
+    Manifest::read(ManifestFormat::Toml, preset).expect("valid");
+}
+
+#[test]
 fn a_manifest_is_read_back_from_json_as_it_was() {
     let manifest = Manifest::read(ManifestFormat::Toml, FULL).expect("TOML");
     let json = serde_json::to_string(&manifest).expect("JSON");

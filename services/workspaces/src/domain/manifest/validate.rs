@@ -70,7 +70,7 @@ pub(super) fn validate(manifest: &Manifest) -> Result<(), Violations> {
     let mut defaults = 0;
     for (index, preset) in manifest.presets.iter().take(MAX_PRESETS).enumerate() {
         let place = format!("presets[{index}]");
-        preset::check(&place, preset, &manifest.parameters, found);
+        preset::check(&place, preset, manifest, found);
         found.require(names.insert(&preset.name), format!("{place}.name"), "is the name of another preset, too");
         defaults += usize::from(preset.is_default);
         found.require(!preset.is_default || defaults == 1, place + ".is_default", "is true for another preset, too");

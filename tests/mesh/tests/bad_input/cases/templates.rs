@@ -50,6 +50,11 @@ fn pushes() -> Vec<Case> {
             .violates("manifest.parameters[0].validation.regex", "must be a regular expression"),
         toml("preset of an unknown parameter", "[[presets]]\nname = 'a'\nparameters = { x = 1 }")
             .violates("manifest.presets[0].parameters.x", "is no parameter of this version"),
+        toml(
+            "workspaces in advance whose agents somebody has to start",
+            "provisioner = 'external'\n[[presets]]\nname = 'a'\nprebuilds = { instances = 1 }",
+        )
+        .violates("manifest.presets[0].prebuilds", "must be left out where `provisioner` is `external`"),
         toml("timeout of no time", "[timeouts]\nbuild = '0s'").violates("manifest.timeouts.build", "whole seconds"),
         Case::post(
             "another provisioner for a template",

@@ -229,6 +229,11 @@ fn what_contradicts_itself_is_refused_with_its_place() {
         (preset("parameters = { branch = 1 }"), "`presets[0].parameters.branch` must be text"),
         (preset("prebuilds = { instances = 101 }"), "`presets[0].prebuilds.instances` must be 100 at most"),
         (preset("prebuilds = { instances = 1 }"), "`presets[0].prebuilds` needs a value for `branch` in the preset"),
+        (
+            "provisioner = 'external'\n[[presets]]\nname = 'a'\nprebuilds = { instances = 1 }".to_owned(),
+            "`presets[0].prebuilds` must be left out where `provisioner` is `external`: a workspace is ready once its \
+             owner has started its agent",
+        ),
     ] {
         let refused = refusal(ManifestFormat::Toml, &text);
         assert!(refused.contains(expected), "{text}: {refused}");
