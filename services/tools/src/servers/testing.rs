@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds, Timestamp, Uuid};
 use chatmesh_db::DbError;
 use chatmesh_proto::tools::v1 as pb;
@@ -183,6 +185,11 @@ impl ServerHandler for Handler {
             "echo" | "with.dot" => arguments.to_string(),
             "fail" => return Ok(CallToolResult::error(vec![ContentBlock::text("it failed")]).into()),
             "hang" => std::future::pending().await,
+            "draw" => {
+                let bytes = arguments["bytes"].as_u64().and_then(|bytes| usize::try_from(bytes).ok());
+                let image = STANDARD.encode(vec![7; bytes.unwrap_or_default()]);
+                return Ok(CallToolResult::success(vec![ContentBlock::image(image, "image/png")]).into());
+            }
             "wait" => {
                 let seconds = arguments["seconds"].as_u64().unwrap_or_default();
                 tokio::time::sleep(Duration::from_secs(seconds)).await;
