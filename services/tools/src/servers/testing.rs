@@ -234,19 +234,15 @@ impl ServerStore for Kept {
         Ok(kept.map(|kept| *kept = server.clone()).is_some())
     }
 
-    async fn replace(&self, server: &Server) -> Result<bool, DbError> {
-        let is_written = self.update(server).await?;
-        if is_written {
-            self.granted.forget_all(server.id);
-        }
-        Ok(is_written)
+    async fn replace(&self, server: &Server) -> Result<Option<Vec<GrantRow>>, DbError> {
+        Ok(self.update(server).await?.then(|| self.granted.forget_all(server.id)))
     }
 
-    async fn delete(&self, id: ServerId) -> Result<bool, DbError> {
+    async fn delete(&self, id: ServerId) -> Result<Option<Vec<GrantRow>>, DbError> {
         let mut servers = self.servers.lock();
         let before = servers.len();
         servers.retain(|server| server.id != id);
-        Ok(servers.len() < before)
+        Ok((servers.len() < before).then(|| self.granted.forget_all(id)))
     }
 }
 
@@ -261,9 +257,16 @@ pub(super) struct Granted {
 }
 
 impl Granted {
-    fn forget_all(&self, server: ServerId) {
-        self.grants.lock().values_mut().filter(|grant| grant.server_id == server).for_each(clear);
+    fn forget_all(&self, server: ServerId) -> Vec<GrantRow> {
         self.logins.lock().retain(|login| login.server_id != server);
+        let mut grants = self.grants.lock();
+        let of_server = grants.values_mut().filter(|grant| grant.server_id == server && !grant.sealed.is_empty());
+        let forget = |grant: &mut GrantRow| {
+            let before = grant.clone();
+            clear(grant);
+            before
+        };
+        of_server.map(forget).collect()
     }
 }
 
