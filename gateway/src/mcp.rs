@@ -13,6 +13,7 @@ mod failure;
 mod lifecycle;
 mod looks;
 mod name;
+mod output;
 mod progress;
 mod server;
 #[cfg(test)]

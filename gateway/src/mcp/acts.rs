@@ -19,24 +19,25 @@ struct Workspace {
 /// Passes the other arguments on as they are.
 pub(super) async fn pass(call: &Call<'_>, tool: &str) -> Result<Value, String> {
     let Workspace { workspace } = call.parse()?;
-    let mut arguments = call.arguments.clone();
-    if let Some(arguments) = arguments.as_object_mut() {
-        arguments.remove("workspace");
-    }
-    act(call, &workspace, tool, &arguments).await
-}
-
-async fn act(call: &Call<'_>, workspace: &str, tool: &str, arguments: &Value) -> Result<Value, String> {
-    let Place { workspace, agent } = call.place(workspace).await?;
+    let Place { workspace, agent } = call.place(&workspace).await?;
     let message = CallWorkspaceToolRequest {
         workspace_id: workspace.id,
         name: tool.to_owned(),
-        args: arguments.to_string(),
+        args: arguments(call).to_string(),
         idempotency_key: key(),
         agent,
         ..CallWorkspaceToolRequest::default()
     };
     send(call, message).await
+}
+
+/// What the tool of a chat is given: everything but the workspace, which chats need not name.
+pub(super) fn arguments(call: &Call<'_>) -> Value {
+    let mut arguments = call.arguments.clone();
+    if let Some(arguments) = arguments.as_object_mut() {
+        arguments.remove("workspace");
+    }
+    arguments
 }
 
 /// Names the effects of one call.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::failure::sentence;
 use super::progress::Progress;
-use super::{Mcp, acts, agent, bash, lifecycle, looks};
+use super::{Mcp, acts, agent, bash, lifecycle, looks, output};
 use crate::authenticate::Admission;
 
 /// A call.
@@ -62,7 +62,7 @@ pub(super) async fn run(call: &mut Call<'_>, tool: &str) -> Result<Value, String
         "workspace_bash" => Box::pin(bash::bash(call)).await,
         "workspace_edit_files" => acts::pass(call, "edit_files").await,
         "workspace_process_list" => acts::pass(call, "process_list").await,
-        "workspace_process_output" => acts::pass(call, "process_output").await,
+        "workspace_process_output" => Box::pin(output::process_output(call)).await,
         "workspace_process_signal" => acts::pass(call, "process_signal").await,
         "workspace_read_file" => acts::pass(call, "read_file").await,
         "workspace_write_file" => acts::pass(call, "write_file").await,

@@ -23,6 +23,12 @@ impl Progress {
         Self { to: token.map(|token| (peer.clone(), token)), began: Instant::now() }
     }
 
+    /// Tells nobody.
+    #[cfg(test)]
+    pub(super) fn to_nobody() -> Self {
+        Self { to: None, began: Instant::now() }
+    }
+
     /// How long the call has been at work.
     pub(super) fn elapsed(&self) -> Duration {
         self.began.elapsed()

@@ -133,8 +133,8 @@ async fn of_changes_that_are_made_at_once_one_counts() {
 async fn a_server_is_deleted_once() {
     for world in worlds().await {
         let one = world.insert("one", true).await;
-        assert!(world.store.delete(one.id).await.expect("asked"), "{}", world.engine);
-        assert!(!world.store.delete(one.id).await.expect("asked"), "{}", world.engine);
+        assert_eq!(world.store.delete(one.id).await.expect("asked"), Some(Vec::new()), "{}", world.engine);
+        assert_eq!(world.store.delete(one.id).await.expect("asked"), None, "{}", world.engine);
         assert_eq!(world.get(&one).await, None, "{}", world.engine);
         assert!(!world.store.update(&Server { version: 2, ..one }).await.expect("asked"), "{}", world.engine);
     }
@@ -187,7 +187,13 @@ async fn grants_are_a_users_own_and_go_with_their_server() {
         world.grants.forget(one.id, ann).await.expect("forgotten");
         assert_eq!(world.grants.get(one.id, ann).await.expect("asked"), None, "{}", world.engine);
         assert_eq!(world.grants.list(bob).await.expect("listed"), [one.id], "{}", world.engine);
-        world.store.delete(one.id).await.expect("deleted");
+        let granted = world.store.delete(one.id).await.expect("deleted");
+        assert_eq!(
+            granted,
+            Some(vec![grant(&one, bob, 1, b"x")]),
+            "{}: what is forgotten is not taken back",
+            world.engine
+        );
         assert_eq!(world.grants.get(one.id, bob).await.expect("asked"), None, "{}", world.engine);
     }
 }
@@ -265,12 +271,13 @@ async fn a_server_that_is_another_one_forgets_its_users_and_those_who_are_on_the
         world.grants.insert_login(&login, one.created_at).await.expect("written");
 
         let outdated = Server { version: 5, ..one.clone() };
-        assert!(!world.store.replace(&outdated).await.expect("asked"), "{}", world.engine);
+        assert_eq!(world.store.replace(&outdated).await.expect("asked"), None, "{}", world.engine);
         let list = async || world.grants.list(user).await.expect("listed");
         assert_eq!(list().await, [one.id, two.id], "{}: nothing was written", world.engine);
 
         let changed = Server { version: 2, slug: "one".to_owned(), enabled: false, ..one.clone() };
-        assert!(world.store.replace(&changed).await.expect("asked"), "{}", world.engine);
+        let granted = world.store.replace(&changed).await.expect("asked");
+        assert_eq!(granted, Some(vec![grant(&one, user, 1, b"x")]), "{}", world.engine);
         assert_eq!(world.get(&one).await, Some(changed), "{}", world.engine);
         assert_eq!(list().await, [two.id], "{}", world.engine);
         let taken = world.grants.take_login(login.id, one.id, user, one.created_at).await.expect("asked");

@@ -42,7 +42,7 @@ pub(super) fn rows() -> Vec<Row> {
                 json!({
                     "workspace": workspace(),
                     "process_id": process(),
-                    "wait_timeout": text("How long to wait for its end, like `30s`; 10s by default, `0s` to look only."),
+                    "wait_timeout": text("How long to wait for its end, like `30s`; 10s by default, 5m at most, `0s` to look only."),
                 }),
                 &["workspace", "process_id"],
             ),

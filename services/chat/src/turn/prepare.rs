@@ -53,8 +53,9 @@ pub(super) struct Work {
 impl Work {
     /// Goes on with what the mesh has by now.
     fn equip(&mut self, chat: &Chat, equipment: Option<Equipment>) {
-        let (listed, blocks) = taken_apart(equipment);
+        let (listed, mut blocks) = taken_apart(equipment);
         self.toolbox = Toolbox::new(listed, self.client_tools.clone(), chat.workspace_id);
+        blocks.extend(self.toolbox.note());
         self.prompt.instruct(&blocks);
     }
 
@@ -91,7 +92,7 @@ pub(super) async fn prepare(turn: &Turn, partial: &mut Partial) -> Result<Result
         state.store.kept_step(chat.id, chat.versions.history),
     );
     let (history, client_tools, kept) = (history?, client_tools?, kept?);
-    let (listed, blocks) = match equipment {
+    let (listed, mut blocks) = match equipment {
         Ok(equipment) => taken_apart(equipment),
         Err(error) => {
             if let Some(kept) = kept {
@@ -100,17 +101,11 @@ pub(super) async fn prepare(turn: &Turn, partial: &mut Partial) -> Result<Result
             return Ok(Err(error));
         }
     };
+    let toolbox = Toolbox::new(listed, client_tools.clone(), chat.workspace_id);
+    blocks.extend(toolbox.note());
     let prompt = Prompt::new(own.frame, &blocks, history.messages, history.unanswered);
     let is_over = kept.is_none() && is_over(state, chat, prompt.rows()).await?;
-    Ok(Ok(Work {
-        prompt,
-        toolbox: Toolbox::new(listed, client_tools.clone(), chat.workspace_id),
-        client_tools,
-        kept,
-        is_over,
-        skills: own.skills,
-        ..Work::default()
-    }))
+    Ok(Ok(Work { prompt, toolbox, client_tools, kept, is_over, skills: own.skills, ..Work::default() }))
 }
 
 /// Lists the tools anew where the chat has another workspace by now, or a tool started or stopped it, takes up what was found since the last step,

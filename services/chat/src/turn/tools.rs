@@ -6,6 +6,7 @@ mod lifecycle;
 mod list;
 mod outcome;
 mod primer;
+mod room;
 mod skill;
 mod toolbox;
 

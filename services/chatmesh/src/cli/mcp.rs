@@ -17,7 +17,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List the MCP servers whose tools chats may use
+    /// List the MCP servers whose tools chats may use, and say which of them the configuration manages
     List {
         #[command(flatten)]
         connection: Connection,
@@ -94,6 +94,9 @@ fn row(server: &Value) -> String {
         let is_connected = server["auth_connected"] == json!(true);
         notes.push(if is_connected { "connected".to_owned() } else { "not connected".to_owned() });
     }
+    if server["managed_by_config"] == json!(true) {
+        notes.push("managed by the configuration".to_owned());
+    }
     format!("{:<24}  {:<40}  {}", text("slug"), text("url"), notes.join(", "))
 }
 
@@ -108,4 +111,26 @@ async fn test(named: &Named) -> anyhow::Result<bool> {
         terminal::complain(format!("error: {}", error.unwrap_or("it has no tools that may be offered")));
     }
     Ok(is_good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_says_which_chats_have_the_server_and_who_changes_it() {
+        let notes = |more: Value| {
+            let mut server = json!({"slug": "wiki", "url": "https://wiki.example", "enabled": true});
+            let fields = more.as_object().expect("an object").clone();
+            server.as_object_mut().expect("an object").extend(fields);
+            server["availability"] = "MCP_AVAILABILITY_FORCE_ON".into();
+            let row = row(&server);
+            assert!(row.starts_with("wiki                      https://wiki.example  "), "{row}");
+            row.rsplit("  ").next().unwrap_or_default().to_owned()
+        };
+        assert_eq!(notes(json!({})), "force-on");
+        assert_eq!(notes(json!({"managed_by_config": true})), "force-on, managed by the configuration");
+        let all = json!({"enabled": false, "auth_type": "MCP_AUTH_TYPE_OAUTH2", "managed_by_config": true});
+        assert_eq!(notes(all), "force-on, switched off, not connected, managed by the configuration");
+    }
 }

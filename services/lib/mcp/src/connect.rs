@@ -13,8 +13,8 @@ use url::Url;
 
 use crate::sse::{SseError, SseTransport};
 
-/// The longest message of a server.
-pub const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
+/// The longest message of a server: the largest file that chats take, 10 MiB, comes in base64.
+pub const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 /// How many redirects are followed.
 const MAX_REDIRECTS: usize = 5;
 

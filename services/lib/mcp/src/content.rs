@@ -90,13 +90,22 @@ impl Room {
         // Decoding what does not fit would only take memory.
         let fits = base64.len() / 4 * 3 <= self.data + 2;
         let decoded = if fits { BASE64_STANDARD.decode(base64).ok() } else { None };
+        let is_data = !fits || decoded.is_some();
+        let size_bytes = if is_data { decoded_len(base64) } else { 0 };
         let data = decoded.filter(|data| data.len() <= self.data);
         let truncated = data.is_none();
         let data = data.unwrap_or_default();
         self.data -= data.len();
         let (media_type, uri) = (label(media_type.unwrap_or_default()), label(uri));
-        pb::McpContent { kind: kind.into(), data: data.into(), media_type, uri, truncated, ..Default::default() }
+        let kind = kind.into();
+        pb::McpContent { kind, data: data.into(), media_type, uri, truncated, size_bytes, ..Default::default() }
     }
+}
+
+/// How many bytes a text in base64 stands for.
+fn decoded_len(base64: &str) -> u64 {
+    let digits = base64.trim_end_matches('=').len();
+    u64::try_from(digits).unwrap_or(u64::MAX).saturating_mul(3) / 4
 }
 
 fn label(mut text: String) -> String {
@@ -167,6 +176,19 @@ mod tests {
         assert_eq!(response.content[1].text, "");
         assert_eq!(response.content[2].data.len(), MAX_DATA_BYTES);
         assert!(response.content[3].data.is_empty());
+        let sizes: Vec<u64> = response.content.iter().map(|piece| piece.size_bytes).collect();
+        assert_eq!(sizes, [0, 0, MAX_DATA_BYTES as u64, 3, 6], "what does not fit is not decoded");
+        let garbled = convert(vec![ContentBlock::image("no base64", "image/png")]);
+        assert_eq!((garbled.content[0].size_bytes, garbled.content[0].truncated), (0, true));
+    }
+
+    #[test]
+    fn what_is_left_out_is_said_to_be_as_long_as_it_is() {
+        for size in [0, 1, 2, 3, MAX_DATA_BYTES - 1, MAX_DATA_BYTES, MAX_DATA_BYTES + 1, 3 * MAX_DATA_BYTES + 1] {
+            let response = convert(vec![ContentBlock::image(BASE64_STANDARD.encode(vec![7; size]), "image/png")]);
+            let piece = &response.content[0];
+            assert_eq!((piece.size_bytes, piece.truncated), (size as u64, size > MAX_DATA_BYTES), "{size}");
+        }
     }
 
     #[test]

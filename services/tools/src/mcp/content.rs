@@ -11,16 +11,32 @@ use crate::outcome::{Attachment, Outcome};
 const MAX_SHOWN_BYTES: usize = 48 * 1024;
 /// The longest name of a file in bytes.
 const MAX_NAME_BYTES: usize = 255;
+/// How many pieces that are left out are named.
+const MAX_NAMED: usize = 20;
+/// What is said of a piece that the chat is given: whether it takes it is its business.
+const GIVEN: &str =
+    "it is given to the people of the chat: see `attachment`, or `attachment_error` where it is not taken";
+const LEFT_OUT: &str = "the data is too long to be shown: have the tool write it to a file";
 
 /// The outcome of a call that was made. A tool that says that it failed has a structured failure. Of images and other
 /// data the first is given to the chat: people see it, which is what most of it is for.
 pub(crate) fn outcome(answer: &CallMcpToolResponse) -> Outcome {
-    let file = answer.content.iter().position(|piece| !piece.data.is_empty() && !piece.truncated);
+    let file = file(&answer.content);
     let result = result(answer, file);
     match file.and_then(|at| answer.content.get(at)) {
         Some(piece) => Outcome::Attachment(result, attachment(piece)),
         None => Outcome::Result(result),
     }
+}
+
+/// Which piece is given to the chat. Sounds and films, which chats do not take, do not stand in the way of a picture.
+fn file(pieces: &[McpContent]) -> Option<usize> {
+    let has_data = |piece: &McpContent| !piece.data.is_empty() && !piece.truncated;
+    let is_played = |piece: &McpContent| {
+        piece.kind() == McpContentKind::Audio || ["audio/", "video/"].iter().any(|of| piece.media_type.starts_with(of))
+    };
+    let first = pieces.iter().position(|piece| has_data(piece) && !is_played(piece));
+    first.or_else(|| pieces.iter().position(has_data))
 }
 
 /// What the model reads; the piece with the number `file` is given to the chat.
@@ -42,6 +58,11 @@ fn result(answer: &CallMcpToolResponse, file: Option<usize>) -> String {
         // Where there is nothing else, it is what the tool says.
         let field = if answer.is_error || fields.contains_key("output") { "structured_output" } else { "output" };
         fields.insert(field.to_owned(), structured);
+    }
+    if !fields.contains_key("content")
+        && let Some(left_out) = left_out(&answer.content, file)
+    {
+        fields.insert("left_out".to_owned(), left_out);
     }
     if answer.truncated {
         fields.insert("truncated".to_owned(), true.into());
@@ -83,10 +104,39 @@ fn says(text: &str, structured: &Value) -> bool {
 
 /// Pieces that are no text: what they are, and the data where that is short and not given to the chat.
 fn described(pieces: &[McpContent], file: Option<usize>) -> impl Iterator<Item = Value> {
-    pieces.iter().enumerate().map(move |(at, piece)| describe(piece, file == Some(at)))
+    pieces.iter().enumerate().map(move |(at, piece)| {
+        let mut described = describe(piece);
+        if file == Some(at) {
+            described["note"] = GIVEN.into();
+        } else if piece.truncated || piece.data.len() > MAX_SHOWN_BYTES {
+            described["note"] = LEFT_OUT.into();
+        } else {
+            described["data_base64"] = STANDARD.encode(&piece.data).into();
+        }
+        described
+    })
 }
 
-fn describe(piece: &McpContent, is_attached: bool) -> Value {
+/// Pieces that stand beside a text, are none, and are not given to the chat: what they are. `None` where there are none.
+fn left_out(pieces: &[McpContent], file: Option<usize>) -> Option<Value> {
+    let is_left_out = |(at, piece): &(usize, &McpContent)| file != Some(*at) && is_data(piece);
+    let left_out: Vec<&McpContent> = pieces.iter().enumerate().filter(is_left_out).map(|(_, piece)| piece).collect();
+    let mut named: Vec<Value> = left_out.iter().take(MAX_NAMED).map(|piece| describe(piece)).collect();
+    let more = left_out.len() - named.len();
+    if more > 0 {
+        named.push(json!({ "note": format!("and {more} more") }));
+    }
+    (!named.is_empty()).then(|| named.into())
+}
+
+/// True for what is no text, also where nothing is left of it.
+fn is_data(piece: &McpContent) -> bool {
+    let is_of_kind = matches!(piece.kind(), McpContentKind::Image | McpContentKind::Audio);
+    is_of_kind || !piece.data.is_empty() || piece.size_bytes > 0
+}
+
+/// What a piece is and how long.
+fn describe(piece: &McpContent) -> Value {
     let kind = match piece.kind() {
         McpContentKind::Image => "image",
         McpContentKind::Audio => "audio",
@@ -95,16 +145,14 @@ fn describe(piece: &McpContent, is_attached: bool) -> Value {
         | McpContentKind::Resource
         | McpContentKind::ResourceLink => "data",
     };
-    let mut described = json!({ "type": kind, "media_type": piece.media_type, "size_bytes": piece.data.len() });
+    let mut described = json!({ "type": kind, "media_type": piece.media_type });
+    let size = u64::try_from(piece.data.len()).unwrap_or(u64::MAX).max(piece.size_bytes);
+    // Of what is left out not everybody says how long it was.
+    if size > 0 || !piece.truncated {
+        described["size_bytes"] = size.into();
+    }
     if !piece.uri.is_empty() {
         described["uri"] = piece.uri.as_str().into();
-    }
-    if is_attached {
-        described["note"] = "it is shown to the people of the chat as an attachment".into();
-    } else if piece.truncated || piece.data.len() > MAX_SHOWN_BYTES {
-        described["note"] = "the data is too long to be shown: have the tool write it to a file".into();
-    } else {
-        described["data_base64"] = STANDARD.encode(&piece.data).into();
     }
     described
 }
@@ -149,8 +197,7 @@ mod tests {
         assert_eq!(result(&mixed), json!({"success": true, "output": "one\ntwo\nA (file:///a)"}));
 
         let images = answer(vec![piece(Image, "", &[9]), piece(Image, "", &[0, 1, 2])]);
-        let note = "it is shown to the people of the chat as an attachment";
-        let given = json!({"type": "image", "media_type": "image/png", "size_bytes": 1, "note": note});
+        let given = json!({"type": "image", "media_type": "image/png", "size_bytes": 1, "note": GIVEN});
         let shown = json!({"type": "image", "media_type": "image/png", "size_bytes": 3, "data_base64": "AAEC"});
         assert_eq!(result(&images), json!({"success": true, "content": [given, shown]}));
 
@@ -165,6 +212,10 @@ mod tests {
         let left_out = McpContent { truncated: true, ..piece(Image, "", b"") };
         let report = McpContent { uri: "https://h/out/Q3.png?a=/b#/c".to_owned(), ..piece(Resource, "", b"12") };
         let all = answer(vec![piece(Text, "see", b""), left_out.clone(), report.clone(), piece(Image, "", b"3")]);
+        let also = json!([
+            {"type": "image", "media_type": "image/png"},
+            {"type": "image", "media_type": "image/png", "size_bytes": 1},
+        ]);
         let expected = Attachment {
             name: "Q3.png".to_owned(),
             media_type: "image/png".to_owned(),
@@ -172,7 +223,7 @@ mod tests {
             best_effort: true,
         };
         assert_eq!(file(&all), Some(expected.clone()));
-        assert_eq!(result(&all), json!({"success": true, "output": "see"}));
+        assert_eq!(result(&all), json!({"success": true, "output": "see", "left_out": also}));
         let failed = CallMcpToolResponse { is_error: true, ..all };
         assert_eq!(file(&failed), Some(expected), "what it looked like when it failed");
         for uri in ["", "https://h/", "ui://a\nb", &format!("ui:/{}", "x".repeat(MAX_NAME_BYTES + 1))] {
@@ -180,6 +231,41 @@ mod tests {
             assert_eq!(file(&answer(vec![unnamed])).map(|file| file.name).as_deref(), Some(""), "{uri}");
         }
         assert_eq!(file(&answer(vec![piece(Text, "see", b""), left_out])), None);
+    }
+
+    /// What nobody gets to see is named, with its size.
+    #[test]
+    fn what_is_neither_shown_nor_given_to_the_chat_is_named() {
+        use McpContentKind::{Audio, Image, Resource, Text};
+        let long = |kind, size_bytes| McpContent { truncated: true, size_bytes, ..piece(kind, "", b"") };
+        let archive = McpContent {
+            media_type: "application/zip".to_owned(),
+            uri: "https://h/all.zip".to_owned(),
+            ..long(Resource, 20_000_000)
+        };
+        let song = McpContent { media_type: "audio/wav".to_owned(), ..piece(Audio, "", b"RIFF") };
+        let pieces = vec![song.clone(), archive, piece(Image, "", b"1"), long(Text, 0)];
+        let named = json!([
+            {"type": "audio", "media_type": "audio/wav", "size_bytes": 4},
+            {"type": "data", "media_type": "application/zip", "size_bytes": 20_000_000, "uri": "https://h/all.zip"},
+        ]);
+        let text = answer([vec![piece(Text, "see", b"")], pieces.clone()].concat());
+        assert_eq!(result(&text), json!({"success": true, "output": "see", "left_out": named}));
+        assert_eq!(file(&text).map(|file| file.data).as_deref(), Some(&b"1"[..]), "the picture, not the song");
+        assert_eq!(file(&answer(vec![song])).map(|file| file.media_type).as_deref(), Some("audio/wav"));
+        let failed = result(&CallMcpToolResponse { is_error: true, ..answer(pieces.clone()) });
+        assert_eq!(failed["left_out"], named, "{failed}");
+        let alone = result(&answer(pieces));
+        assert_eq!(
+            (&alone["content"][1]["size_bytes"], &alone["content"][1]["note"]),
+            (&json!(20_000_000), &json!(LEFT_OUT))
+        );
+        assert!(alone.get("left_out").is_none() && alone["content"][1]["data_base64"].is_null(), "{alone}");
+
+        let many = answer([vec![piece(Text, "see", b"")], vec![long(Image, 9); 25]].concat());
+        let many = result(&many);
+        assert_eq!(many["left_out"].as_array().map(Vec::len), Some(MAX_NAMED + 1));
+        assert_eq!(many["left_out"][MAX_NAMED], json!({"note": "and 5 more"}));
     }
 
     #[test]

@@ -104,9 +104,12 @@ impl Servers {
             // What users got for one server is not shown to another one.
             let is_another = is_another(&kept.settings, &settings);
             let server = Server { enabled, version, settings, sealed_secrets, updated_at: now, ..kept };
-            let is_written =
-                if is_another { self.store.replace(&server).await? } else { self.store.update(&server).await? };
-            if is_written {
+            let written = match is_another {
+                true => self.store.replace(&server).await?,
+                false => self.store.update(&server).await?.then(Vec::new),
+            };
+            if let Some(granted) = written {
+                self.take_back(slug, granted);
                 info!(server = %slug, "an MCP server was changed to what the configuration says");
                 return Ok(());
             }

@@ -34,8 +34,9 @@ pub trait ServerStore: std::fmt::Debug + Send + Sync + 'static {
     /// Writes a server whose version is one more than the stored one; false where it is not, and nothing is written.
     async fn update(&self, server: &Server) -> Result<bool, DbError>;
     /// As `update`, for a server that is another one from now on: forgets what users were granted at the one before, and
-    /// who is on the way to it.
-    async fn replace(&self, server: &Server) -> Result<bool, DbError>;
-    /// Deletes a server; false where there was none.
-    async fn delete(&self, id: ServerId) -> Result<bool, DbError>;
+    /// who is on the way to it. Returns what they were granted, of 10000 users at most; `None` where nothing is written.
+    async fn replace(&self, server: &Server) -> Result<Option<Vec<GrantRow>>, DbError>;
+    /// Deletes a server with all that users were granted there. Returns that, of 10000 users at most; `None` where there
+    /// was no server.
+    async fn delete(&self, id: ServerId) -> Result<Option<Vec<GrantRow>>, DbError>;
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds, Timestamp, Uuid};
 use chatmesh_db::DbError;
 use chatmesh_proto::tools::v1 as pb;
@@ -183,6 +185,11 @@ impl ServerHandler for Handler {
             "echo" | "with.dot" => arguments.to_string(),
             "fail" => return Ok(CallToolResult::error(vec![ContentBlock::text("it failed")]).into()),
             "hang" => std::future::pending().await,
+            "draw" => {
+                let bytes = arguments["bytes"].as_u64().and_then(|bytes| usize::try_from(bytes).ok());
+                let image = STANDARD.encode(vec![7; bytes.unwrap_or_default()]);
+                return Ok(CallToolResult::success(vec![ContentBlock::image(image, "image/png")]).into());
+            }
             "wait" => {
                 let seconds = arguments["seconds"].as_u64().unwrap_or_default();
                 tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -227,19 +234,15 @@ impl ServerStore for Kept {
         Ok(kept.map(|kept| *kept = server.clone()).is_some())
     }
 
-    async fn replace(&self, server: &Server) -> Result<bool, DbError> {
-        let is_written = self.update(server).await?;
-        if is_written {
-            self.granted.forget_all(server.id);
-        }
-        Ok(is_written)
+    async fn replace(&self, server: &Server) -> Result<Option<Vec<GrantRow>>, DbError> {
+        Ok(self.update(server).await?.then(|| self.granted.forget_all(server.id)))
     }
 
-    async fn delete(&self, id: ServerId) -> Result<bool, DbError> {
+    async fn delete(&self, id: ServerId) -> Result<Option<Vec<GrantRow>>, DbError> {
         let mut servers = self.servers.lock();
         let before = servers.len();
         servers.retain(|server| server.id != id);
-        Ok(servers.len() < before)
+        Ok((servers.len() < before).then(|| self.granted.forget_all(id)))
     }
 }
 
@@ -254,9 +257,16 @@ pub(super) struct Granted {
 }
 
 impl Granted {
-    fn forget_all(&self, server: ServerId) {
-        self.grants.lock().values_mut().filter(|grant| grant.server_id == server).for_each(clear);
+    fn forget_all(&self, server: ServerId) -> Vec<GrantRow> {
         self.logins.lock().retain(|login| login.server_id != server);
+        let mut grants = self.grants.lock();
+        let of_server = grants.values_mut().filter(|grant| grant.server_id == server && !grant.sealed.is_empty());
+        let forget = |grant: &mut GrantRow| {
+            let before = grant.clone();
+            clear(grant);
+            before
+        };
+        of_server.map(forget).collect()
     }
 }
 

@@ -220,7 +220,10 @@ async fn many_files_of_a_step_are_each_beside_their_result() {
 async fn what_a_tool_of_a_server_gives_is_kept_where_it_can_be() {
     let world = World::new().await;
     world.hands.serves(WorkspaceToolsState::Found, &["srv__draw"]);
-    for (path, data, name) in [("/w/plot.png", PNG, "plot.png"), ("/w/", PNG, "attachment.png")] {
+    let large = [PNG, &vec![0; MAX_FILE_BYTES - PNG.len()]].concat();
+    for (path, data, name) in
+        [("/w/plot.png", PNG, "plot.png"), ("/w/", PNG, "attachment.png"), ("/w/large.png", &large, "large.png")]
+    {
         world.hands.has_file(path, &[data]);
         let args = json!({ "path": path }).to_string();
         world.model.then(Reply::calls("c", &[("srv__draw", &args)]));
@@ -228,7 +231,7 @@ async fn what_a_tool_of_a_server_gives_is_kept_where_it_can_be() {
         assert_eq!(world.ended(chat).await.status, Status::Waiting);
         let (result, files) = world.attached(chat).await;
         let [file] = &files[..] else { panic!("{files:?}") };
-        let about = json!({"file_id": file.file_id, "name": name, "media_type": "image/png", "size": PNG.len()});
+        let about = json!({"file_id": file.file_id, "name": name, "media_type": "image/png", "size": data.len()});
         assert_eq!(result, json!({"success": true, "attachment": about}));
         assert_eq!(world.files(chat).await.len(), 1);
     }
@@ -239,5 +242,6 @@ async fn what_a_tool_of_a_server_gives_is_kept_where_it_can_be() {
     let (result, files) = world.attached(chat).await;
     let error = result["attachment_error"].as_str().expect("an error");
     assert!(error.starts_with("`song` is of a type that is not taken (audio/x-wav)"), "{error}");
+    assert!(error.ends_with(". It is left out, with its 16 bytes."), "{error}");
     assert_eq!((&result["success"], files), (&json!(true), vec![]));
 }

@@ -131,3 +131,18 @@ async fn the_owners_skill_goes_along_with_the_call_that_names_it() {
     let mine = Some("deploy: First, deploy.".to_owned());
     assert_eq!(bodies, [mine.clone(), mine, None, None]);
 }
+
+/// Some providers refuse a request with more than 128 tools, and so every turn of a chat whose client has many.
+#[tokio::test(start_paused = true)]
+async fn the_model_is_told_how_many_tools_there_is_no_room_for() {
+    let world = World::new().await;
+    world.hands.says(Found, "use make", "");
+    world.hands.serves(WorkspaceToolsState::Found, &["git__log", "git__show", "read_skill"]);
+    let names: Vec<String> = (0..120).map(|number| format!("mine_{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let chat = world.chat_with_tools("go", &names).await;
+    world.ended(chat).await;
+    assert_eq!(world.model.asked()[0].tools.len(), 128);
+    let note = "2 further tools of MCP servers are not offered: a model gets 128 at most.";
+    assert_eq!(world.told()[2..], ["use make", note]);
+}

@@ -38,13 +38,16 @@ pub(super) async fn keep(
 ) -> (ToolOutcome, Option<Part>) {
     let attachment = outcome.attachment.take().filter(|_| !outcome.is_error);
     let Some(attachment) = attachment else { return (outcome, None) };
-    let best_effort = attachment.best_effort;
+    let (best_effort, size) = (attachment.best_effort, attachment.data.len());
     match store(state, chat, key, attachment).await {
         Ok(stored) if best_effort => {
             (completed(&outcome, [("attachment", Value::Object(about(&stored)))]), Some(part(stored)))
         }
         Ok(stored) => (completed(&outcome, about(&stored)), Some(part(stored))),
-        Err(why) if best_effort => (completed(&outcome, [("attachment_error", why.into())]), None),
+        Err(why) if best_effort => {
+            let why = format!("{why}. It is left out, with its {size} bytes.");
+            (completed(&outcome, [("attachment_error", why.into())]), None)
+        }
         Err(why) => (failure(&why), None),
     }
 }

@@ -8,6 +8,7 @@ use chatmesh_proto::tools::v1::ListToolsResponse;
 use serde_json::{Map, Value};
 
 use super::primer::Missing;
+use super::room::{Guests, LeftOut};
 
 /// Stands for all tools of outside servers: their names are not ours to count by.
 const OUTSIDE: &str = "mcp";
@@ -31,6 +32,7 @@ pub(in crate::turn) struct Toolbox {
     pub(in crate::turn) missing: Missing,
     /// The workspace that the mesh's tools act on.
     pub(in crate::turn) workspace_id: Option<Uuid>,
+    left_out: LeftOut,
 }
 
 /// What becomes of a call.
@@ -47,7 +49,7 @@ pub(in crate::turn) enum Fate {
 impl Toolbox {
     /// The tools of the mesh, `None` where they are not known, and behind them the client's. Where names are the same,
     /// the mesh's tool counts, with those of servers that an administrator configured, but the client's before one of a
-    /// server in the workspace: whoever writes a file there does not take the client's place.
+    /// server in the workspace: whoever writes a file there does not take the client's place. Of too many, see [`Guests`].
     pub(in crate::turn) fn new(
         mesh: Option<ListToolsResponse>,
         client: Vec<ToolDefinition>,
@@ -56,18 +58,29 @@ impl Toolbox {
         let is_known = mesh.is_some();
         let missing = mesh.as_ref().map(Missing::of).unwrap_or_default();
         let listed = mesh.unwrap_or_default();
-        let mut definitions = listed.tools;
+        let mut configured = listed.tools;
         let of_workspace = usize::try_from(listed.workspace_tool_count).unwrap_or(usize::MAX);
-        let mut of_workspace = definitions.split_off(definitions.len().saturating_sub(of_workspace));
-        of_workspace.retain(|tool| client.iter().all(|other| other.name != tool.name));
-        definitions.append(&mut of_workspace);
-        let names = |definitions: &[ToolDefinition]| definitions.iter().map(|tool| tool.name.clone()).collect();
-        let mesh: HashSet<String> = names(&definitions);
+        let mut workspace = configured.split_off(configured.len().saturating_sub(of_workspace));
         let mut client = client;
-        client.retain(|tool| !mesh.contains(&tool.name));
+        workspace.retain(|tool| client.iter().all(|other| other.name != tool.name));
+        client.retain(|tool| configured.iter().all(|other| other.name != tool.name));
+        let names = |tools: &[ToolDefinition]| tools.iter().map(|tool| tool.name.clone()).collect::<HashSet<_>>();
+        // Also those that there is no room for: a call of an earlier turn is the client's to carry out.
         let of_client = names(&client);
-        definitions.append(&mut client);
-        Self { definitions, mesh, client: of_client, is_known, missing, workspace_id }
+        let (mut definitions, outside): (Vec<_>, Vec<_>) =
+            configured.into_iter().partition(|tool| !is_outside(&tool.name));
+        let mut guests = Guests { client, outside, workspace };
+        let left_out = guests.bound(definitions.len());
+        definitions.append(&mut guests.outside);
+        definitions.append(&mut guests.workspace);
+        let mesh = names(&definitions);
+        definitions.append(&mut guests.client);
+        Self { definitions, mesh, client: of_client, is_known, missing, workspace_id, left_out }
+    }
+
+    /// What the model is told of tools that there is no room for; `None` where all are offered.
+    pub(in crate::turn) fn note(&self) -> Option<String> {
+        self.left_out.note()
     }
 
     /// Who runs a call.
@@ -168,6 +181,45 @@ mod tests {
         assert_eq!(toolbox.fate(&call("github__search", "{}")), Fate::Run);
         assert!(toolbox.is_outside("github__search"), "it keeps no receipt");
         assert_eq!(toolbox.fate(&call("srv__ask", "{}")), Fate::HandOver);
+    }
+
+    /// Providers refuse every turn with more: the mesh's own tools stay, the client's come next, then those of servers
+    /// outside, then those of the workspace.
+    #[test]
+    fn all_tools_together_are_bounded() {
+        let many =
+            |prefix: &str, count: usize| (0..count).map(|n| tool(&format!("{prefix}{n:03}"))).collect::<Vec<_>>();
+        let of_servers =
+            |count: usize| format!("{count} further tools of MCP servers are not offered: a model gets 128");
+        for (own, outside, workspace, client, expected, note) in [
+            (15, 80, 20, 13, [15, 80, 20, 13], None),
+            (15, 80, 20, 14, [15, 80, 19, 14], Some(of_servers(1))),
+            (15, 80, 20, 50, [15, 63, 0, 50], Some(of_servers(37))),
+            (15, 0, 100, 113, [15, 0, 0, 113], Some(of_servers(100))),
+            (15, 0, 0, 113, [15, 0, 0, 113], None),
+            (15, 0, 0, 250, [15, 0, 0, 113], Some("137 further tools of the client are not offered".to_owned())),
+            (15, 1, 1, 114, [15, 0, 0, 113], Some("1 further tools of the client and 2 of MCP servers".to_owned())),
+            (0, 0, 0, 250, [0, 0, 0, 128], Some("122 further tools of the client".to_owned())),
+            (200, 1, 0, 1, [200, 0, 0, 0], Some("1 further tools of the client and 1 of MCP servers".to_owned())),
+        ] {
+            let tools = [many("own_", own), many("o__", outside), many("w__", workspace)].concat();
+            let workspace_tool_count = u32::try_from(workspace).expect("a few");
+            let listed = ListToolsResponse { tools, workspace_tool_count, ..ListToolsResponse::default() };
+            let toolbox = Toolbox::new(Some(listed), many("mine_", client), None);
+            let count = |prefix: &str| toolbox.definitions.iter().filter(|tool| tool.name.starts_with(prefix)).count();
+            let row = (own, outside, workspace, client);
+            assert_eq!(["own_", "o__", "w__", "mine_"].map(count), expected, "{row:?}");
+            match (toolbox.note(), note) {
+                (Some(told), Some(note)) => assert!(told.starts_with(&note), "{row:?}: {told}"),
+                (told, note) => assert_eq!(told, note, "{row:?}"),
+            }
+            for (prefix, offered, all) in [("o__", expected[1], outside), ("w__", expected[2], workspace)] {
+                let fate = |n: usize| toolbox.fate(&call(&format!("{prefix}{n:03}"), "{}"));
+                assert!((0..offered).all(|n| fate(n) == Fate::Run), "{row:?}");
+                assert!((offered..all).all(|n| matches!(fate(n), Fate::Refuse(_))), "{row:?}");
+            }
+            assert!((0..client).all(|n| toolbox.fate(&call(&format!("mine_{n:03}"), "{}")) == Fate::HandOver));
+        }
     }
 
     #[test]

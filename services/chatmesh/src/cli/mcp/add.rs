@@ -22,11 +22,14 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value = "default-off")]
     availability: Availability,
     /// The header that carries a key, which is read from standard input
-    #[arg(long, value_name = "HEADER", conflicts_with = "oauth")]
+    #[arg(long, value_name = "HEADER", conflicts_with_all = ["oauth", "user_oidc"])]
     key_header: Option<String>,
     /// Users connect to it by themselves, with OAuth
-    #[arg(long)]
+    #[arg(long, conflicts_with = "user_oidc")]
     oauth: bool,
+    /// It is sent the OpenID Connect token with which the user signed in; nothing for users without one
+    #[arg(long)]
+    user_oidc: bool,
     /// A tool that is offered; all are where none is named
     #[arg(long = "allow", value_name = "TOOL")]
     allow: Vec<String>,
@@ -75,7 +78,18 @@ impl Availability {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let client = Client::connect(&args.connection)?;
-    let mut body: Value = json!({
+    let mut body = body(&args);
+    if args.key_header.is_some() {
+        body["api_key"] = key()?.into();
+    }
+    let created = client.post("/api/v1/mcp-servers", &body).await?;
+    terminal::line(created["id"].as_str().unwrap_or_default());
+    Ok(())
+}
+
+/// The server as it is asked for, without its key.
+fn body(args: &Args) -> Value {
+    let mut body = json!({
         "slug": args.slug,
         "url": args.address,
         "transport": args.transport.name(),
@@ -84,16 +98,15 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         "tool_deny_list": args.deny,
         "allow_in_plan_mode": args.plan_mode,
     });
-    if let Some(header) = args.key_header {
+    if let Some(header) = &args.key_header {
         body["auth_type"] = "MCP_AUTH_TYPE_API_KEY".into();
-        body["api_key_header"] = header.into();
-        body["api_key"] = key()?.into();
+        body["api_key_header"] = header.as_str().into();
     } else if args.oauth {
         body["auth_type"] = "MCP_AUTH_TYPE_OAUTH2".into();
+    } else if args.user_oidc {
+        body["auth_type"] = "MCP_AUTH_TYPE_USER_OIDC".into();
     }
-    let created = client.post("/api/v1/mcp-servers", &body).await?;
-    terminal::line(created["id"].as_str().unwrap_or_default());
-    Ok(())
+    body
 }
 
 /// An argument would be seen by everybody on this machine.
@@ -103,4 +116,38 @@ fn key() -> anyhow::Result<String> {
     let key = key.trim().to_owned();
     anyhow::ensure!(!key.is_empty(), "no key: send the header's value to standard input, like `Bearer KEY`");
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn read(flags: &str) -> Result<Value, clap::error::ErrorKind> {
+        let words = ["add", "wiki", "https://wiki.example/mcp"].into_iter().chain(flags.split_whitespace());
+        Line::try_parse_from(words).map(|line| body(&line.args)).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn a_server_is_told_of_its_users_in_one_way() {
+        for (flags, expected) in [
+            ("", json!(null)),
+            ("--key-header X-Key", json!("MCP_AUTH_TYPE_API_KEY")),
+            ("--oauth", json!("MCP_AUTH_TYPE_OAUTH2")),
+            ("--user-oidc", json!("MCP_AUTH_TYPE_USER_OIDC")),
+        ] {
+            let body = read(flags).expect("it is understood");
+            assert_eq!((&body["auth_type"], &body["slug"]), (&expected, &json!("wiki")), "{flags}");
+        }
+        for flags in ["--oauth --user-oidc", "--key-header X-Key --oauth", "--user-oidc --key-header X-Key"] {
+            assert_eq!(read(flags), Err(clap::error::ErrorKind::ArgumentConflict), "{flags}");
+        }
+    }
 }

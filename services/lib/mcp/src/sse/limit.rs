@@ -77,7 +77,7 @@ mod tests {
         let line = format!("{}\r\n", "x".repeat(1024 * 1024));
         let mut limit = Limit::default();
         let passed = (0..20).take_while(|_| limit.pass(Bytes::from(line.clone())).is_ok()).count();
-        assert_eq!(passed, 8);
+        assert_eq!(passed, MAX_MESSAGE_BYTES / line.trim_end().len());
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use super::find;
 use crate::Error;
 use crate::servers::state::Servers;
 
-/// Deletes a server.
+/// Deletes a server. What users were granted there is taken back afterwards.
 pub(super) async fn delete(
     servers: &Servers,
     caller: Caller,
@@ -16,9 +16,9 @@ pub(super) async fn delete(
     if server.settings.managed_by_config {
         return Err(Error::Managed(server.slug));
     }
-    if servers.store.delete(server.id).await? {
-        Ok(pb::DeleteMcpServerResponse {})
-    } else {
-        Err(Error::NotFound { kind: "MCP server", name: request.server })
-    }
+    let Some(granted) = servers.store.delete(server.id).await? else {
+        return Err(Error::NotFound { kind: "MCP server", name: request.server });
+    };
+    servers.take_back(&server.slug, granted);
+    Ok(pb::DeleteMcpServerResponse {})
 }

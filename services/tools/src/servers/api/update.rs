@@ -46,12 +46,10 @@ pub(super) async fn update(
     server.updated_at = servers.clock.now();
     // What users were granted is for the server before: the one now is not to see it.
     let store = &servers.store;
-    let is_written = if is_another(&before, &server.settings) {
-        store.replace(&server).await?
-    } else {
-        store.update(&server).await?
-    };
-    if !is_written {
+    if is_another(&before, &server.settings) {
+        let granted = store.replace(&server).await?.ok_or_else(|| Error::Changed(server.slug.clone()))?;
+        servers.take_back(&server.slug, granted);
+    } else if !store.update(&server).await? {
         return Err(Error::Changed(server.slug));
     }
     Ok(pb::UpdateMcpServerResponse { server: Some(seen(servers, &caller, server).await?) })

@@ -40,6 +40,22 @@ async fn a_tool_is_called_by_its_own_name_and_told_which_call_it_is() {
     assert!(refused.as_str().is_some_and(|text| text.contains("refused the call of `refuse`")), "{refused}");
 }
 
+/// What is no text comes as a file for the chat, up to what chats take; of what is longer the size is told.
+#[tokio::test(start_paused = true)]
+async fn a_picture_is_given_to_the_chat_up_to_the_bound_of_files() {
+    const MOST: usize = 10 * 1024 * 1024;
+    let servers = Network::default().servers(vec![server("one")]);
+    for bytes in [1, 100_000, MOST] {
+        let outcome = call(&servers, "one__draw", &json!({ "bytes": bytes })).await;
+        let Some(Outcome::Attachment(_, file)) = outcome else { panic!("{bytes}") };
+        assert_eq!((file.data.len(), file.media_type.as_str(), file.best_effort), (bytes, "image/png", true));
+    }
+    let said = said(&servers, "one__draw", &json!({ "bytes": MOST + 1 })).await;
+    let content = &said["content"][0];
+    assert_eq!((&content["size_bytes"], &content["media_type"]), (&json!(MOST + 1), &json!("image/png")), "{said}");
+    assert!(content["note"].as_str().is_some_and(|note| note.contains("too long")), "{said}");
+}
+
 /// M14: a tool that is offered under another name is found again.
 #[tokio::test(start_paused = true)]
 async fn m14_an_alias_leads_to_the_servers_own_name() {

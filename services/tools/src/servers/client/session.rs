@@ -15,8 +15,8 @@ use super::{Connect, Link, Target};
 
 /// What tells a server that two calls are the same one, made twice.
 const CALL_ID: &str = "chatmesh/tool_call_id";
-/// How much of an answer may be data that is no text.
-const MAX_DATA_BYTES: usize = 64 * 1024;
+/// How much of an answer may be data that is no text: the largest file that chats take.
+const MAX_DATA_BYTES: usize = 10 * 1024 * 1024;
 /// How many tools are taken of one server.
 const MAX_TOOLS: usize = 500;
 /// How many pages a server may spread them over.

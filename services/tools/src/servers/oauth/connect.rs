@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chatmesh_core::{ExposeSecret as _, SecretString, Uuid, Violations};
 use chatmesh_rpc::UserId;
-use chatmesh_seal::SealError;
+use chatmesh_seal::{SealError, Sealer};
 use rand::RngCore as _;
 use sha2::{Digest as _, Sha256};
 use tracing::debug;
@@ -150,7 +150,16 @@ impl Servers {
 
     /// Opens a value of a row.
     pub(super) fn open_value<T: serde::de::DeserializeOwned>(&self, row: Uuid, sealed: &[u8]) -> Result<T, SealError> {
-        let text = self.sealer.open(row, sealed)?;
-        serde_json::from_str(text.expose_secret()).map_err(|_| SealError::CannotOpen)
+        opened(&self.sealer, row, sealed)
     }
+}
+
+/// Opens a value of a row.
+pub(super) fn opened<T: serde::de::DeserializeOwned>(
+    sealer: &Sealer,
+    row: Uuid,
+    sealed: &[u8],
+) -> Result<T, SealError> {
+    let text = sealer.open(row, sealed)?;
+    serde_json::from_str(text.expose_secret()).map_err(|_| SealError::CannotOpen)
 }

@@ -1,11 +1,13 @@
 mod elsewhere;
 mod renewals;
+mod revocation;
 mod sessions;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use axum::extract::{Form, State};
+use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine as _;
@@ -94,7 +96,9 @@ async fn token(State(played): State<Played>, Form(form): Form<Fields>) -> Json<V
     Json(played.answers.lock().pop_front().expect("an answer"))
 }
 
-async fn revoke(State(played): State<Played>, Form(form): Form<Fields>) -> &'static str {
+async fn revoke(State(played): State<Played>, headers: HeaderMap, Form(mut form): Form<Fields>) -> &'static str {
+    let shown = headers.get("authorization").and_then(|value| value.to_str().ok());
+    form.extend(shown.map(|shown| ("authorization".to_owned(), shown.to_owned())));
     played.forms.lock().push(form);
     ""
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chatmesh_core::{Timestamp, Uuid};
-use chatmesh_db::{Db, DbError, FromRow, Row, Sql, values};
+use chatmesh_db::{Db, DbError, FromRow, Row, Sql, select_for_update, values};
 use chatmesh_rpc::UserId;
 
 use crate::servers::domain::ServerId;
@@ -106,6 +106,11 @@ const FORGET: Sql = Sql::portable(
 pub(super) const FORGET_ALL: Sql = Sql::portable(
     "UPDATE mcp_grants SET version = version + 1, sealed = $2, renewing_until = NULL, is_forgotten = TRUE \
      WHERE server_id = $1 AND NOT is_forgotten",
+);
+/// What users were granted at a server and did not give back. No renewal changes it until the transaction ends.
+pub(super) const OF_SERVER: Sql = select_for_update!(
+    "SELECT server_id, user_id, version, sealed, is_dead, renewing_until, updated_at FROM mcp_grants \
+     WHERE server_id = $1 AND NOT is_forgotten ORDER BY user_id LIMIT 10000"
 );
 /// Users who are on the way to a server.
 pub(super) const FORGET_LOGINS_OF: Sql = Sql::portable("DELETE FROM mcp_logins WHERE server_id = $1");
@@ -225,6 +230,7 @@ pub const STATEMENTS: &[Sql] = &[
     REPLACE,
     FORGET,
     FORGET_ALL,
+    OF_SERVER,
     FORGET_LOGINS_OF,
     FORGET_LOGINS,
     INSERT_LOGIN,

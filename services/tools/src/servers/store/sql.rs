@@ -6,8 +6,8 @@ use chatmesh_db::{Db, DbError, FromRow, Row, Sql, Value, values};
 use chatmesh_proto::tools::v1 as pb;
 use prost::Message as _;
 
-use super::grants::{FORGET_ALL, FORGET_LOGINS_OF};
-use super::{Inserted, ServerStore};
+use super::grants::{FORGET_ALL, FORGET_LOGINS_OF, OF_SERVER};
+use super::{GrantRow, Inserted, ServerStore};
 use crate::servers::domain::{Reference, Server, ServerId};
 
 macro_rules! select {
@@ -88,19 +88,26 @@ impl ServerStore for SqlServerStore {
         Ok(self.db.execute(UPDATE, changed(server)).await? == 1)
     }
 
-    async fn replace(&self, server: &Server) -> Result<bool, DbError> {
+    async fn replace(&self, server: &Server) -> Result<Option<Vec<GrantRow>>, DbError> {
         let mut tx = self.db.begin().await?;
         if tx.execute(UPDATE, changed(server)).await? == 0 {
-            return Ok(false);
+            return Ok(None);
         }
+        let granted = tx.fetch_all(OF_SERVER, values![server.id.0]).await?;
         tx.execute(FORGET_ALL, values![server.id.0, Vec::<u8>::new()]).await?;
         tx.execute(FORGET_LOGINS_OF, values![server.id.0]).await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(Some(granted))
     }
 
-    async fn delete(&self, id: ServerId) -> Result<bool, DbError> {
-        Ok(self.db.execute(DELETE, values![id.0]).await? == 1)
+    async fn delete(&self, id: ServerId) -> Result<Option<Vec<GrantRow>>, DbError> {
+        let mut tx = self.db.begin().await?;
+        let granted = tx.fetch_all(OF_SERVER, values![id.0]).await?;
+        if tx.execute(DELETE, values![id.0]).await? == 0 {
+            return Ok(None);
+        }
+        tx.commit().await?;
+        Ok(Some(granted))
     }
 }
 
