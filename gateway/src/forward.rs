@@ -26,7 +26,8 @@ pub(crate) struct Forward {
 
 impl Forward {
     pub(crate) fn new(neighbours: &Neighbours) -> Self {
-        let Neighbours { chat, identity, llm, tools, workspaces, exchange: _, relay: _ } = neighbours.clone();
+        let Neighbours { chat, identity, llm, tools, workspaces, activity: _, exchange: _, relay: _ } =
+            neighbours.clone();
         Self { chat, identity, llm, tools, workspaces }
     }
 }

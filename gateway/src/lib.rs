@@ -4,10 +4,13 @@
 //! message to its service and encodes the answer. The gateway keeps nothing and knows no service
 //! beyond its address. Who calls is found out here, once: [`authenticate`] exchanges the bearer
 //! token for an assertion, which travels on. Only [`files`] have routes of their own, because they are no JSON,
-//! and the live parts of a [`workspace`], which are no messages at all; [`mcp`] is the same for MCP clients.
+//! and the live parts of a [`workspace`], which are no messages at all; [`mcp`] is the same for MCP clients. While people
+//! use these parts, [`activity`] says so, and the workspace is not stopped.
 
+mod activity;
 mod authenticate;
 mod compatible;
+mod config;
 mod ending;
 mod errors;
 mod files;
@@ -22,6 +25,7 @@ mod service;
 mod sse;
 mod workspace;
 
+pub use config::Config;
 pub use http_metrics::HttpMetrics;
 pub use neighbours::Neighbours;
 pub use service::{Gateway, process_routes};

@@ -2,10 +2,12 @@
 
 use chatmesh_rpc::client::Peer;
 
-/// The services behind the door. All are called for the caller only, `exchange` and `relay` excepted:
+/// The services behind the door. All are called for the caller only, `activity`, `exchange` and `relay` excepted:
 /// see [`Peer::for_callers`].
 #[derive(Debug, Clone)]
 pub struct Neighbours {
+    /// Workspaces once more, called by the gateway for itself, to say which of them people use.
+    pub activity: Peer,
     /// Users and tokens once more, called by the gateway for itself, to find out who calls.
     pub exchange: Peer,
     /// Chats.

@@ -13,6 +13,8 @@ use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use tower::ServiceBuilder;
 
+use crate::Config;
+use crate::activity::{Activity, report};
 use crate::authenticate::{Authenticator, authenticate};
 use crate::compatible::Compatible;
 use crate::files;
@@ -34,6 +36,7 @@ pub struct Gateway {
     registry: Arc<Mutex<Registry>>,
     metrics: HttpMetrics,
     tasks: Tasks,
+    activity: Activity,
 }
 
 impl Gateway {
@@ -46,7 +49,15 @@ impl Gateway {
         metrics: HttpMetrics,
         tasks: Tasks,
     ) -> Self {
-        Self { neighbours, readiness, registry, metrics, tasks }
+        Self { neighbours, readiness, registry, metrics, tasks, activity: Activity::default() }
+    }
+
+    /// Begins what the gateway does by itself: it says which workspaces people use.
+    pub fn start(&self, config: &Config) {
+        let (activity, workspaces) = (self.activity.clone(), self.neighbours.activity.clone());
+        let soft = self.tasks.shutdown().soft().clone();
+        let telling = report::run(activity, workspaces, config.activity_interval, soft);
+        self.tasks.spawn_loop("gateway.activity", telling);
     }
 
     /// The routes with those that every process has.
@@ -60,7 +71,7 @@ impl Gateway {
         let shutdown = self.tasks.shutdown();
         let grpc = PublicGrpc::new(self.neighbours.clone(), authenticator.clone(), shutdown.clone());
         let compatible = Compatible::new(self.neighbours.llm.clone(), authenticator.clone());
-        let access = Access::new(&self.neighbours, self.tasks.clone());
+        let access = Access::new(&self.neighbours, self.tasks.clone(), self.activity.clone());
         let mcp = Mcp::new(&self.neighbours, access.clone()).router(authenticator.clone());
         let guarded = ServiceBuilder::new()
             .layer(middleware::from_fn(workspace::from_protocol))

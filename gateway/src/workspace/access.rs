@@ -12,6 +12,7 @@ use chatmesh_runtime::Tasks;
 use tonic::Status;
 
 use super::agent::{Agent, in_time};
+use crate::activity::Activity;
 use crate::forward::with_assertion;
 use crate::neighbours::Neighbours;
 
@@ -27,13 +28,14 @@ pub(crate) struct Access {
     workspaces: Peer,
     relay: Peer,
     tasks: Tasks,
+    activity: Activity,
 }
 
 impl Access {
-    /// Access through these neighbours, with connections that are `tasks`.
-    pub(crate) fn new(neighbours: &Neighbours, tasks: Tasks) -> Self {
+    /// Access through these neighbours, with connections that are `tasks` and that count as `activity`.
+    pub(crate) fn new(neighbours: &Neighbours, tasks: Tasks, activity: Activity) -> Self {
         let Neighbours { chat, workspaces, relay, .. } = neighbours.clone();
-        Self { chat, workspaces, relay, tasks }
+        Self { chat, workspaces, relay, tasks, activity }
     }
 
     /// What lasts longer than a request is one of these.
@@ -67,7 +69,7 @@ impl Access {
             in_time(ANSWER_TIMEOUT, "the workspaces service did not answer", agents.resolve_agent(request)).await?;
         let owner = found.owner_id.parse().map_err(|_| Status::internal("the owner of a workspace is no user"))?;
         let row = found.agent.ok_or_else(|| Status::internal("a workspace that runs has no agent"))?;
-        let agent = Agent::new(self.relay.clone(), &row.id, owner)?;
+        let agent = Agent::new(self.relay.clone(), &row, owner, self.activity.clone())?;
         if row.status() != AgentStatus::Connected {
             agent.session(ARRIVAL_TIMEOUT).await?;
         }

@@ -3,14 +3,17 @@
 use std::future::Future;
 use std::time::Duration;
 
+use chatmesh_core::Uuid;
 use chatmesh_proto::relay::v1::relay_service_client::RelayServiceClient;
 use chatmesh_proto::relay::v1::{AwaitAgentRequest, AwaitAgentResponse};
+use chatmesh_proto::workspaces::v1::Agent as Row;
 use chatmesh_rpc::client::{Peer, request_on_behalf_of};
 use chatmesh_rpc::{Code, UserId, metadata, status_with_reason};
 use tonic::metadata::AsciiMetadataValue;
 use tonic::{Request, Response, Status};
 
 use super::refusal;
+use crate::activity::{Activity, Kind, Session};
 use crate::errors::DOMAIN;
 
 /// How much later than asked for the relay may answer.
@@ -22,13 +25,16 @@ pub(crate) struct Agent {
     relay: Peer,
     id: AsciiMetadataValue,
     owner: UserId,
+    workspace: Uuid,
+    activity: Activity,
 }
 
 impl Agent {
-    /// The agent with this id, in a workspace of `owner`.
-    pub(super) fn new(relay: Peer, id: &str, owner: UserId) -> Result<Self, Status> {
-        let id = id.parse().map_err(|_| Status::internal("an agent's identifier is not ASCII"))?;
-        Ok(Self { relay, id, owner })
+    /// The agent of this row, in a workspace of `owner`. What is open there counts as `activity`.
+    pub(super) fn new(relay: Peer, row: &Row, owner: UserId, activity: Activity) -> Result<Self, Status> {
+        let id = row.id.parse().map_err(|_| Status::internal("an agent's identifier is not ASCII"))?;
+        let workspace = row.workspace_id.parse().map_err(|_| Status::internal("an agent's workspace is no UUID"))?;
+        Ok(Self { relay, id, owner, workspace, activity })
     }
 
     /// Its identifier.
@@ -39,6 +45,11 @@ impl Agent {
     /// Where calls go: to the relay, which forwards them.
     pub(crate) fn transport(&self) -> Peer {
         self.relay.clone()
+    }
+
+    /// Says that somebody has something of the workspace open, until the session is dropped.
+    pub(super) fn open(&self, kind: Kind) -> Session {
+        self.activity.open(self.workspace, kind)
     }
 
     /// Addresses a message to the agent.

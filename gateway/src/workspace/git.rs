@@ -21,6 +21,7 @@ use super::call;
 use super::parameters::Parameters;
 use super::refusal::Refusal;
 use super::socket::{self, Frame, Protocol, Said, Upgrade};
+use crate::activity::Kind;
 use crate::errors;
 
 /// How long the watch may take to begin.
@@ -49,8 +50,9 @@ pub(super) async fn serve(
     let mut repositories = GitServiceClient::new(transport);
     let call = repositories.watch_changes(request);
     let responses = in_time(OPEN_TIMEOUT, "the watch did not begin", call).await?;
+    let session = agent.open(Kind::Repository);
     Ok(socket::accept(upgrade, access.tasks(), "workspace.git", move |sender, receiver| {
-        socket::bridge::<Repositories>(sender, receiver, requests, responses)
+        socket::bridge::<Repositories>(sender, receiver, requests, responses, session)
     }))
 }
 

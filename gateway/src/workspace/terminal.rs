@@ -23,6 +23,7 @@ use super::call::{self, Closed};
 use super::parameters::Parameters;
 use super::refusal::Refusal;
 use super::socket::{self, Frame, Protocol, Said, Upgrade};
+use crate::activity::Kind;
 use crate::errors;
 
 /// How long a terminal may take to open.
@@ -47,8 +48,9 @@ pub(super) async fn serve(
     let mut terminals = TerminalServiceClient::new(transport);
     let call = terminals.attach_terminal(agent.request(stream));
     let responses = in_time(OPEN_TIMEOUT, "the terminal did not open", call).await?;
+    let session = agent.open(Kind::Terminal);
     Ok(socket::accept(upgrade, access.tasks(), "workspace.terminal", move |sender, receiver| {
-        socket::bridge::<Terminal>(sender, receiver, requests, responses)
+        socket::bridge::<Terminal>(sender, receiver, requests, responses, session)
     }))
 }
 

@@ -30,6 +30,8 @@ pub struct Config {
     pub peers: PeersConfig,
     /// Users and tokens.
     pub identity: IdentityConfig,
+    /// The door.
+    pub gateway: chatmesh_gateway::Config,
     /// Chats.
     pub chat: chatmesh_chat::Config,
     /// The way to agents.

@@ -33,6 +33,9 @@ impl WorkspaceMetrics {
             ActivityReason::Connection => "connection",
             ActivityReason::Chat => "chat",
             ActivityReason::Interactive => "interactive",
+            ActivityReason::Terminal => "terminal",
+            ActivityReason::PortForward => "port_forward",
+            ActivityReason::Repository => "repository",
             ActivityReason::Unspecified => "unknown",
         };
         self.activity_bumps.get_or_create(&Labels { reason }).inc();

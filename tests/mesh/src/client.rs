@@ -107,7 +107,15 @@ impl Client {
     /// # Panics
     /// It is not created, or the agent does not come.
     pub async fn workspace(&self, name: &str) -> String {
-        let workspace = self.post("/api/v1/workspaces", &json!({"template": "local", "name": name})).await.ok();
+        self.workspace_of("local", name).await
+    }
+
+    /// The same, of a template.
+    ///
+    /// # Panics
+    /// As `workspace`.
+    pub async fn workspace_of(&self, template: &str, name: &str) -> String {
+        let workspace = self.post("/api/v1/workspaces", &json!({"template": template, "name": name})).await.ok();
         let id = workspace["id"].as_str().expect("an id").to_owned();
         let path = format!("/api/v1/workspaces/{id}");
         // An agent may connect before its workspace is said to run.

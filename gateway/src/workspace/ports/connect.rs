@@ -27,9 +27,9 @@ pub(super) async fn serve(access: Access, request: Request) -> Result<Response, 
     let agent = access.agent(request.headers(), &target.workspace_id).await?;
     let (mut parts, _) = request.into_parts();
     let upgrade = socket::required(WebSocketUpgrade::from_request_parts(&mut parts, &()).await)?;
-    let Connection { requests, responses } = dial(&agent, target.port).await?;
+    let Connection { requests, responses, session } = dial(&agent, target.port).await?;
     Ok(socket::accept(upgrade, access.tasks(), "workspace.connect", move |sender, receiver| {
-        socket::bridge::<Tcp>(sender, receiver, requests, responses)
+        socket::bridge::<Tcp>(sender, receiver, requests, responses, session)
     }))
 }
 

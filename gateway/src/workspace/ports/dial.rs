@@ -7,6 +7,7 @@ use chatmesh_proto::agent::v1::forward_port_request::Body as Sent;
 use chatmesh_proto::agent::v1::port_service_client::PortServiceClient;
 use tonic::{Status, Streaming};
 
+use crate::activity::{Kind, Session};
 use crate::workspace::agent::{Agent, in_time};
 use crate::workspace::call::{self, Closed, Requests};
 
@@ -18,6 +19,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(25);
 pub(super) struct Connection {
     pub(super) requests: Requests<pb::ForwardPortRequest>,
     pub(super) responses: Streaming<pb::ForwardPortResponse>,
+    /// It is open as long as the connection is.
+    pub(super) session: Session,
 }
 
 /// Connects to a port of the agent's workspace.
@@ -32,5 +35,5 @@ pub(super) async fn dial(agent: &Agent, port: u16) -> Result<Connection, Status>
     let mut ports = PortServiceClient::new(transport);
     let call = ports.forward_port(agent.request(stream));
     let responses = in_time(CONNECT_TIMEOUT, "there was no connection to the port", call).await?;
-    Ok(Connection { requests, responses })
+    Ok(Connection { requests, responses, session: agent.open(Kind::PortForward) })
 }

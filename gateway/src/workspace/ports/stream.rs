@@ -36,7 +36,10 @@ impl AsyncRead for PortStream {
         while self.unread.is_empty() && !self.ended {
             let next = ready!(Pin::new(&mut self.connection.responses).poll_next(cx));
             match next.transpose().map_err(io::Error::other)?.map(|response| response.body) {
-                Some(Some(Received::Data(bytes))) => self.unread = bytes,
+                Some(Some(Received::Data(bytes))) => {
+                    self.connection.session.used();
+                    self.unread = bytes;
+                }
                 Some(Some(Received::Connected(_)) | None) => {}
                 Some(Some(Received::End(_))) | None => self.ended = true,
             }
@@ -55,6 +58,7 @@ impl AsyncWrite for PortStream {
         let count = bytes.len().min(MAX_DATA);
         let data = Sent::Data(Bytes::copy_from_slice(&bytes[..count]));
         requests.start_send(pb::ForwardPortRequest { body: Some(data) }).map_err(|Closed| broken())?;
+        self.connection.session.used();
         Poll::Ready(Ok(count))
     }
 

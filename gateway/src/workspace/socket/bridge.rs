@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tonic::{Status, Streaming};
 
 use super::{Ending, Frame, Receiver, Sender};
+use crate::activity::Session;
 use crate::errors;
 use crate::workspace::call::{Closed, Requests};
 
@@ -48,30 +49,34 @@ pub(in crate::workspace) enum Said<M> {
     End,
 }
 
-/// Carries messages until one side has ended, and ends the other one.
+/// Carries messages until one side has ended, and ends the other one. Each message is a use of the session; signs of life
+/// are none.
 pub(in crate::workspace) async fn bridge<P: Protocol>(
     mut sender: Sender,
     mut receiver: Receiver,
     mut requests: Requests<P::Request>,
     mut responses: Streaming<P::Response>,
+    session: Session,
 ) {
     let ending = tokio::select! {
-        ending = read::<P>(&mut receiver, &mut requests) => ending,
-        ending = write::<P>(&mut sender, &mut responses) => ending,
+        ending = read::<P>(&mut receiver, &mut requests, &session) => ending,
+        ending = write::<P>(&mut sender, &mut responses, &session) => ending,
     };
     // The agent hears of the end first: the client may be slow to listen.
     drop(requests);
     drop(responses);
+    drop(session);
     sender.close(ending, receiver).await;
 }
 
-async fn read<P: Protocol>(receiver: &mut Receiver, requests: &mut Requests<P::Request>) -> Ending {
+async fn read<P: Protocol>(receiver: &mut Receiver, requests: &mut Requests<P::Request>, session: &Session) -> Ending {
     loop {
         let said = match receiver.next().await.map(P::read) {
             Ok(Ok(said)) => said,
             Ok(Err(status)) => return Ending::Failed(status),
             Err(ending) => return ending,
         };
+        session.used();
         if requests.is_finished() {
             return Ending::Failed(errors::invalid("end", "was said before: nothing may follow it"));
         }
@@ -101,16 +106,21 @@ async fn drain(receiver: &mut Receiver) {
     while receiver.next().await.is_ok() {}
 }
 
-async fn write<P: Protocol>(sender: &mut Sender, responses: &mut Streaming<P::Response>) -> Ending {
-    match try_write::<P>(sender, responses).await {
+async fn write<P: Protocol>(sender: &mut Sender, responses: &mut Streaming<P::Response>, session: &Session) -> Ending {
+    match try_write::<P>(sender, responses, session).await {
         Ok(()) => Ending::Done,
         Err(ending) => ending,
     }
 }
 
-async fn try_write<P: Protocol>(sender: &mut Sender, responses: &mut Streaming<P::Response>) -> Result<(), Ending> {
+async fn try_write<P: Protocol>(
+    sender: &mut Sender,
+    responses: &mut Streaming<P::Response>,
+    session: &Session,
+) -> Result<(), Ending> {
     while let Some(response) = sender.until(responses.message()).await?.map_err(Ending::Failed)? {
         sender.send(P::show(response).map_err(Ending::Failed)?).await?;
+        session.used();
     }
     Ok(())
 }

@@ -66,7 +66,7 @@ async fn report(state: &State) -> Result<(), Status> {
     for some in used.chunks(MAX_WORKSPACES) {
         let workspace_ids = some.iter().map(Uuid::to_string).collect();
         let reason = ActivityReason::Chat.into();
-        workspaces.report_activities(ReportActivitiesRequest { workspace_ids, reason }).await?;
+        workspaces.report_activities(ReportActivitiesRequest { workspace_ids, reason, ..Default::default() }).await?;
     }
     Ok(())
 }

@@ -185,7 +185,9 @@ impl One<'_> {
     }
 
     fn gateway(&self) -> anyhow::Result<Router> {
+        self.config.gateway.validate().map_err(anyhow::Error::msg)?;
         let neighbours = chatmesh_gateway::Neighbours {
+            activity: self.peer(Service::Workspaces)?,
             exchange: self.peer(Service::Identity)?,
             chat: self.callers(Service::Chat)?,
             identity: self.callers(Service::Identity)?,
@@ -201,6 +203,7 @@ impl One<'_> {
             self.process.metrics(HttpMetrics::register),
             self.process.tasks.clone(),
         );
+        gateway.start(&self.config.gateway);
         Ok(gateway.api_router().merge(GrpcRoutes::new().into_health_router()))
     }
 

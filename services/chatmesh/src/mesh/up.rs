@@ -136,8 +136,10 @@ impl Up {
             process.metrics(ChatMetrics::register),
         )
         .await?;
+        config.gateway.validate().map_err(anyhow::Error::msg)?;
         let gateway = Gateway::new(
             chatmesh_gateway::Neighbours {
+                activity: process.peer("gateway", to_workspaces.clone()),
                 exchange: process.peer("gateway", to_identity.clone()),
                 chat: Peer::for_callers(local(chat.routes())),
                 identity: Peer::for_callers(to_identity),
@@ -184,6 +186,7 @@ impl Up {
         super::serve::dial_in_over_tls(&config.relay, &relay, &process.tasks).await?;
         let router = gateway.router().merge(relay.dial_in()).merge(health.into_health_router());
         process.tasks.spawn_loop("server", serve(listener, router, process.tasks.clone()));
+        gateway.start(&config.gateway);
         provisioner.start();
         drop(starting);
         let lifecycle = Lifecycle::new(config.lifecycle, process.tasks.clone(), process.readiness.clone());

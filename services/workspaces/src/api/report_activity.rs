@@ -15,7 +15,7 @@ pub(super) async fn report_activity(
 ) -> Result<pb::ReportActivityResponse, Error> {
     let mut violations = Violations::new();
     let id = violations.check("workspace_id", request.workspace_id.parse::<WorkspaceId>());
-    let reason = reason(request.reason, &mut violations);
+    let reason = reason("reason", request.reason, &mut violations);
     let (id, reason) = violations.finish(id.zip(reason))?;
     state.open(&caller, id).await?;
 
@@ -24,10 +24,10 @@ pub(super) async fn report_activity(
 }
 
 /// Reads how workspaces are used.
-pub(super) fn reason(reason: i32, violations: &mut Violations) -> Option<pb::ActivityReason> {
+pub(super) fn reason(field: impl Into<String>, reason: i32, violations: &mut Violations) -> Option<pb::ActivityReason> {
     let reason = pb::ActivityReason::try_from(reason).ok();
     let reason = reason.filter(|reason| *reason != pb::ActivityReason::Unspecified);
-    violations.require(reason.is_some(), "reason", "must say how the workspace is used");
+    violations.require(reason.is_some(), field, "must say how the workspace is used");
     reason
 }
 

@@ -76,7 +76,8 @@ pub struct Manifest {
     #[schemars(with = "Option<String>")]
     pub default_ttl: Option<Duration>,
     /// How much longer a workspace runs at least once it was used, in whole seconds; an hour where it is left out, 30
-    /// days at most. With `0s` nothing moves the time at which it is stopped.
+    /// days at most. With `0s` nothing moves the time at which it is stopped. A chat that runs uses it, and people do
+    /// while something goes on in what they have open: a terminal, a port, a watch of repositories.
     #[serde(default, with = "humantime_serde", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub activity_bump: Option<Duration>,

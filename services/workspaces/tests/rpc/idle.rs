@@ -111,7 +111,7 @@ async fn many_workspaces_are_used_at_once_and_what_they_gain_is_counted_by_reaso
     }
     let began = chatmesh_core::Clock::now(&*world.clock);
     let report = async |caller: &Caller, workspace_ids: Vec<String>, reason| {
-        let request = pb::ReportActivitiesRequest { workspace_ids, reason };
+        let request = pb::ReportActivitiesRequest { workspace_ids, reason, ..Default::default() };
         Ok::<_, Status>(world.workspaces().report_activities(as_caller(caller, request)).await?.into_inner().moved)
     };
     let (chat, service) = (pb::ActivityReason::Chat.into(), Caller::service("chat", None));
@@ -134,6 +134,60 @@ async fn many_workspaces_are_used_at_once_and_what_they_gain_is_counted_by_reaso
     world.resolve(&ids[1].0, &ids[1].1).await.expect("an agent");
     for counted in ["chat", "connection"].into_iter().zip([2, 1]) {
         let line = format!("chatmesh_workspaces_activity_bumps_total{{reason=\"{}\"}} {}\n", counted.0, counted.1);
+        assert!(world.counted().contains(&line), "{line} is not in {}", world.counted());
+    }
+}
+
+/// B.8: what people do in workspaces counts, each workspace for what is done in it, in one call.
+#[tokio::test]
+async fn workspaces_that_people_use_in_different_ways_run_on_and_are_counted_by_each() {
+    let world = World::new().await;
+    let mut ids = Vec::new();
+    for name in ["one", "two", "three"] {
+        let request = pb::CreateWorkspaceRequest {
+            template: "local".to_owned(),
+            name: name.to_owned(),
+            ttl_seconds: Some(600),
+            ..pb::CreateWorkspaceRequest::default()
+        };
+        let created = world.workspaces().create_workspace(as_caller(&world.owner, request)).await.expect("created");
+        ids.push(created.into_inner().workspace.expect("a workspace").id);
+        world.run_job("p").await;
+    }
+    let began = chatmesh_core::Clock::now(&*world.clock);
+    let gateway = Caller::service("gateway", None);
+    let report = async |caller: &Caller, workspace_ids: &[&String], named: &[(&str, pb::ActivityReason)]| {
+        let activity = |(id, reason): &(&str, pb::ActivityReason)| pb::WorkspaceActivity {
+            workspace_id: (*id).to_owned(),
+            reason: (*reason).into(),
+        };
+        let request = pb::ReportActivitiesRequest {
+            workspace_ids: workspace_ids.iter().map(|id| (*id).clone()).collect(),
+            reason: pb::ActivityReason::Repository.into(),
+            activities: named.iter().map(activity).collect(),
+        };
+        Ok::<_, Status>(world.workspaces().report_activities(as_caller(caller, request)).await?.into_inner().moved)
+    };
+    use pb::ActivityReason::{PortForward, Terminal, Unspecified};
+    let [one, two, three] = [&ids[0], &ids[1], &ids[2]];
+    expect(report(&world.owner, &[], &[(one, Terminal)]).await, Code::PermissionDenied, "DENIED");
+    for bad in [(one.as_str(), Unspecified), ("w", Terminal)] {
+        expect(report(&gateway, &[], &[bad]).await, Code::InvalidArgument, "INVALID_REQUEST");
+    }
+    let many = vec![(one.as_str(), Terminal); 1000];
+    expect(report(&gateway, &[one], &many).await, Code::InvalidArgument, "INVALID_REQUEST");
+
+    let unknown = world.uuid().to_string();
+    let named = [(one.as_str(), Terminal), (&unknown, Terminal), (two, PortForward), (one, PortForward)];
+    assert_eq!(report(&gateway, &[three], &named).await.expect("known"), 3);
+    assert_eq!(report(&gateway, &[three], &named).await.expect("known"), 0, "that gains nothing");
+    for id in &ids {
+        let found = world.get(&world.owner, id).await.expect("found");
+        assert_eq!(deadline(&found), Some(began + Duration::from_secs(3600)));
+        assert!(found.last_use_time.is_some());
+    }
+    for reason in ["terminal", "port_forward", "repository"] {
+        let line = format!("chatmesh_workspaces_activity_bumps_total{{reason=\"{reason}\"}} 1\n");
         assert!(world.counted().contains(&line), "{line} is not in {}", world.counted());
     }
 }

@@ -1,6 +1,7 @@
 //! Live access to a workspace through the gateway, with the agent's real program, and the commands
 //! that stand on it.
 
+mod activity;
 mod app;
 mod commands;
 mod connect;
