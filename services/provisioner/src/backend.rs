@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Kind;
-use crate::failure::Failure;
+use crate::failure::{Failure, Left};
 use crate::job::{Job, JobAgent, Work};
 use crate::job_log::JobLog;
 
@@ -33,6 +33,11 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// started them.
     fn by_hand(&self, _job: &Job) -> BTreeMap<String, String> {
         BTreeMap::new()
+    }
+
+    /// True where nothing of the workspace runs, for sure. Asked where a start has failed and nothing of it is left.
+    async fn runs_nothing(&self, _job: &Job) -> bool {
+        false
     }
 
     /// Makes sure that nobody else does what this provisioner is there for; waits for the one that does. Before the first
@@ -76,11 +81,22 @@ impl Run {
 
 /// Carries a build out. What stops or deletes is not given up once it has begun: there is no way back.
 pub(crate) async fn carry_out(backend: &dyn Backend, job: &Job, run: &Run) -> Result<(), Failure> {
-    run.check()?;
-    match &job.work {
-        Work::Start(agents) => backend.start(job, agents, run).await,
-        Work::Stop => backend.stop(job, run).await,
-        Work::Delete => backend.delete(job, run).await,
+    let work = async {
+        run.check()?;
+        match &job.work {
+            Work::Start(agents) => backend.start(job, agents, run).await,
+            Work::Stop => backend.stop(job, run).await,
+            Work::Delete => backend.delete(job, run).await,
+        }
+    };
+    match work.await {
+        Err(failure) if matches!(job.work, Work::Start(_)) => {
+            let left = failure.left();
+            // What may still come is not seen yet.
+            let nothing_runs = !left.not_undone && backend.runs_nothing(job).await;
+            Err(failure.leaving(Left { nothing_runs, ..left }))
+        }
+        ended => ended,
     }
 }
 

@@ -7,6 +7,15 @@ use chatmesh_proto::provisioner::v1::JobErrorCode;
 use crate::job::InvalidJob;
 use crate::{kubernetes, local};
 
+/// What a start that failed has left of its workspace.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// Nothing of the workspace runs, for sure.
+    pub(crate) nothing_runs: bool,
+    /// Something of what was begun may be there, or may still come.
+    pub(crate) not_undone: bool,
+}
+
 /// Why a build failed; the text goes to the people who asked for it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -22,6 +31,9 @@ pub(crate) enum Failure {
     UnknownKind(String),
     #[error("not done after {} seconds: try again", .0.as_secs())]
     Timeout(Duration),
+    /// A start, of which it is known what it has left.
+    #[error("{failure}")]
+    Start { failure: Box<Failure>, left: Left },
     #[error(transparent)]
     Local(#[from] local::LocalError),
     #[error(transparent)]
@@ -34,7 +46,27 @@ impl Failure {
         match self {
             Self::Canceled => JobErrorCode::Canceled,
             Self::InvalidTemplate(_) => JobErrorCode::InvalidTemplate,
+            Self::Start { failure, .. } => failure.code(),
             _ => JobErrorCode::Unspecified,
+        }
+    }
+
+    /// What is left of the workspace, where a start has failed.
+    pub(crate) fn left(&self) -> Left {
+        match self {
+            Self::Start { left, .. } => *left,
+            // It was dropped half-way.
+            Self::Timeout(_) => Left { not_undone: true, ..Left::default() },
+            _ => Left::default(),
+        }
+    }
+
+    /// The failure of a start that has left this.
+    pub(crate) fn leaving(self, left: Left) -> Self {
+        match self {
+            Self::Start { failure, .. } => Self::Start { failure, left },
+            failure if failure.left() == left => failure,
+            failure => Self::Start { failure: Box::new(failure), left },
         }
     }
 }

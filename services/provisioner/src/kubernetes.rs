@@ -15,6 +15,7 @@ mod plan;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod verdict;
 
 use std::time::Duration;
@@ -23,21 +24,21 @@ use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Secret};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{DeleteParams, Preconditions};
+use kube::api::DeleteParams;
 use kube::{Resource as _, ResourceExt as _};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
-use tracing::warn;
 
 use crate::backend::{Backend, Run};
 use crate::config::{Config, MAX_START};
 use crate::failure::Failure;
 use crate::job::{Job, JobAgent, WorkspaceId};
 use crate::slot::WORK_TIMEOUT;
-use cluster::{Cluster, Part};
+use cluster::Cluster;
 pub(crate) use error::KubernetesError;
 use plan::{LEASE_LABEL, Plan, lease_of, name_of};
 use settings::{Settings, Storage};
+use undo::{LOOK, UNDO};
 
 /// The name of this part in the log of a build.
 const STAGE: &str = "workspace";
@@ -45,12 +46,9 @@ const STAGE: &str = "workspace";
 const REMOVAL: Duration = Duration::from_secs(45);
 /// A Pod that is not there in time says more about it than that, so it is listened to first.
 const LATE: Duration = Duration::from_secs(2);
-/// How long undoing a start may take.
-const UNDO: Duration = Duration::from_secs(30);
 // A build that is cut off undoes nothing: the longest start that is allowed has to leave room for it.
-const _: () = assert!(MAX_START.as_secs() + LATE.as_secs() + UNDO.as_secs() < WORK_TIMEOUT.as_secs());
-/// How long an agent may take to end that was just started, in seconds.
-const UNDO_GRACE: u32 = 5;
+const LONGEST: u64 = MAX_START.as_secs() + LATE.as_secs() + UNDO.as_secs() + LOOK.as_secs();
+const _: () = assert!(LONGEST < WORK_TIMEOUT.as_secs());
 
 /// Workspaces in a cluster.
 #[derive(Debug)]
@@ -134,23 +132,6 @@ impl Kubernetes {
         Ok(())
     }
 
-    /// Removes what a start has made except for the files, and does not wait for its end. Another provisioner may have the
-    /// build by now, and gives the same names to what it makes: that stays.
-    async fn undo(&self, cluster: &Cluster, plan: &Plan<'_>) {
-        let undone = async {
-            let soon = DeleteParams { grace_period_seconds: Some(UNDO_GRACE), ..DeleteParams::default() };
-            // The cluster changes the state of a Pod all the time, and nobody but us the rest.
-            remove_ours::<Pod>(cluster, plan, soon, false).await?;
-            remove_ours::<NetworkPolicy>(cluster, plan, DeleteParams::default(), true).await?;
-            remove_ours::<Secret>(cluster, plan, DeleteParams::default(), true).await
-        };
-        match tokio::time::timeout(UNDO, undone).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => warn!(workspace_id = %plan.job.workspace_id, %error, "start not undone"),
-            Err(_) => warn!(workspace_id = %plan.job.workspace_id, "start not undone in time"),
-        }
-    }
-
     /// Removes everything but the files.
     async fn end(&self, cluster: &Cluster, id: WorkspaceId, run: &Run) -> Result<(), Failure> {
         let name = name_of(id);
@@ -189,20 +170,21 @@ impl Backend for Kubernetes {
         run.unless_canceled(check).await?.unwrap_or_else(|_| Err(self.late()))?;
 
         let made = timeout_at(until + LATE, Box::pin(self.make(cluster, &plan, run, until))).await;
-        let made = made.unwrap_or_else(|_| Err(self.late()));
-        match made {
-            Ok(()) => {
+        // What was cut off may have been about to make something.
+        let (failure, is_in_doubt) = match made {
+            Ok(Ok(())) => {
                 for agent in agents {
                     run.log.info(STAGE, format!("the agent `{}` runs", agent.name));
                 }
+                return Ok(());
             }
-            Err(failure) => {
-                run.log.info(STAGE, "removing what was made; files stay");
-                self.undo(cluster, &plan).await;
-                return Err(failure);
+            Ok(Err(failure)) => {
+                let is_in_doubt = matches!(failure, Failure::Kubernetes(KubernetesError::NoAnswer(_)));
+                (failure, is_in_doubt)
             }
-        }
-        Ok(())
+            Err(_) => (self.late(), true),
+        };
+        Err(failure.leaving(self.give_back(cluster, &plan, run, is_in_doubt).await))
     }
 
     async fn stop(&self, job: &Job, run: &Run) -> Result<(), Failure> {
@@ -220,6 +202,10 @@ impl Backend for Kubernetes {
             cluster.remove::<PersistentVolumeClaim>(&namespace, &name_of(job.workspace_id), REMOVAL).await?;
         }
         Ok(())
+    }
+
+    async fn runs_nothing(&self, job: &Job) -> bool {
+        self.has_no_pod(job.workspace_id).await
     }
 }
 
@@ -239,20 +225,6 @@ async fn make_volume(cluster: &Cluster, plan: &Plan<'_>, storage: &Storage, run:
         }
         applied => applied.map(drop),
     }
-}
-
-/// Removes a part that this lease has made, where it is still the same one; as it is, where it `is_constant`.
-async fn remove_ours<K: Part>(
-    cluster: &Cluster,
-    plan: &Plan<'_>,
-    params: DeleteParams,
-    is_constant: bool,
-) -> Result<(), Failure> {
-    let found = cluster.find::<K>(&plan.namespace, &plan.name).await?;
-    let Some(ours) = found.filter(|part| part.labels().get(LEASE_LABEL) == Some(&plan.lease)) else { return Ok(()) };
-    let resource_version = ours.resource_version().filter(|_| is_constant);
-    let params = params.preconditions(Preconditions { uid: ours.uid(), resource_version });
-    cluster.delete::<K>(&plan.namespace, &plan.name, &params).await
 }
 
 /// The Secret goes last: the cluster removes what it owns with it, where we do not get that far.

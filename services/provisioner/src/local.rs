@@ -28,7 +28,7 @@ use tracing::{info, warn};
 use crate::Config;
 use crate::backend::{Backend, Run, no_settings};
 use crate::config::{Isolation, Kind};
-use crate::failure::Failure;
+use crate::failure::{Failure, Left};
 use crate::job::{AgentName, Job, JobAgent, WorkspaceId};
 use agent::{Agent, Launch};
 use directory::{Directory, Record, State};
@@ -174,15 +174,17 @@ impl Local {
         Ok(())
     }
 
-    /// Leaves the workspace stopped, as far as that can be done without waiting.
-    async fn undo_start(&self, id: WorkspaceId, directory: &Directory) {
+    /// Leaves the workspace stopped, as far as that can be done without waiting. Else the next provisioner would start it.
+    async fn undo_start(&self, id: WorkspaceId, directory: &Directory) -> Left {
         let undone = on_disk(directory, |directory| {
             directory.write_stopped()?;
             directory.remove_tokens()
         });
-        if let Err(error) = undone.await {
+        let undone = undone.await;
+        if let Err(error) = &undone {
             warn!(workspace_id = %id, %error, "workspace not left stopped");
         }
+        Left { not_undone: undone.is_err(), ..Left::default() }
     }
 
     /// The data directory, as soon as it is this provisioner's alone.
@@ -227,7 +229,7 @@ impl Backend for Local {
         run.log.info(STAGE, "making the workspace's directory ready");
         if let Err(failure) = self.prepare(&directory, job, agents, run, &mut supervisors).await {
             if matches!(failure, Failure::Canceled) {
-                self.undo_start(id, &directory).await;
+                return Err(failure.leaving(self.undo_start(id, &directory).await));
             }
             return Err(failure);
         }
@@ -260,6 +262,14 @@ impl Backend for Local {
         on_disk(&directory, Directory::remove).await?;
         self.entries.lock().remove(&job.workspace_id);
         Ok(())
+    }
+
+    async fn runs_nothing(&self, job: &Job) -> bool {
+        let Some(ground) = self.ground.get() else { return false };
+        let (directory, entry) = (ground.directory(job.workspace_id), self.entry(job.workspace_id));
+        // Whoever holds it is about to change that.
+        let Ok(supervisors) = entry.try_lock() else { return false };
+        supervisors.is_empty() && on_disk(&directory, Directory::runs_nothing).await.unwrap_or(false)
     }
 
     async fn open(&self) -> Result<(), Failure> {

@@ -102,7 +102,8 @@ impl ProvisionerService for Fake {
     async fn fail_job(&self, r: Request<pb::FailJobRequest>) -> Result<Response<pb::FailJobResponse>, Status> {
         let request = r.into_inner();
         let code = request.error_code().as_str_name().trim_start_matches("JOB_ERROR_CODE_");
-        self.report(format!("{} failed: {} {code}", request.build_id, request.error))?;
+        let left = if request.nothing_runs { ", nothing runs" } else { "" };
+        self.report(format!("{} failed: {} {code}{left}", request.build_id, request.error))?;
         Ok(Response::new(Default::default()))
     }
 }
@@ -331,7 +332,7 @@ async fn what_this_provisioner_can_not_do_fails_with_what_to_do() {
     let mut reports = script.reports.lock().clone();
     reports.sort();
     assert!(reports[0].contains("`kubernetes`: add it to provisioner.kinds UNSPECIFIED"), "{reports:?}");
-    assert!(reports[1].contains("mend the template INVALID_TEMPLATE"), "{reports:?}");
+    assert!(reports[1].ends_with("mend the template INVALID_TEMPLATE, nothing runs"), "{reports:?}");
     assert_eq!(reports[2], "3 done");
     let said = script.logs.lock().iter().any(|(id, line)| id == "3" && line.text.contains("is run by its owner"));
     assert!(said, "{:?}", script.logs.lock());

@@ -142,10 +142,15 @@ impl Cluster {
     pub(super) async fn remove<K: Part>(&self, namespace: &str, name: &str, limit: Duration) -> Result<(), Failure> {
         let Some(part) = self.find::<K>(namespace, name).await? else { return Ok(()) };
         self.delete::<K>(namespace, name, &DeleteParams::default()).await?;
-        let until = Instant::now() + limit;
+        self.until_gone(namespace, &part, limit).await
+    }
+
+    /// Waits until a part is gone that was asked to end.
+    pub(super) async fn until_gone<K: Part>(&self, namespace: &str, part: &K, limit: Duration) -> Result<(), Failure> {
+        let (name, until) = (part.name_any(), Instant::now() + limit);
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
         // Another of this name may be there by now.
-        while self.find::<K>(namespace, name).await?.is_some_and(|found| found.uid() == part.uid()) {
+        while self.find::<K>(namespace, &name).await?.is_some_and(|found| found.uid() == part.uid()) {
             if Instant::now() >= until {
                 let what = format!("the {} `{name}`", K::kind(&()));
                 return Err(KubernetesError::StillThere { what, seconds: limit.as_secs() }.into());

@@ -28,6 +28,8 @@ pub(crate) enum KubernetesError {
     Pod(String),
     #[error("the Pod does not run after {seconds} seconds: {state}")]
     NotInTime { seconds: u64, state: String },
+    #[error("not done after {seconds} seconds")]
+    NotUndone { seconds: u64 },
     #[error("{what} is still there after {seconds} seconds: look what keeps it in the cluster, then try again")]
     StillThere { what: String, seconds: u64 },
 }
@@ -41,15 +43,21 @@ pub(super) fn failure(what: &str, error: kube::Error) -> Failure {
     let problem = status.message.clone();
     match status.code {
         403 if problem.contains("exceeded quota") => KubernetesError::Quota(problem).into(),
+        // The server has begun, and does not know how it ended.
+        504 => KubernetesError::NoAnswer(problem).into(),
         401 | 403 => KubernetesError::Forbidden { what, problem }.into(),
         400 | 422 => Failure::InvalidTemplate(format!("the cluster refused to {what}: {problem}")),
         _ => KubernetesError::Refused { what, problem }.into(),
     }
 }
 
+/// How a server begins that does not know a field: it says that with a code of its own failures.
+const UNKNOWN_FIELD: &str = "failed to create typed patch object";
+
 /// True where the same call may succeed a little later.
 pub(super) fn is_passing(error: &kube::Error) -> bool {
     match error {
+        kube::Error::Api(status) if status.message.starts_with(UNKNOWN_FIELD) => false,
         kube::Error::Api(status) => status.code == 429 || status.code >= 500,
         kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_) => true,
         _ => false,

@@ -6,6 +6,7 @@ mod manifests;
 mod real;
 mod server;
 mod suite;
+mod undo;
 
 use std::time::Duration;
 

@@ -111,6 +111,12 @@ impl Directory {
         }
     }
 
+    /// True where no agent lives, and the next provisioner starts none.
+    pub(super) fn runs_nothing(&self) -> io::Result<bool> {
+        let is_to_run = self.read_record()?.is_some_and(|record| record.state == State::Running);
+        Ok(!is_to_run && self.living_processes()?.is_empty() && Earlier::find(self)?.is_none())
+    }
+
     pub(super) fn read_record(&self) -> io::Result<Option<Record>> {
         let content = files::read(&self.record_file())?;
         Ok(content.and_then(|content| Record::parse(&content)))

@@ -369,7 +369,9 @@ async fn a_program_that_does_not_exist_fails_the_build_with_its_name() {
         agent_program: PathBuf::from("/no/such/agent"),
         ..Config::default()
     };
-    let failure = Local::new(config, tasks).carry_out(world.start("token")).await.expect_err("failed").to_string();
+    let failure = Local::new(config, tasks).carry_out(world.start("token")).await.expect_err("failed");
+    assert_eq!(failure.left(), Left { nothing_runs: true, not_undone: false }, "it takes no credits");
+    let failure = failure.to_string();
     assert!(failure.contains("/no/such/agent") && failure.contains("provisioner.agent_program"), "{failure}");
     assert!(!failure.contains("token"));
     assert_eq!(world.state(), State::Stopped);

@@ -68,7 +68,8 @@ pub(crate) fn failure(failed: jobs::FailJobRequest) -> Failure {
         Ok(jobs::JobErrorCode::InvalidTemplate) => Some(ErrorCode::InvalidTemplate),
         Ok(jobs::JobErrorCode::Unspecified) | Err(_) => None,
     };
-    Failure { code, message: text(failed.error, MAX_ERROR), nothing_runs: failed.nothing_runs }
+    let jobs::FailJobRequest { error, nothing_runs, not_undone, .. } = failed;
+    Failure { code, message: text(error, MAX_ERROR), nothing_runs, not_undone }
 }
 
 /// Lines of a build's log as they are kept: what no database keeps is replaced, and what is too long is cut. What has no

@@ -118,23 +118,30 @@ pub struct Failure {
     pub message: String,
     /// True where nothing of the workspace runs for sure.
     pub nothing_runs: bool,
+    /// True where something of what was begun may be left, for undoing it failed.
+    pub not_undone: bool,
 }
 
 impl Failure {
     /// A failure of no kind in particular.
     #[must_use]
     pub fn other(message: impl Into<String>) -> Self {
-        Self { code: None, message: message.into(), nothing_runs: false }
+        Self { code: None, message: message.into(), nothing_runs: false, not_undone: false }
     }
 
     /// A failure of a kind.
     #[must_use]
     pub fn of(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code: Some(code), message: message.into(), nothing_runs: false }
+        Self { code: Some(code), ..Self::other(message) }
     }
 }
 
 impl Outcome {
+    /// True where something of what was begun may be left.
+    pub(crate) fn is_not_undone(&self) -> bool {
+        matches!(self, Self::Failed(Failure { not_undone: true, .. }))
+    }
+
     /// A failure of no kind in particular.
     #[must_use]
     pub fn failed(message: impl Into<String>) -> Self {

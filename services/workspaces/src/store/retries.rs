@@ -25,11 +25,12 @@ impl FromRow for Former {
 }
 
 /// Gives a build that has just come to nothing its deadline. The workspace is locked, and the build is not written yet:
-/// it is none of those that have ended. `is_silent` says that its provisioner said nothing of its end.
-pub(super) async fn settle(tx: &mut Tx, build: Build, is_silent: bool, now: Timestamp) -> Result<Build, DbError> {
+/// it is none of those that have ended. `in_doubt` says that something of it may be left: its provisioner said nothing of
+/// its end, or could not undo it.
+pub(super) async fn settle(tx: &mut Tx, build: Build, in_doubt: bool, now: Timestamp) -> Result<Build, DbError> {
     let workspace = build.workspace_id.0;
     let ttl = tx.fetch_optional::<Ttl>(GET_TTL, values![workspace]).await?.and_then(|Ttl(seconds)| seconds);
     let former = tx.fetch_optional::<Former>(GET_FORMER, values![workspace]).await?.unwrap_or_default();
-    let deadline = build.deadline_after_failure(former, is_silent, ttl, now);
+    let deadline = build.deadline_after_failure(former, in_doubt, ttl, now);
     Ok(Build { deadline, ..build })
 }

@@ -128,6 +128,26 @@ async fn what_a_start_has_left_that_nobody_answers_for_is_stopped() {
     }
 }
 
+/// Its provisioner says so itself, and without that nothing would ever remove it.
+#[tokio::test]
+async fn what_a_start_has_left_that_could_not_be_undone_is_stopped() {
+    for mut world in worlds().await {
+        let id = world.insert("dev").await.workspace.id;
+        let build = world.lease("p", "t").await.expect("a build").build.id;
+        let left = || Outcome::Failed(Failure { not_undone: true, ..Failure::other("the image is not there") });
+        let ended = world.end(build, "p", left()).await.expect("failed");
+        assert_eq!(world.end(build, "p", left()).await.expect("again"), ended, "{}", world.engine);
+        assert_eq!(world.get(id).await.status(), WorkspaceStatus::Failed, "{}", world.engine);
+        assert_eq!(world.stopped_in(id).await, Some(MINUTE), "{}", world.engine);
+        world.now += MINUTE;
+        let due = world.is_due().await[0];
+        world.store.insert_build(&world.stop_of(due)).await.expect("stopping");
+        world.ends(Outcome::Succeeded).await;
+        assert_eq!(world.get(id).await.status(), WorkspaceStatus::Stopped, "{}", world.engine);
+        assert_eq!(world.stopped_in(id).await, None, "{}", world.engine);
+    }
+}
+
 /// Who gives a stop up wants the workspace to run, and not for longer than any other.
 #[tokio::test]
 async fn a_workspace_whose_stop_was_given_up_has_its_time_to_live() {

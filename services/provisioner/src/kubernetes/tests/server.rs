@@ -39,7 +39,7 @@ struct Inner {
     objects: BTreeMap<Key, Value>,
     /// What happened, for those who watch: the kind of change, and what it was made to.
     history: Vec<(u64, &'static str, Key, Value)>,
-    /// How often a Pod that ends is seen before it is gone.
+    /// How often what ends is seen before it is gone.
     ending: BTreeMap<Key, u32>,
     kubelet: Kubelet,
     held: HashSet<String>,

@@ -26,11 +26,12 @@ pub(crate) struct Former {
 impl Build {
     /// When the workspace is stopped after this build, its latest, came to nothing at `now`: soon where what runs is not
     /// wanted, and after its time to live, `ttl` in seconds where it has one of its own, where it was to run on.
-    /// `is_silent` says that whoever carried the build out said nothing of its end.
+    /// `in_doubt` says that something of it may be left: whoever carried it out said nothing of its end, or could not undo
+    /// what it had begun.
     pub(crate) fn deadline_after_failure(
         &self,
         former: Former,
-        is_silent: bool,
+        in_doubt: bool,
         ttl: Option<u32>,
         now: Timestamp,
     ) -> Option<Timestamp> {
@@ -40,7 +41,7 @@ impl Build {
             return None;
         }
         let is_unwanted = match self.transition {
-            Transition::Start => is_silent,
+            Transition::Start => in_doubt,
             // Somebody who gives a stop up wants the workspace to run.
             Transition::Stop => self.status == BuildStatus::Failed,
             Transition::Delete => false,
@@ -82,7 +83,7 @@ mod tests {
         use BuildStatus::{Canceled, Failed, Succeeded};
         use Transition::{Delete, Start, Stop};
         let (stopped, runs) = (Former::default(), Former { runs: true, ..Former::default() });
-        for (transition, status, former, is_silent, expected) in [
+        for (transition, status, former, in_doubt, expected) in [
             // A stop that failed is tried again, whatever was there before.
             (Stop, Failed, runs, false, Some(60)),
             (Stop, Failed, stopped, true, Some(60)),
@@ -93,7 +94,7 @@ mod tests {
             (Stop, Canceled, stopped, false, None),
             (Delete, Failed, runs, false, Some(600)),
             (Delete, Canceled, runs, true, Some(600)),
-            // A start of which nobody knows what is there.
+            // A start of which nobody knows what is there, or that could not be undone.
             (Start, Canceled, stopped, true, Some(60)),
             (Start, Failed, stopped, true, Some(60)),
             // One that a provisioner has undone, or that nobody began.
@@ -102,14 +103,15 @@ mod tests {
             // What a stop before it has left is there all the same.
             (Start, Canceled, Former { failed_stops: 1, runs: true }, false, Some(60)),
             (Start, Failed, runs, false, Some(600)),
+            (Start, Failed, runs, true, Some(60)),
             (Start, Succeeded, runs, false, None),
             (Stop, Succeeded, Former { failed_stops: 3, runs: true }, false, None),
         ] {
             let build = ended(transition, status);
-            let deadline = build.deadline_after_failure(former, is_silent, None, at(0));
-            assert_eq!(deadline, expected.map(at), "{transition:?} {status:?} {former:?} {is_silent}");
+            let deadline = build.deadline_after_failure(former, in_doubt, None, at(0));
+            assert_eq!(deadline, expected.map(at), "{transition:?} {status:?} {former:?} {in_doubt}");
             let prebuilt = Build { reason: Some(BuildReason::Prebuild), ..build };
-            assert_eq!(prebuilt.deadline_after_failure(former, is_silent, None, at(0)), None, "it is deleted");
+            assert_eq!(prebuilt.deadline_after_failure(former, in_doubt, None, at(0)), None, "it is deleted");
         }
         let given_up = ended(Stop, Canceled);
         assert_eq!(given_up.deadline_after_failure(runs, false, Some(60), at(0)), Some(at(60)), "its own time");

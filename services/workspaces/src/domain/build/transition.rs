@@ -116,7 +116,7 @@ impl Build {
     }
 
     fn fail(mut self, failure: Failure, now: Timestamp) -> Self {
-        let Failure { code, message, nothing_runs } = failure;
+        let Failure { code, message, nothing_runs, not_undone: _ } = failure;
         if self.transition == Transition::Start && nothing_runs {
             self.daily_cost = 0;
         }

@@ -55,14 +55,15 @@ impl Inner {
         self.objects.insert(key.clone(), object);
     }
 
-    /// Begins the end of an object. A Pod takes a while.
+    /// Begins the end of an object. A Pod takes a while, and so does a volume, which is protected while a Pod may use it.
     pub(super) fn delete(&mut self, key: &Key) -> Option<Value> {
         let mut object = self.objects.get(key)?.clone();
-        if key.plural == "pods" && object["metadata"]["deletionTimestamp"].is_null() {
+        let takes_time = matches!(key.plural.as_str(), "pods" | "persistentvolumeclaims");
+        if takes_time && object["metadata"]["deletionTimestamp"].is_null() {
             object["metadata"]["deletionTimestamp"] = json!("2026-01-02T03:04:06Z");
             self.put("MODIFIED", key, object.clone());
             self.ending.insert(key.clone(), 2);
-        } else if key.plural != "pods" {
+        } else if !takes_time {
             self.remove(key);
         }
         Some(object)
