@@ -32,6 +32,12 @@ fn git(directory: &Path, args: &[&str]) {
     assert!(done.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
+/// The program itself: `git daemon` would start it as a child, which outlives it.
+fn daemon() -> PathBuf {
+    let found = Command::new("git").arg("--exec-path").output().expect("git runs");
+    PathBuf::from(String::from_utf8_lossy(&found.stdout).trim()).join("git-daemon")
+}
+
 impl Repository {
     /// Serves a bare repository `project` with these files.
     ///
@@ -51,8 +57,8 @@ impl Repository {
 
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = free.expect("a port").port();
-        let daemon = Command::new("git")
-            .args(["daemon", "--listen=127.0.0.1", "--export-all", "--reuseaddr"])
+        let daemon = Command::new(daemon())
+            .args(["--listen=127.0.0.1", "--export-all", "--reuseaddr"])
             .arg(format!("--port={port}"))
             .arg(format!("--base-path={}", directory.path().display()))
             .arg(directory.path())
