@@ -19,7 +19,7 @@ mod workspace;
 pub use agent::{Agent, AgentStatus, AgentToken, Report};
 pub(crate) use agent::{INACTIVE_TIMEOUT, MAIN_AGENT};
 pub use build::{Build, BuildReason, BuildStatus, ErrorCode, Failure, Outcome, Transition, UnknownWord};
-pub(crate) use build::{Former, HasEnded, LEASE, LeaseLost};
+pub(crate) use build::{Former, HasEnded, LEASE, LeaseLost, RunsUntil};
 pub(crate) use build_log::{BuildLedger, PlacedLine};
 pub use build_log::{BuildLine, NumberedBuildLine};
 use chatmesh_core::typed_id;

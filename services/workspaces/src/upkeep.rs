@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chatmesh_core::Backoff;
 use chatmesh_db::DbError;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::domain::{BuildId, BuildReason, Transition};
 use crate::state::State;
@@ -50,26 +50,46 @@ pub(crate) async fn run(state: Arc<State>) {
     }
 }
 
-/// Does what is due; true where there may be more.
+/// Does what is due; true where there may be more. A part that fails leaves the others to be done.
 async fn round(state: &State) -> Result<bool, DbError> {
+    let given_up = give_up(state).await;
+    let stopped = stop_all_unused(state).await;
+    let filled = prebuilds::round(state).await;
+    let is_more = given_up?;
+    stopped.and(filled).map(|()| is_more)
+}
+
+/// Gives up builds whose provisioners say nothing any more; true where there may be more.
+async fn give_up(state: &State) -> Result<bool, DbError> {
     let given_up = state.store.give_up_builds(state.clock.now(), BATCH).await?;
     for build in &given_up {
         info!(build = %build.id, workspace = %build.workspace_id, "a build was given up: its provisioner is silent");
         state.hints.build_changed(build).await;
     }
-    let due = state.store.list_due(state.clock.now(), BATCH).await?;
-    let mut stopped = 0_usize;
-    for one in &due {
-        stopped += usize::from(stop_unused(state, *one).await?);
+    Ok(is_full(given_up.len()))
+}
+
+/// Stops what nobody uses. One workspace that can not be stopped holds up none of the others, which come after it.
+async fn stop_all_unused(state: &State) -> Result<(), DbError> {
+    let mut last = None;
+    loop {
+        let due = state.store.list_due(state.clock.now(), last, BATCH).await?;
+        for one in &due {
+            stop_unused(state, *one).await?;
+        }
+        last = due.last().copied();
+        if !is_full(due.len()) {
+            return Ok(());
+        }
     }
-    prebuilds::round(state).await?;
-    // Where nothing was done of what is due, looking again at once would find the same.
-    let full = |count: usize| u32::try_from(count).is_ok_and(|count| count >= BATCH);
-    Ok(full(given_up.len()) || (full(due.len()) && stopped > 0))
+}
+
+fn is_full(count: usize) -> bool {
+    u32::try_from(count).is_ok_and(|count| count >= BATCH)
 }
 
 /// Makes the build that stops a workspace that nobody uses, or that an earlier build did not stop.
-async fn stop_unused(state: &State, due: Due) -> Result<bool, DbError> {
+async fn stop_unused(state: &State, due: Due) -> Result<(), DbError> {
     let new = NewBuild {
         id: BuildId(state.ids.next()),
         workspace_id: due.workspace_id,
@@ -85,14 +105,15 @@ async fn stop_unused(state: &State, due: Due) -> Result<bool, DbError> {
         Ok(build) if build.id == new.id => {
             info!(workspace = %due.workspace_id, "a workspace is stopped: nobody uses it, or it was to be stopped before");
             state.hints.build_waits(due.workspace_id).await;
-            Ok(true)
         }
-        Ok(_) => Ok(false),
-        Err(StoreError::Database(error)) => Err(error),
+        Ok(_) => {}
+        // A newer release has written of it what this one can not read.
+        Err(StoreError::Database(error @ DbError::Inconsistent { .. })) => {
+            warn!(workspace = %due.workspace_id, %error, "a workspace is not stopped");
+        }
+        Err(StoreError::Database(error)) => return Err(error),
         // It is used again, or somebody else changes it already.
-        Err(error) => {
-            tracing::debug!(workspace = %due.workspace_id, %error, "a workspace is not stopped");
-            Ok(false)
-        }
+        Err(error) => debug!(workspace = %due.workspace_id, %error, "a workspace is not stopped"),
     }
+    Ok(())
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chatmesh_core::Timestamp;
 use chatmesh_rpc::UserId;
+pub(crate) use deadline::RunsUntil;
 pub use reason::{BuildReason, ErrorCode};
 pub(crate) use retry::Former;
 pub use status::BuildStatus;

@@ -174,19 +174,6 @@ pub(super) const CONSUMED: Sql = Sql::portable(
      WHERE w.owner_id = $1 AND NOT w.deleted AND w.id <> $2",
 );
 
-/// Of some workspaces, a JSON array of identifiers.
-pub(super) const GET_WORKSPACES: Sql = Sql::split(
-    details!(
-        "(SELECT * FROM workspaces WHERE id IN (SELECT CAST(named.value AS UUID) \
-         FROM jsonb_array_elements_text(CAST($1 AS TEXT)::jsonb) AS named (value)))",
-        "ORDER BY w.id"
-    ),
-    details!(
-        "(SELECT * FROM workspaces WHERE id IN (SELECT unhex(named.value) FROM json_each($1) AS named))",
-        "ORDER BY w.id"
-    ),
-);
-
 pub(super) const ISSUE_TOKEN: Sql = Sql::portable(
     "INSERT INTO agents (id, workspace_id, build_id, token_digest, epoch, created_at, name, display_order, scripts) \
      VALUES ($1, $2, $3, $4, 0, $5, $6, $7, $8) ON CONFLICT (build_id, name) DO UPDATE SET \
@@ -233,7 +220,6 @@ pub const STATEMENTS: &[Sql] = &[
     CLEAR_DEADLINE,
     GET_FORMER,
     GET_TTL,
-    GET_WORKSPACES,
     LOCK_QUOTA,
     CONSUMED,
     ISSUE_TOKEN,
@@ -257,6 +243,7 @@ pub const STATEMENTS: &[Sql] = &[
     prebuilds::CLAIM_WORKSPACE,
     prebuilds::CLAIM_BUILD,
     prebuilds::LIST_POOLS,
+    usage::GET_USED,
     usage::USE_WORKSPACES,
     usage::BUMP_DEADLINES,
     usage::SET_DEADLINE,

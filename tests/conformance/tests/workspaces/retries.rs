@@ -27,7 +27,7 @@ impl World {
     }
 
     async fn is_due(&self) -> Vec<Due> {
-        self.store.list_due(self.now, 10).await.expect("listed")
+        self.store.list_due(self.now, None, 10).await.expect("listed")
     }
 
     fn stop_of(&self, due: Due) -> NewBuild {
