@@ -72,6 +72,7 @@ pub(super) async fn end(
 ) -> Result<Build, StoreError> {
     let mut tx = db.begin().await?;
     let found = lock(&mut tx, build).await?;
+    let may_run = matches!(&outcome, Outcome::Failed(failure) if !failure.nothing_runs);
     let Some(mut build) = found.clone().end(holder, outcome, now)? else { return Ok(found) };
     let deleted = build.transition == Transition::Delete && build.status == BuildStatus::Succeeded;
     touch(&mut tx, build.workspace_id, deleted, now).await?;
@@ -79,7 +80,7 @@ pub(super) async fn end(
     let ttl = tx.fetch_optional::<Ttl>(GET_TTL, values![build.workspace_id.0]).await?;
     build.set_deadlines(ttl.and_then(|Ttl(seconds)| seconds), now);
     if build.status != BuildStatus::Succeeded {
-        build = settle(&mut tx, build, false, now).await?;
+        build = settle(&mut tx, build, may_run, now).await?;
     }
     update(&mut tx, &build).await?;
     tx.commit().await?;

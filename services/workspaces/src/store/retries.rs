@@ -25,11 +25,11 @@ impl FromRow for Former {
 }
 
 /// Gives a build that has just come to nothing its deadline. The workspace is locked, and the build is not written yet:
-/// it is none of those that have ended. `is_silent` says that its provisioner said nothing of its end.
-pub(super) async fn settle(tx: &mut Tx, build: Build, is_silent: bool, now: Timestamp) -> Result<Build, DbError> {
+/// it is none of those that have ended. `may_run` says that a start may have left something that runs.
+pub(super) async fn settle(tx: &mut Tx, build: Build, may_run: bool, now: Timestamp) -> Result<Build, DbError> {
     let workspace = build.workspace_id.0;
     let ttl = tx.fetch_optional::<Ttl>(GET_TTL, values![workspace]).await?.and_then(|Ttl(seconds)| seconds);
     let former = tx.fetch_optional::<Former>(GET_FORMER, values![workspace]).await?.unwrap_or_default();
-    let deadline = build.deadline_after_failure(former, is_silent, ttl, now);
+    let deadline = build.deadline_after_failure(former, may_run, ttl, now);
     Ok(Build { deadline, ..build })
 }

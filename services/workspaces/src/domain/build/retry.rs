@@ -26,11 +26,12 @@ pub(crate) struct Former {
 impl Build {
     /// When the workspace is stopped after this build, its latest, came to nothing at `now`: soon where what runs is not
     /// wanted, and after its time to live, `ttl` in seconds where it has one of its own, where it was to run on.
-    /// `is_silent` says that whoever carried the build out said nothing of its end.
+    /// `may_run` says that a start may have left something that runs: whoever carried the build out said nothing of its
+    /// end, or not that nothing runs.
     pub(crate) fn deadline_after_failure(
         &self,
         former: Former,
-        is_silent: bool,
+        may_run: bool,
         ttl: Option<u32>,
         now: Timestamp,
     ) -> Option<Timestamp> {
@@ -40,7 +41,7 @@ impl Build {
             return None;
         }
         let is_unwanted = match self.transition {
-            Transition::Start => is_silent,
+            Transition::Start => may_run,
             // Somebody who gives a stop up wants the workspace to run.
             Transition::Stop => self.status == BuildStatus::Failed,
             Transition::Delete => false,
@@ -82,7 +83,7 @@ mod tests {
         use BuildStatus::{Canceled, Failed, Succeeded};
         use Transition::{Delete, Start, Stop};
         let (stopped, runs) = (Former::default(), Former { runs: true, ..Former::default() });
-        for (transition, status, former, is_silent, expected) in [
+        for (transition, status, former, may_run, expected) in [
             // A stop that failed is tried again, whatever was there before.
             (Stop, Failed, runs, false, Some(60)),
             (Stop, Failed, stopped, true, Some(60)),
@@ -93,7 +94,7 @@ mod tests {
             (Stop, Canceled, stopped, false, None),
             (Delete, Failed, runs, false, Some(600)),
             (Delete, Canceled, runs, true, Some(600)),
-            // A start of which nobody knows what is there.
+            // A start of which nobody knows what is there, or that could not be undone.
             (Start, Canceled, stopped, true, Some(60)),
             (Start, Failed, stopped, true, Some(60)),
             // One that a provisioner has undone, or that nobody began.
@@ -106,10 +107,10 @@ mod tests {
             (Stop, Succeeded, Former { failed_stops: 3, runs: true }, false, None),
         ] {
             let build = ended(transition, status);
-            let deadline = build.deadline_after_failure(former, is_silent, None, at(0));
-            assert_eq!(deadline, expected.map(at), "{transition:?} {status:?} {former:?} {is_silent}");
+            let deadline = build.deadline_after_failure(former, may_run, None, at(0));
+            assert_eq!(deadline, expected.map(at), "{transition:?} {status:?} {former:?} {may_run}");
             let prebuilt = Build { reason: Some(BuildReason::Prebuild), ..build };
-            assert_eq!(prebuilt.deadline_after_failure(former, is_silent, None, at(0)), None, "it is deleted");
+            assert_eq!(prebuilt.deadline_after_failure(former, may_run, None, at(0)), None, "it is deleted");
         }
         let given_up = ended(Stop, Canceled);
         assert_eq!(given_up.deadline_after_failure(runs, false, Some(60), at(0)), Some(at(60)), "its own time");
