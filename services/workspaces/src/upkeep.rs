@@ -94,8 +94,9 @@ async fn stop_unused(state: &State, due: Due) -> Result<(), DbError> {
         id: BuildId(state.ids.next()),
         workspace_id: due.workspace_id,
         transition: Transition::Stop,
-        // Two replicas that stop it at once make one build.
-        request_id: Some(due.build_id.0),
+        // Two replicas that stop it at once make one build: to the second one it is not due any more. That build may be
+        // given up before it begins, and then another one has to be made later.
+        request_id: None,
         start: Start::default(),
         reason: BuildReason::Autostop,
         initiator: None,

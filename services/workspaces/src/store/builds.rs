@@ -3,12 +3,12 @@
 use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_db::{Db, DbError, Tx, Value, values};
 
-use super::retries::settle;
-use super::rows::{Id, Ttl, join};
+use super::retries::{resume, settle};
+use super::rows::{Id, Number, Ttl, join};
 use super::statements::build_logs::FORGET_LINES;
 use super::statements::{
-    CLEAR_DEADLINE, FIND_BUILD_BY_REQUEST, GET_TTL, GET_WORKSPACE, INSERT_BUILD, LOCK_BUILD, LOCK_WORKSPACE,
-    TOUCH_WORKSPACE, UPDATE_BUILD,
+    CLEAR_DEADLINE, FIND_BUILD_BY_REQUEST, GET_TTL, GET_WORKSPACE, INSERT_BUILD, LAST_NUMBER, LOCK_BUILD,
+    LOCK_WORKSPACE, TOUCH_WORKSPACE, UPDATE_BUILD,
 };
 use super::{NewBuild, StoreError, templates};
 use crate::domain::{
@@ -29,7 +29,9 @@ pub(super) async fn insert(db: &Db, new: &NewBuild) -> Result<Build, StoreError>
     }
     let details = only(tx.fetch_all(GET_WORKSPACE, values![new.workspace_id.0]).await?);
     let details = details.ok_or(StoreError::NotFound)?;
-    let mut build = details.next_build(new.id, new.transition, new.now)?;
+    let last = tx.fetch_optional::<Number>(LAST_NUMBER, values![new.workspace_id.0]).await?;
+    let number = last.map_or(details.build.number, |Number(last)| last) + 1;
+    let mut build = details.next_build(new.id, number, new.transition, new.now)?;
     // It may have been used since somebody saw that it was not.
     if new.reason == BuildReason::Autostop && !details.build.is_due(new.now) {
         return Err(StoreError::NotDue);
@@ -93,10 +95,13 @@ pub(super) async fn cancel(db: &Db, build: BuildId, now: Timestamp) -> Result<Bu
     let found = lock(&mut tx, build).await?;
     let Some(mut build) = found.clone().cancel(now)? else { return Ok(found) };
     touch(&mut tx, build.workspace_id, false, now).await?;
-    if build.status.has_ended() {
+    if build.status.has_ended() && !build.changed_nothing() {
         build = settle(&mut tx, build, false, now).await?;
     }
     update(&mut tx, &build).await?;
+    if build.changed_nothing() {
+        resume(&mut tx, build.workspace_id, now).await?;
+    }
     tx.commit().await?;
     Ok(build)
 }

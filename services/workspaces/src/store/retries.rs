@@ -3,9 +3,11 @@
 use chatmesh_core::Timestamp;
 use chatmesh_db::{DbError, FromRow, Row, Sql, Tx, values};
 
+use super::builds::only;
 use super::rows::Ttl;
-use super::statements::GET_TTL;
-use crate::domain::{Build, Former};
+use super::statements::usage::SET_DEADLINE;
+use super::statements::{GET_TTL, GET_WORKSPACE};
+use crate::domain::{Build, Former, WorkspaceDetails, WorkspaceId};
 
 /// What the builds of a workspace have left that have ended. One that somebody gave up is none that failed.
 pub(super) const GET_FORMER: Sql = Sql::portable(
@@ -32,4 +34,14 @@ pub(super) async fn settle(tx: &mut Tx, build: Build, may_run: bool, now: Timest
     let former = tx.fetch_optional::<Former>(GET_FORMER, values![workspace]).await?.unwrap_or_default();
     let deadline = build.deadline_after_failure(former, may_run, ttl, now);
     Ok(Build { deadline, ..build })
+}
+
+/// Gives a workspace its deadline again whose latest build was given up before anybody began it. The workspace is locked,
+/// and that build is written: it is passed over, and the one before it has the deadline.
+pub(super) async fn resume(tx: &mut Tx, workspace: WorkspaceId, now: Timestamp) -> Result<(), DbError> {
+    let found = only(tx.fetch_all(GET_WORKSPACE, values![workspace.0]).await?);
+    let Some(WorkspaceDetails { workspace, build, .. }) = found else { return Ok(()) };
+    let former = tx.fetch_optional::<Former>(GET_FORMER, values![workspace.id.0]).await?.unwrap_or_default();
+    let deadline = build.deadline_again(former, workspace.ttl_seconds, now);
+    tx.execute(SET_DEADLINE, values![build.id.0, deadline]).await.map(drop)
 }

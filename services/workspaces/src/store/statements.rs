@@ -4,6 +4,15 @@
 //! with `a_`, so that one row can hold all three. A workspace whose latest build has several agents
 //! has a row for each; they are beside each other.
 
+// The number of the build that the state of the workspace `w` follows from: the latest, but none that was to stop or delete
+// the workspace and was given up before a provisioner had it (`Build::changed_nothing`). Its holder is nobody, `''`.
+macro_rules! latest_number {
+    () => {
+        "(SELECT max(l.build_number) FROM builds l WHERE l.workspace_id = w.id AND NOT \
+         (l.transition <> 'start' AND l.status = 'failed' AND l.canceled AND l.leased_by = ''))"
+    };
+}
+
 pub(super) mod build_logs;
 pub(super) mod by_hand;
 pub(super) mod lifecycle;
@@ -43,9 +52,9 @@ macro_rules! details {
              FROM ",
             $workspaces,
             " w JOIN templates t ON t.id = w.template_id \
-             JOIN builds b ON b.workspace_id = w.id \
-             AND b.build_number = (SELECT max(build_number) FROM builds WHERE workspace_id = w.id) \
-             LEFT JOIN agents a ON a.build_id = b.id ",
+             JOIN builds b ON b.workspace_id = w.id AND b.build_number = ",
+            latest_number!(),
+            " LEFT JOIN agents a ON a.build_id = b.id ",
             $rest
         )
     };
@@ -102,6 +111,9 @@ pub(super) const INSERT_BUILD: Sql = Sql::portable(
      FROM workspaces w JOIN templates t ON t.id = w.template_id \
      JOIN template_versions v ON v.id = coalesce($7, t.active_version_id) WHERE w.id = $2",
 );
+/// The number that the last build of a workspace has, whatever became of it.
+pub(super) const LAST_NUMBER: Sql =
+    Sql::portable("SELECT max(build_number) AS number FROM builds WHERE workspace_id = $1");
 pub(super) const FIND_BUILD_BY_REQUEST: Sql =
     Sql::portable(concat!("SELECT ", build_columns!(), " FROM builds WHERE workspace_id = $1 AND request_id = $2"));
 pub(super) const LIST_BUILDS: Sql = Sql::portable(concat!(
@@ -167,12 +179,12 @@ pub(super) const LOCK_QUOTA: Sql = Sql::portable(
      ON CONFLICT (owner_id) DO UPDATE SET committed_at = excluded.committed_at",
 );
 /// What an owner's workspaces take, without one of them.
-pub(super) const CONSUMED: Sql = Sql::portable(
+pub(super) const CONSUMED: Sql = Sql::portable(concat!(
     "SELECT CAST(coalesce(sum(b.daily_cost), 0) AS BIGINT) AS number FROM workspaces w \
-     JOIN builds b ON b.workspace_id = w.id \
-     AND b.build_number = (SELECT max(build_number) FROM builds WHERE workspace_id = w.id) \
-     WHERE w.owner_id = $1 AND NOT w.deleted AND w.id <> $2",
-);
+     JOIN builds b ON b.workspace_id = w.id AND b.build_number = ",
+    latest_number!(),
+    " WHERE w.owner_id = $1 AND NOT w.deleted AND w.id <> $2"
+));
 
 pub(super) const ISSUE_TOKEN: Sql = Sql::portable(
     "INSERT INTO agents (id, workspace_id, build_id, token_digest, epoch, created_at, name, display_order, scripts) \
@@ -208,6 +220,7 @@ pub const STATEMENTS: &[Sql] = &[
     LOCK_WORKSPACE,
     TOUCH_WORKSPACE,
     INSERT_BUILD,
+    LAST_NUMBER,
     FIND_BUILD_BY_REQUEST,
     LIST_BUILDS,
     FIND_LEASABLE,

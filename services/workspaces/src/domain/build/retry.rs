@@ -46,7 +46,25 @@ impl Build {
             Transition::Stop => self.status == BuildStatus::Failed,
             Transition::Delete => false,
         };
-        let failures = former.failed_stops.saturating_add(is_unwanted.into());
+        self.stopped_after(former.failed_stops.saturating_add(is_unwanted.into()), former, ttl, now)
+    }
+
+    /// When the workspace is stopped whose state follows from this build again, because the one after it was given up before
+    /// anybody began it at `now`.
+    pub(crate) fn deadline_again(&self, former: Former, ttl: Option<u32>, now: Timestamp) -> Option<Timestamp> {
+        match (self.transition, self.status) {
+            (Transition::Start, BuildStatus::Succeeded) => self.deadline_from(ttl, now),
+            _ if self.reason == Some(BuildReason::Prebuild) => None,
+            // It is not known any more whether what it had begun was undone.
+            (Transition::Start, _) => {
+                let may_run = self.leased_by.is_some();
+                self.stopped_after(former.failed_stops.max(may_run.into()), former, ttl, now)
+            }
+            _ => self.stopped_after(former.failed_stops, former, ttl, now),
+        }
+    }
+
+    fn stopped_after(&self, failures: u32, former: Former, ttl: Option<u32>, now: Timestamp) -> Option<Timestamp> {
         if failures > 0 {
             return Some(now + pause(failures));
         }

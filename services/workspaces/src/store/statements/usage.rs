@@ -8,9 +8,9 @@ macro_rules! get_used {
         concat!(
             "SELECT w.id AS w_id, w.last_used_at AS w_last_used_at, b.id, b.deadline, b.max_deadline, b.terms, \
              b.transition = 'start' AND b.status = 'succeeded' AS runs FROM workspaces w \
-             JOIN builds b ON b.workspace_id = w.id \
-             AND b.build_number = (SELECT max(build_number) FROM builds WHERE workspace_id = w.id) \
-             WHERE w.id IN (",
+             JOIN builds b ON b.workspace_id = w.id AND b.build_number = ",
+            latest_number!(),
+            " WHERE w.id IN (",
             $named,
             ") ORDER BY w.id"
         )
