@@ -22,7 +22,7 @@ const MAX_LEASES: u32 = 5;
 /// How many builds are passed over at a time of which not even their rows can be read.
 const MAX_UNREADABLE: usize = 100;
 
-/// Leases the oldest build that waits.
+/// Leases the build that is next.
 pub(super) async fn lease(db: &Db, claim: &Claim) -> Result<Option<Lease>, DbError> {
     let kinds = format!(",{},", claim.kinds.join(","));
     for _ in 0..MAX_UNREADABLE {

@@ -127,13 +127,14 @@ macro_rules! find_leasable {
             "SELECT id, provisioner, leases FROM builds \
              WHERE (status = 'pending' OR (status = 'running' AND lease_expires_at <= $1 AND NOT canceled)) \
              AND $2 LIKE '%,' || provisioner || ',%' \
-             ORDER BY coalesce(reason, '') = 'prebuild', created_at, id LIMIT 1",
+             ORDER BY coalesce(reason, '') = 'prebuild', transition = 'start', created_at, id LIMIT 1",
             $lock
         )
     };
 }
 
-// What people wait for comes before what is made in advance. The kinds come as `,one,two,`, because a list is no
+// What people wait for comes before what is made in advance, and what stops or deletes, which frees what others wait for,
+// before what starts, which may wait for long. The kinds come as `,one,two,`, because a list is no
 // parameter that both engines know.
 pub(super) const FIND_LEASABLE: Sql = Sql::split(
     // PostgreSQL: skip rows that a rival holds, or concurrent callers come back empty while work waits.
