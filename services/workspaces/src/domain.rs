@@ -40,7 +40,7 @@ pub(crate) use manifest::{MAX_AGENTS, MAX_PARAMETERS, MAX_TTL, check_prose};
 pub use parameters::Values;
 pub(crate) use parameters::{Choice, ParameterValue, resolve};
 pub use prebuild::PREBUILD_OWNER;
-pub(crate) use prebuild::{Pool, Step, plan as plan_prebuilds, pools};
+pub(crate) use prebuild::{Pool, PoolRetries, Step, plan as plan_prebuilds, pools};
 pub use quota::Quota;
 pub(crate) use quota::check_budget;
 pub use script::Script;

@@ -348,6 +348,9 @@ pub trait WorkspaceStore: std::fmt::Debug + Send + Sync + 'static {
         agent: AgentId,
         batch: LifecycleBatch,
     ) -> Result<Option<LifecycleReported>, DbError>;
+    /// Deletes agents of builds of which no logs are kept any more, and agents and logs of builds of workspaces that were
+    /// deleted before `deleted_before`; at most `limit` of each. True where there may be more.
+    async fn forget_logs(&self, deleted_before: Timestamp, limit: u32) -> Result<bool, DbError>;
     /// Lists the lines that an agent's scripts printed by number, after `after`, at most `limit`.
     async fn list_log_lines(&self, agent: AgentId, after: i64, limit: u32) -> Result<Vec<NumberedLine>, DbError>;
     /// Lists the runs of an agent's scripts by number, after `after`, at most `limit`.

@@ -1,5 +1,5 @@
 //! What is done without anybody asking for it: builds are given up whose provisioners say nothing any more, workspaces
-//! are stopped that nobody uses, or whose stop failed, and others are made in advance.
+//! are stopped that nobody uses, or whose stop failed, others are made in advance, and logs are deleted that nobody reads.
 //!
 //! Each replica does all of it. What two of them do at once is done once, because each step is one transaction that
 //! finds out anew whether it is still due.
@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use chatmesh_core::Backoff;
 use chatmesh_db::DbError;
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use crate::domain::{BuildId, BuildReason, Transition};
+use crate::domain::{BuildId, BuildReason, PoolRetries, Transition};
 use crate::state::State;
 use crate::store::{Due, NewBuild, Start, StoreError};
 
@@ -21,16 +22,30 @@ use crate::store::{Due, NewBuild, Start, StoreError};
 const INTERVAL: Duration = Duration::from_secs(10);
 /// How much is done at a time; what is left is done with the next look, which then comes at once.
 const BATCH: u32 = 100;
+/// How long the logs of a workspace stay that is deleted: whoever looks into why can still do so in the database.
+const KEPT_DELETED: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How often it is looked for logs to delete, and of how many builds or agents they are deleted at a time. Each of them may
+/// have many lines.
+const PURGE_INTERVAL: Duration = Duration::from_secs(3600);
+const PURGE_BATCH: u32 = 20;
 /// How long it is waited at most after looks that failed.
 const MAX_PAUSE: Duration = Duration::from_secs(120);
+
+/// What one look leaves to the next.
+#[derive(Debug)]
+struct Memory {
+    retries: PoolRetries,
+    purge_at: Instant,
+}
 
 /// Does what is due until the process ends.
 pub(crate) async fn run(state: Arc<State>) {
     let stop = state.tasks.shutdown().soft().clone();
     let mut backoff = Backoff::new(INTERVAL, MAX_PAUSE);
     let mut pools = state.hints.watch_pools().await;
+    let mut memory = Memory { retries: PoolRetries::default(), purge_at: Instant::now() };
     loop {
-        let pause = match round(&state).await {
+        let pause = match round(&state, &mut memory).await {
             Ok(true) => Duration::ZERO,
             Ok(false) => {
                 backoff.reset();
@@ -51,12 +66,26 @@ pub(crate) async fn run(state: Arc<State>) {
 }
 
 /// Does what is due; true where there may be more. A part that fails leaves the others to be done.
-async fn round(state: &State) -> Result<bool, DbError> {
+async fn round(state: &State, memory: &mut Memory) -> Result<bool, DbError> {
     let given_up = give_up(state).await;
     let stopped = stop_all_unused(state).await;
-    let filled = prebuilds::round(state).await;
+    let filled = prebuilds::round(state, &mut memory.retries).await;
+    let purged = purge(state, &mut memory.purge_at).await;
     let is_more = given_up?;
-    stopped.and(filled).map(|()| is_more)
+    stopped.and(filled).and(purged).map(|()| is_more)
+}
+
+/// Deletes logs, a few in each round until there are none left; then it is not looked for them for a while.
+async fn purge(state: &State, purge_at: &mut Instant) -> Result<(), DbError> {
+    if Instant::now() < *purge_at {
+        return Ok(());
+    }
+    // Also where it fails: nothing else of what is due has to wait for that.
+    *purge_at = Instant::now() + PURGE_INTERVAL;
+    if state.store.forget_logs(state.clock.now() - KEPT_DELETED, PURGE_BATCH).await? {
+        *purge_at = Instant::now();
+    }
+    Ok(())
 }
 
 /// Gives up builds whose provisioners say nothing any more; true where there may be more.

@@ -16,8 +16,8 @@ use crate::domain::{
     WorkspaceId,
 };
 
-/// Of how many builds of a workspace, the latest, the logs are kept.
-const KEPT_LOGS: u32 = 20;
+/// Of how many builds of a workspace, the latest, the logs are kept: those of the builds, and what their agents said.
+pub(super) const KEPT_LOGS: u32 = 20;
 
 /// Inserts the next build of a workspace.
 pub(super) async fn insert(db: &Db, new: &NewBuild) -> Result<Build, StoreError> {

@@ -7,12 +7,13 @@ use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_db::{Db, DbError, Value, values};
 use chatmesh_rpc::UserId;
 
-use super::builds::only;
+use super::builds::{KEPT_LOGS, only};
 use super::chats::{self, OfChat, WORKSPACE_OF_CHAT};
 use super::rows::{Number, join};
 use super::statements::build_logs::LIST_LINES as LIST_BUILD_LINES;
 use super::statements::lifecycle::{LIST_LINES, LIST_RUNS};
 use super::statements::prebuilds::LIST_POOLS;
+use super::statements::purge::{FORGET_AGENTS, FORGET_BUILD_LINES};
 use super::statements::templates::{
     FIND_TEMPLATE_BY_NAME, GET_TEMPLATE, GET_VERSION_BY_NUMBER, GET_VERSION_OF_TEMPLATE, LIST_VERSIONS,
 };
@@ -288,6 +289,12 @@ impl WorkspaceStore for SqlWorkspaceStore {
         batch: LifecycleBatch,
     ) -> Result<Option<LifecycleReported>, DbError> {
         lifecycle::report(&self.db, agent, batch).await
+    }
+
+    async fn forget_logs(&self, deleted_before: Timestamp, limit: u32) -> Result<bool, DbError> {
+        let agents = self.db.execute(FORGET_AGENTS, values![deleted_before, KEPT_LOGS, limit]).await?;
+        let lines = self.db.execute(FORGET_BUILD_LINES, values![deleted_before, limit]).await?;
+        Ok(agents >= limit.into() || lines > 0)
     }
 
     async fn list_log_lines(&self, agent: AgentId, after: i64, limit: u32) -> Result<Vec<NumberedLine>, DbError> {

@@ -17,6 +17,7 @@ pub(super) mod build_logs;
 pub(super) mod by_hand;
 pub(super) mod lifecycle;
 pub(super) mod prebuilds;
+pub(super) mod purge;
 pub(super) mod templates;
 pub(super) mod usage;
 
@@ -257,6 +258,8 @@ pub const STATEMENTS: &[Sql] = &[
     prebuilds::CLAIM_WORKSPACE,
     prebuilds::CLAIM_BUILD,
     prebuilds::LIST_POOLS,
+    purge::FORGET_AGENTS,
+    purge::FORGET_BUILD_LINES,
     usage::GET_USED,
     usage::USE_WORKSPACES,
     usage::BUMP_DEADLINES,

@@ -6,8 +6,8 @@ use chatmesh_db::DbError;
 use tracing::{debug, info, warn};
 
 use crate::domain::{
-    BuildId, BuildReason, PREBUILD_OWNER, Pool, Step, Transition, WhichVersion, Workspace, WorkspaceId, plan_prebuilds,
-    pools,
+    BuildId, BuildReason, PREBUILD_OWNER, Pool, PoolRetries, Step, Transition, WhichVersion, Workspace, WorkspaceId,
+    plan_prebuilds, pools,
 };
 use crate::state::State;
 use crate::store::{Inserted, NewBuild, NewWorkspace, Prebuilt, Start, StoreError};
@@ -16,11 +16,13 @@ use crate::store::{Inserted, NewBuild, NewWorkspace, Prebuilt, Start, StoreError
 const STEPS: usize = 20;
 
 /// Fills the pools; each replica does, and what two of them do at once is done once.
-pub(super) async fn round(state: &State) -> Result<(), DbError> {
+pub(super) async fn round(state: &State, retries: &mut PoolRetries) -> Result<(), DbError> {
     let versions = state.store.list_pool_versions().await?;
     let pools: Vec<Pool> = versions.iter().flat_map(pools).collect();
     let Prebuilt { workspaces, unreadable } = state.store.list_prebuilt().await?;
-    let steps = plan_prebuilds(&pools, &workspaces, state.clock.now()).into_iter();
+    let now = state.clock.now();
+    retries.observe(&pools, &workspaces, now);
+    let steps = plan_prebuilds(&pools, &workspaces, retries, now).into_iter();
     // A place is taken also where it can not be told by what.
     let steps = steps.filter(|step| !matches!(step, Step::Make(_, name) if unreadable.contains(name)));
     for step in steps.take(STEPS) {

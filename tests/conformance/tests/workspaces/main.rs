@@ -7,6 +7,7 @@ mod chats;
 mod declared;
 mod lifecycle;
 mod prebuilds;
+mod purge;
 mod quota;
 mod retries;
 mod templates;
