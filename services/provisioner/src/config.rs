@@ -4,6 +4,7 @@ mod kind;
 mod kubernetes;
 mod local;
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,12 +17,17 @@ use serde::Deserialize;
 /// The longest grace: a build ends after ten minutes, and has more to do than to stop an agent.
 const MAX_STOP_GRACE: Duration = Duration::from_secs(540);
 
+/// How many builds may be carried out at once.
+const SLOTS: RangeInclusive<usize> = 1..=64;
+
 /// The settings of the provisioner.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The kinds of workspaces that this provisioner carries builds out for: `local`, `kubernetes`, `external`.
     pub kinds: Vec<Kind>,
+    /// How many builds are carried out at once, 1 to 64. A start takes one until its workspace is up.
+    pub slots: usize,
     /// Where workspaces are kept, in `workspaces/` below it.
     pub data_dir: PathBuf,
     /// The program that acts as the agent.
@@ -50,6 +56,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             kinds: vec![Kind::Local, Kind::External],
+            slots: 4,
             data_dir: PathBuf::from("data"),
             agent_program: PathBuf::from("chatmesh-agent"),
             agent_args: Vec::new(),
@@ -70,6 +77,9 @@ pub enum ConfigError {
     /// There would be nothing to do.
     #[error("provisioner.kinds must name what to carry out: local, kubernetes, external")]
     NoKinds,
+    /// Nothing would be carried out, or more than a process should.
+    #[error("provisioner.slots is {0}, but must be {min} to {max}", min = SLOTS.start(), max = SLOTS.end())]
+    Slots(usize),
     /// Workspaces in a cluster would have no agent.
     #[error("provisioner.kubernetes.agent_image must be set to an image with the program chatmesh-agent")]
     NoAgentImage,
@@ -111,6 +121,9 @@ impl Config {
         if self.kinds.is_empty() {
             return Err(ConfigError::NoKinds);
         }
+        if !SLOTS.contains(&self.slots) {
+            return Err(ConfigError::Slots(self.slots));
+        }
         if self.agent_url.is_empty() {
             return Err(ConfigError::NoAgentUrl);
         }
@@ -135,6 +148,18 @@ mod tests {
         assert!(matches!(Config::default().resolve(), Err(ConfigError::NoAgentUrl)));
         let config = Config { agent_url: "http://relay".to_owned(), ..Config::default() };
         assert!(config.resolve().expect("resolved").data_dir.is_absolute());
+    }
+
+    #[test]
+    fn one_to_sixty_four_builds_are_carried_out_at_once() {
+        let config = Config { agent_url: "http://relay".to_owned(), ..Config::default() };
+        for (slots, fits) in [(0, false), (1, true), (4, true), (64, true), (65, false)] {
+            let resolved = Config { slots, ..config.clone() }.resolve().map_err(|error| error.to_string());
+            let expected = format!("provisioner.slots is {slots}, but must be 1 to 64");
+            assert_eq!(resolved.map(|config| config.slots), if fits { Ok(slots) } else { Err(expected) });
+        }
+        let read: Config = serde_json::from_str(r#"{"slots": 9}"#).expect("read");
+        assert_eq!((read.slots, Config::default().slots), (9, 4));
     }
 
     #[test]

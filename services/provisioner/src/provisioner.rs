@@ -17,13 +17,11 @@ use crate::local::Local;
 use crate::slot::{Lessor, Slot};
 use crate::{Config, ConfigError};
 
-/// How many builds are carried out at once.
-const SLOTS: usize = 4;
-
 /// Carries out builds.
 #[derive(Debug)]
 pub struct Provisioner {
     name: String,
+    slots: usize,
     workspaces: Peer,
     backends: Backends,
     tasks: Tasks,
@@ -42,8 +40,9 @@ impl Provisioner {
         ids: &dyn IdSource,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
-        let backends = backends(&config.resolve()?, &tasks);
-        Ok(Self { name: ids.next().to_string(), workspaces, backends, tasks, clock })
+        let config = config.resolve()?;
+        let (slots, backends) = (config.slots, backends(&config, &tasks));
+        Ok(Self { name: ids.next().to_string(), slots, workspaces, backends, tasks, clock })
     }
 
     /// Takes up the agents of earlier runs and carries out builds until the process ends. At a clean end the agents are stopped too; the next start brings them back.
@@ -54,7 +53,7 @@ impl Provisioner {
     /// Starts, and drops `starting` when the first builds can be carried out: what holds back the readiness of the
     /// process. Where another provisioner works on the same workspaces that is after its end.
     pub fn start_with(&self, starting: impl Send + 'static) {
-        let slots: Vec<Slot> = (0..SLOTS).map(|number| self.slot(number)).collect();
+        let slots: Vec<Slot> = (0..self.slots).map(|number| self.slot(number)).collect();
         let (backends, tasks) = (self.backends.clone(), self.tasks.clone());
         self.tasks.spawn_loop("provisioner", async move {
             tokio::select! {

@@ -1,6 +1,6 @@
 //! The loop of a provisioner against a scripted service.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,8 @@ struct Script {
     jobs: Mutex<VecDeque<pb::Job>>,
     wake: Notify,
     holders: Mutex<Vec<String>>,
+    /// Who asked for a job.
+    asked: Mutex<BTreeSet<String>>,
     reports: Mutex<Vec<String>>,
     /// How many reports fail before one arrives.
     failures: Mutex<u32>,
@@ -58,6 +60,7 @@ impl ProvisionerService for Fake {
     async fn lease_job(&self, r: Request<pb::LeaseJobRequest>) -> Result<Response<pb::LeaseJobResponse>, Status> {
         let request = r.into_inner();
         assert_eq!(request.provisioners, ["local", "external"]);
+        self.0.asked.lock().insert(request.provisioner_id.clone());
         loop {
             let woken = self.0.wake.notified();
             if let Some(job) = self.0.jobs.lock().pop_front() {
@@ -109,11 +112,16 @@ impl ProvisionerService for Fake {
 }
 
 fn provisioner(fake: &Fake, data_dir: &Path, tasks: &Tasks) -> Provisioner {
+    provisioner_with(fake, data_dir, tasks, Config::default().slots)
+}
+
+fn provisioner_with(fake: &Fake, data_dir: &Path, tasks: &Tasks, slots: usize) -> Provisioner {
     let routes = tonic::service::Routes::new(ProvisionerServiceServer::new(fake.clone()));
     let secret = SecretString::from("a secret of the mesh");
     let signer = ServiceSigner::new("provisioner", &secret, Arc::new(SystemClock));
     let peer = Peer::new(chatmesh_rpc::local(routes.prepare()), signer);
     let config = Config {
+        slots,
         data_dir: data_dir.to_owned(),
         agent_program: "/bin/sh".into(),
         agent_args: vec!["-c".to_owned(), AGENT.to_owned()],
@@ -187,6 +195,19 @@ async fn builds_are_leased_carried_out_and_reported() {
     tasks.shutdown().begin();
     assert!(tasks.wait(Duration::from_secs(10)).await, "{:?}", tasks.running());
     assert_eq!(tasks.crashed(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_builds_are_asked_for_as_there_are_slots() {
+    for slots in [1, 6] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (fake, tasks) = (Fake(Arc::default()), Tasks::new());
+        provisioner_with(&fake, directory.path(), &tasks, slots).start();
+        eventually("all slots ask", || fake.0.asked.lock().len() >= slots).await;
+        tasks.shutdown().begin();
+        assert!(tasks.wait(Duration::from_secs(10)).await, "{:?}", tasks.running());
+        assert_eq!(fake.0.asked.lock().len(), slots);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,6 +41,7 @@ pub const MIGRATIONS: Migrations = migrations!(
         7 => "0007_workspaces_of_chats",
         8 => "0008_bounds_and_external_agents",
         9 => "0009_leases",
+        10 => "0010_cascades_and_deadlines",
     ]
 );
 

@@ -137,6 +137,17 @@ pub struct Due {
     pub workspace_id: WorkspaceId,
     /// Its latest build, which has the deadline.
     pub build_id: BuildId,
+    /// The deadline.
+    pub deadline: Timestamp,
+}
+
+/// The workspaces that nobody has claimed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Prebuilt {
+    /// Those that can be read.
+    pub workspaces: Vec<WorkspaceDetails>,
+    /// The names of those that can not.
+    pub unreadable: Vec<String>,
 }
 
 /// What came of the use of a workspace.
@@ -217,7 +228,7 @@ pub trait WorkspaceStore: std::fmt::Debug + Send + Sync + 'static {
     async fn find_template(&self, name_or_id: &str) -> Result<Option<Template>, DbError>;
     /// Lists templates by name, and who uses them where that is asked for.
     async fn list_templates(&self, filter: &TemplateFilter) -> Result<Vec<TemplateListing>, DbError>;
-    /// Lists the active versions for which workspaces may have to be made in advance.
+    /// Lists the active versions for which workspaces may have to be made in advance, and that can be read.
     async fn list_pool_versions(&self) -> Result<Vec<TemplateVersion>, DbError>;
     /// Deletes a template of which there are no workspaces that are not deleted, and frees its name.
     async fn delete_template(&self, id: TemplateId) -> Result<(), StoreError>;
@@ -236,6 +247,9 @@ pub trait WorkspaceStore: std::fmt::Debug + Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<WorkspaceDetails>, DbError>;
 
+    /// Lists the workspaces that were made in advance and that nobody has claimed.
+    async fn list_prebuilt(&self) -> Result<Prebuilt, DbError>;
+
     /// Inserts the next build where the workspace's status admits it: at most one build is not
     /// done at any time. A request that was made before yields the build that it made. What the build is of is settled
     /// here, together with the build before it.
@@ -249,7 +263,8 @@ pub trait WorkspaceStore: std::fmt::Debug + Send + Sync + 'static {
     /// Asks for a build to be given up; asking again changes nothing.
     async fn cancel_build(&self, build: BuildId, now: Timestamp) -> Result<Build, StoreError>;
 
-    /// Leases the oldest build that waits, or whose lease has expired. A build is never leased to
+    /// Leases the oldest build that waits, or whose lease has expired: those that stop or delete workspaces before those that
+    /// start them, and after all of them those of workspaces that are made in advance. A build is never leased to
     /// two at once, and nobody comes back empty-handed while one waits. The tokens of an earlier
     /// lease of the same build stop to work, but those of agents that the owner of the workspace starts: they go on to be
     /// valid, also from one build to the next. What its agents run is settled with the build. A build that starts a
@@ -269,7 +284,7 @@ pub trait WorkspaceStore: std::fmt::Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Build, StoreError>;
     /// Gives up builds that provisioners were asked to give up, and whose leases have expired; at most `limit`. What they
-    /// have left is stopped soon.
+    /// have left is stopped soon. Those that can not be read stay as they are.
     async fn give_up_builds(&self, now: Timestamp, limit: u32) -> Result<Vec<Build>, DbError>;
     /// Adds lines to the log of a build for the holder of its lease. Each counts once, by its number within the lease;
     /// the newest are kept. Returns the workspace where there were new ones.
@@ -287,7 +302,7 @@ pub trait WorkspaceStore: std::fmt::Debug + Send + Sync + 'static {
     async fn consumed(&self, owner: UserId) -> Result<u32, DbError>;
     /// Takes in that a workspace is used: its deadline becomes later, and never earlier, and never later than its last.
     async fn report_activity(&self, workspace: WorkspaceId, now: Timestamp) -> Result<Option<Activity>, DbError>;
-    /// Takes in that workspaces are used, all at once. Those that do not exist are left out.
+    /// Takes in that workspaces are used, all at once. Those that do not exist, or can not be read, are left out.
     async fn report_activities(
         &self,
         workspaces: &[WorkspaceId],
@@ -302,8 +317,8 @@ pub trait WorkspaceStore: std::fmt::Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<WorkspaceDetails, StoreError>;
     /// Lists the workspaces that nobody used until their deadlines, and those that run on after a build that came to
-    /// nothing; those first that have waited longest.
-    async fn list_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Due>, DbError>;
+    /// nothing; those first that have waited longest, after `after`, at most `limit`.
+    async fn list_due(&self, now: Timestamp, after: Option<Due>, limit: u32) -> Result<Vec<Due>, DbError>;
 
     /// Returns the agent whose token has this digest.
     async fn find_agent_by_token(&self, digest: &[u8]) -> Result<Option<AgentDetails>, DbError>;
@@ -333,6 +348,9 @@ pub trait WorkspaceStore: std::fmt::Debug + Send + Sync + 'static {
         agent: AgentId,
         batch: LifecycleBatch,
     ) -> Result<Option<LifecycleReported>, DbError>;
+    /// Deletes agents of builds of which no logs are kept any more, and agents and logs of builds of workspaces that were
+    /// deleted before `deleted_before`; at most `limit` of each. True where there may be more.
+    async fn forget_logs(&self, deleted_before: Timestamp, limit: u32) -> Result<bool, DbError>;
     /// Lists the lines that an agent's scripts printed by number, after `after`, at most `limit`.
     async fn list_log_lines(&self, agent: AgentId, after: i64, limit: u32) -> Result<Vec<NumberedLine>, DbError>;
     /// Lists the runs of an agent's scripts by number, after `after`, at most `limit`.

@@ -105,3 +105,23 @@ async fn a_schema_may_be_applied_again_and_beside_the_others() {
         }
     }
 }
+
+/// A row that goes with another one is found by an index: else each deletion reads the whole table, in a transaction.
+#[tokio::test]
+async fn what_goes_with_another_row_is_found_by_an_index() {
+    const UNINDEXED: Sql = Sql::split(
+        "SELECT conrelid::regclass::text AS owner, attname::text AS name, FALSE AS flag, 'cascade' AS kind \
+         FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1] \
+         WHERE contype = 'f' AND confdeltype = 'c' AND NOT EXISTS (SELECT 1 FROM pg_index \
+         WHERE indrelid = conrelid AND indkey[0] = conkey[1])",
+        "SELECT tables.name AS owner, \"references\".\"from\" AS name, FALSE AS flag, 'cascade' AS kind \
+         FROM sqlite_schema AS tables JOIN pragma_foreign_key_list(tables.name) AS \"references\" \
+         WHERE tables.type = 'table' AND \"references\".on_delete = 'CASCADE' AND NOT EXISTS (SELECT 1 \
+         FROM pragma_index_list(tables.name) AS indexes JOIN pragma_index_info(indexes.name) AS columns \
+         WHERE columns.seqno = 0 AND columns.name = \"references\".\"from\")",
+    );
+    for database in databases(chatmesh_workspaces::MIGRATIONS).await {
+        let unindexed: Vec<Thing> = database.db.fetch_all(UNINDEXED, Vec::new()).await.expect("the schema is read");
+        assert_eq!(unindexed, [], "{}", database.engine);
+    }
+}

@@ -9,7 +9,7 @@ use chatmesh_rpc::client::Peer;
 use tokio::time::timeout;
 use tonic::{Code, Request, Response, Status};
 
-use crate::failure::{Failure, Left};
+use crate::failure::Failure;
 use crate::job_log::{JobLog, Sent};
 
 /// How long a call may wait for a build: longer than the service lets it wait.
@@ -57,8 +57,8 @@ impl Lessor {
     pub(super) async fn fail(&self, build_id: &str, failure: &Failure, log: &JobLog) -> Result<(), Status> {
         let (provisioner_id, build_id) = self.names(build_id);
         let (error, error_code) = (log.redacted(&failure.to_string()), failure.code().into());
-        let Left { nothing_runs, not_undone } = failure.left();
-        let request = pb::FailJobRequest { provisioner_id, build_id, error, error_code, nothing_runs, not_undone };
+        let nothing_runs = failure.left().nothing_runs;
+        let request = pb::FailJobRequest { provisioner_id, build_id, error, error_code, nothing_runs };
         let mut client = self.client.clone();
         in_time(CALL_TIMEOUT, request, |request| client.fail_job(request)).await.map(drop)
     }

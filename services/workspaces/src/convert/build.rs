@@ -68,8 +68,8 @@ pub(crate) fn failure(failed: jobs::FailJobRequest) -> Failure {
         Ok(jobs::JobErrorCode::InvalidTemplate) => Some(ErrorCode::InvalidTemplate),
         Ok(jobs::JobErrorCode::Unspecified) | Err(_) => None,
     };
-    let jobs::FailJobRequest { error, nothing_runs, not_undone, .. } = failed;
-    Failure { code, message: text(error, MAX_ERROR), nothing_runs, not_undone }
+    let jobs::FailJobRequest { error, nothing_runs, .. } = failed;
+    Failure { code, message: text(error, MAX_ERROR), nothing_runs }
 }
 
 /// Lines of a build's log as they are kept: what no database keeps is replaced, and what is too long is cut. What has no

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chatmesh_core::Timestamp;
 use chatmesh_rpc::UserId;
+pub(crate) use deadline::RunsUntil;
 pub use reason::{BuildReason, ErrorCode};
 pub(crate) use retry::Former;
 pub use status::BuildStatus;
@@ -118,15 +119,13 @@ pub struct Failure {
     pub message: String,
     /// True where nothing of the workspace runs for sure.
     pub nothing_runs: bool,
-    /// True where something of what was begun may be left, for undoing it failed.
-    pub not_undone: bool,
 }
 
 impl Failure {
     /// A failure of no kind in particular.
     #[must_use]
     pub fn other(message: impl Into<String>) -> Self {
-        Self { code: None, message: message.into(), nothing_runs: false, not_undone: false }
+        Self { code: None, message: message.into(), nothing_runs: false }
     }
 
     /// A failure of a kind.
@@ -137,11 +136,6 @@ impl Failure {
 }
 
 impl Outcome {
-    /// True where something of what was begun may be left.
-    pub(crate) fn is_not_undone(&self) -> bool {
-        matches!(self, Self::Failed(Failure { not_undone: true, .. }))
-    }
-
     /// A failure of no kind in particular.
     #[must_use]
     pub fn failed(message: impl Into<String>) -> Self {

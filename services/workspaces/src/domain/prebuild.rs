@@ -3,12 +3,15 @@
 //! Each version that is active has a pool for each preset that asks for one. The places of a pool have names, and a
 //! workspace is made for each place without one: whoever looks at the same time makes the same. A workspace that
 //! somebody claims gets another name, and its place is free again. What is not of a pool any more is deleted; what
-//! failed is deleted, and made again, a while later.
+//! failed is deleted, and made again, a while later: the longer, the more often the pool's workspaces have failed.
+
+mod retries;
 
 use std::time::Duration;
 
 use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_rpc::UserId;
+pub(crate) use retries::PoolRetries;
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -18,9 +21,6 @@ use super::{
 
 /// Who owns workspaces that nobody has claimed: no user.
 pub const PREBUILD_OWNER: UserId = UserId(Uuid::from_u128(0x6368_6174_6d65_8368_8000_0000_0000_0001));
-/// How long what failed stays, so that what always fails is not tried all the time.
-const RETRY: Duration = Duration::from_secs(5 * 60);
-
 /// Workspaces to keep ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pool {
@@ -61,15 +61,18 @@ impl Pool {
     }
 }
 
-/// What is to be done at `now` for `pools` to be full, where `there` are the workspaces that nobody has claimed.
-pub(crate) fn plan(pools: &[Pool], there: &[WorkspaceDetails], now: Timestamp) -> Vec<Step> {
+/// What is to be done at `now` for `pools` to be full, where `there` are the workspaces that nobody has claimed. How long
+/// what failed stays follows from what failed before.
+pub(crate) fn plan(pools: &[Pool], there: &[WorkspaceDetails], retries: &PoolRetries, now: Timestamp) -> Vec<Step> {
     let taken = |name: &String| there.iter().any(|details| details.workspace.name == *name);
     let places: Vec<(&Pool, String)> =
         pools.iter().flat_map(|pool| pool.places().into_iter().map(move |place| (pool, place))).collect();
-    let wanted = |details: &WorkspaceDetails| places.iter().any(|(_, place)| *place == details.workspace.name);
+    let pool_of =
+        |details: &WorkspaceDetails| places.iter().find(|(_, place)| *place == details.workspace.name).map(|one| one.0);
     let gone = there.iter().filter(|details| {
-        let surplus = !wanted(details) && is_steady(details.status());
-        surplus || is_broken(details, now)
+        let pool = pool_of(details);
+        let surplus = pool.is_none() && is_steady(details.status());
+        surplus || is_broken(details, retries.pause(pool), now)
     });
     let steps = gone.map(|details| Step::Delete(details.workspace.id));
     let made = places.iter().filter(|(_, place)| !taken(place));
@@ -81,9 +84,9 @@ fn is_steady(status: WorkspaceStatus) -> bool {
     matches!(status, WorkspaceStatus::Running | WorkspaceStatus::Stopped)
 }
 
-/// True where nobody can claim the workspace, and that has been so for a while.
-fn is_broken(details: &WorkspaceDetails, now: Timestamp) -> bool {
-    let is_old = |since: Option<Timestamp>| since.is_some_and(|since| since + RETRY <= now);
+/// True where nobody can claim the workspace, and that has been so for `pause`.
+fn is_broken(details: &WorkspaceDetails, pause: Duration, now: Timestamp) -> bool {
+    let is_old = |since: Option<Timestamp>| since.is_some_and(|since| since + pause <= now);
     let ended = details.build.completed_at;
     match details.status() {
         WorkspaceStatus::Failed | WorkspaceStatus::Canceled | WorkspaceStatus::Stopped => is_old(ended),

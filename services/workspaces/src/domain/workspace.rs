@@ -37,9 +37,10 @@ pub struct Workspace {
 pub struct WorkspaceDetails {
     /// The workspace.
     pub workspace: Workspace,
-    /// The latest build; there is always one.
+    /// The latest build; there is always one. One that was to stop or delete the workspace, and was given up before any
+    /// provisioner had it, is passed over: nothing has changed.
     pub build: Build,
-    /// The agents of the latest build in the order in which they are shown; none before it is leased.
+    /// The agents of that build in the order in which they are shown; none before it is leased.
     pub agents: Vec<Agent>,
 }
 
@@ -173,9 +174,15 @@ impl WorkspaceDetails {
     }
 
     /// Makes the next build, of what the one before was of.
-    pub(crate) fn next_build(&self, id: BuildId, transition: Transition, now: Timestamp) -> Result<Build, Refusal> {
+    pub(crate) fn next_build(
+        &self,
+        id: BuildId,
+        number: u32,
+        transition: Transition,
+        now: Timestamp,
+    ) -> Result<Build, Refusal> {
         self.status().admit(transition)?;
-        let next = Build::new(id, self.workspace.id, self.build.number + 1, transition, now);
+        let next = Build::new(id, self.workspace.id, number, transition, now);
         // What the workspace takes is settled anew only where a provisioner takes up its start.
         let Build { recipe, terms, daily_cost, .. } = self.build.clone();
         Ok(Build { recipe, terms, daily_cost, ..next })

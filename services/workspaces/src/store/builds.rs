@@ -3,12 +3,12 @@
 use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_db::{Db, DbError, Tx, Value, values};
 
-use super::retries::settle;
-use super::rows::{Id, Ttl, join};
+use super::retries::{resume, settle};
+use super::rows::{Id, Number, Ttl, join};
 use super::statements::build_logs::FORGET_LINES;
 use super::statements::{
-    CLEAR_DEADLINE, FIND_BUILD_BY_REQUEST, GET_TTL, GET_WORKSPACE, INSERT_BUILD, LOCK_BUILD, LOCK_WORKSPACE,
-    TOUCH_WORKSPACE, UPDATE_BUILD,
+    CLEAR_DEADLINE, FIND_BUILD_BY_REQUEST, GET_TTL, GET_WORKSPACE, INSERT_BUILD, LAST_NUMBER, LOCK_BUILD,
+    LOCK_WORKSPACE, TOUCH_WORKSPACE, UPDATE_BUILD,
 };
 use super::{NewBuild, StoreError, templates};
 use crate::domain::{
@@ -16,8 +16,8 @@ use crate::domain::{
     WorkspaceId,
 };
 
-/// Of how many builds of a workspace, the latest, the logs are kept.
-const KEPT_LOGS: u32 = 20;
+/// Of how many builds of a workspace, the latest, the logs are kept: those of the builds, and what their agents said.
+pub(super) const KEPT_LOGS: u32 = 20;
 
 /// Inserts the next build of a workspace.
 pub(super) async fn insert(db: &Db, new: &NewBuild) -> Result<Build, StoreError> {
@@ -29,7 +29,9 @@ pub(super) async fn insert(db: &Db, new: &NewBuild) -> Result<Build, StoreError>
     }
     let details = only(tx.fetch_all(GET_WORKSPACE, values![new.workspace_id.0]).await?);
     let details = details.ok_or(StoreError::NotFound)?;
-    let mut build = details.next_build(new.id, new.transition, new.now)?;
+    let last = tx.fetch_optional::<Number>(LAST_NUMBER, values![new.workspace_id.0]).await?;
+    let number = last.map_or(details.build.number, |Number(last)| last) + 1;
+    let mut build = details.next_build(new.id, number, new.transition, new.now)?;
     // It may have been used since somebody saw that it was not.
     if new.reason == BuildReason::Autostop && !details.build.is_due(new.now) {
         return Err(StoreError::NotDue);
@@ -71,7 +73,8 @@ pub(super) async fn end(
     now: Timestamp,
 ) -> Result<Build, StoreError> {
     let mut tx = db.begin().await?;
-    let (found, in_doubt) = (lock(&mut tx, build).await?, outcome.is_not_undone());
+    let found = lock(&mut tx, build).await?;
+    let may_run = matches!(&outcome, Outcome::Failed(failure) if !failure.nothing_runs);
     let Some(mut build) = found.clone().end(holder, outcome, now)? else { return Ok(found) };
     let deleted = build.transition == Transition::Delete && build.status == BuildStatus::Succeeded;
     touch(&mut tx, build.workspace_id, deleted, now).await?;
@@ -79,7 +82,7 @@ pub(super) async fn end(
     let ttl = tx.fetch_optional::<Ttl>(GET_TTL, values![build.workspace_id.0]).await?;
     build.set_deadlines(ttl.and_then(|Ttl(seconds)| seconds), now);
     if build.status != BuildStatus::Succeeded {
-        build = settle(&mut tx, build, in_doubt, now).await?;
+        build = settle(&mut tx, build, may_run, now).await?;
     }
     update(&mut tx, &build).await?;
     tx.commit().await?;
@@ -92,10 +95,13 @@ pub(super) async fn cancel(db: &Db, build: BuildId, now: Timestamp) -> Result<Bu
     let found = lock(&mut tx, build).await?;
     let Some(mut build) = found.clone().cancel(now)? else { return Ok(found) };
     touch(&mut tx, build.workspace_id, false, now).await?;
-    if build.status.has_ended() {
+    if build.status.has_ended() && !build.changed_nothing() {
         build = settle(&mut tx, build, false, now).await?;
     }
     update(&mut tx, &build).await?;
+    if build.changed_nothing() {
+        resume(&mut tx, build.workspace_id, now).await?;
+    }
     tx.commit().await?;
     Ok(build)
 }

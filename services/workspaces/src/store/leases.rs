@@ -11,6 +11,7 @@ use super::statements::templates::GET_VERSION_OF_BUILD;
 use super::statements::{
     BEGIN_LEASE, CONSUMED, FIND_LEASABLE, GET_WORKSPACE, ISSUE_TOKEN, LIST_UNANSWERED, LOCK_BUILD, LOCK_QUOTA,
 };
+use super::unreadable::Readable;
 use super::{Claim, Lease, Leased, LeasedAgent, StoreError, unreadable};
 use crate::domain::{
     Build, BuildId, BuildStatus, EXTERNAL, Failure, Manifest, TemplateVersion, Transition, Workspace, check_budget,
@@ -21,7 +22,7 @@ const MAX_LEASES: u32 = 5;
 /// How many builds are passed over at a time of which not even their rows can be read.
 const MAX_UNREADABLE: usize = 100;
 
-/// Leases the oldest build that waits.
+/// Leases the build that is next.
 pub(super) async fn lease(db: &Db, claim: &Claim) -> Result<Option<Lease>, DbError> {
     let kinds = format!(",{},", claim.kinds.join(","));
     for _ in 0..MAX_UNREADABLE {
@@ -144,9 +145,9 @@ pub(super) async fn renew(db: &Db, build: BuildId, holder: &str, expires_at: Tim
 /// Gives up builds that provisioners were asked to give up, and say nothing any more.
 pub(super) async fn give_up(db: &Db, now: Timestamp, limit: u32) -> Result<Vec<Build>, DbError> {
     let mut tx = db.begin().await?;
-    let found: Vec<Build> = tx.fetch_all(LIST_UNANSWERED, values![now, limit]).await?;
+    let found: Vec<Readable<Build>> = tx.fetch_all(LIST_UNANSWERED, values![now, limit]).await?;
     let mut ended = Vec::with_capacity(found.len());
-    for build in found.into_iter().filter_map(|build| build.expire(now)) {
+    for build in unreadable::only_readable(found).filter_map(|build| build.expire(now)) {
         touch(&mut tx, build.workspace_id, false, now).await?;
         let build = settle(&mut tx, build, true, now).await?;
         update(&mut tx, &build).await?;

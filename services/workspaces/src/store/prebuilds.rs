@@ -1,15 +1,36 @@
-//! How a workspace that was made in advance becomes somebody's.
+//! How workspaces that were made in advance are listed, and become somebody's.
 
-use chatmesh_db::{DbError, Tx, values};
+use chatmesh_core::Uuid;
+use chatmesh_db::{Db, DbError, Tx, values};
 
 use super::builds::only;
-use super::rows::{Id, Number};
+use super::rows::{Id, Number, Unclaimed, join};
 use super::statements::prebuilds::{CLAIM_BUILD, CLAIM_WORKSPACE, DROP_WORKSPACE, FIND_CLAIMABLE};
-use super::statements::{CONSUMED, GET_WORKSPACE, LOCK_QUOTA};
-use super::{NewWorkspace, StoreError};
+use super::statements::{CONSUMED, GET_WORKSPACE, LIST_WORKSPACES, LOCK_QUOTA};
+use super::{NewWorkspace, Prebuilt, StoreError};
 use crate::domain::{
     Build, BuildReason, INACTIVE_TIMEOUT, PREBUILD_OWNER, Recipe, WorkspaceDetails, WorkspaceStatus, check_budget,
 };
+
+/// How many workspaces are read at a time.
+const PAGE: u32 = 100;
+
+/// Lists those that nobody has claimed.
+pub(super) async fn list(db: &Db) -> Result<Prebuilt, DbError> {
+    let (mut there, mut after) = (Prebuilt::default(), Uuid::nil());
+    loop {
+        let page: Vec<Unclaimed> = db.fetch_all(LIST_WORKSPACES, values![PREBUILD_OWNER.0, after, PAGE]).await?;
+        let Some(last) = page.last() else { break };
+        after = last.workspace_id;
+        for Unclaimed { name, details, .. } in page {
+            match details {
+                Some(details) => there.workspaces.push(details),
+                None => there.unreadable.push(name),
+            }
+        }
+    }
+    Ok(Prebuilt { workspaces: join(there.workspaces), ..there })
+}
 
 /// Hands a workspace of this recipe over in place of the one that was just inserted; `None` where none is ready, or the
 /// owner has not enough credits.

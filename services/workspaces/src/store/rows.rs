@@ -4,15 +4,16 @@ pub(super) mod build_logs;
 pub(super) mod lifecycle;
 pub(super) mod templates;
 
-use chatmesh_core::Uuid;
+use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_db::{DbError, FromRow, Row};
 
 use templates::json;
 
+use super::unreadable::Readable;
 use super::{AgentDetails, Due, KnownAgent};
 use crate::domain::{
-    Agent, Build, BuildId, BuildReason, BuildStatus, ErrorCode, Lifecycle, LifecycleState, Recipe, Transition,
-    UnknownWord, Workspace, WorkspaceDetails, sort,
+    Agent, Build, BuildId, BuildReason, BuildStatus, ErrorCode, Lifecycle, LifecycleState, Recipe, RunsUntil, Terms,
+    Transition, UnknownWord, Workspace, WorkspaceDetails, WorkspaceId, sort,
 };
 
 /// A row of which only the identifier matters.
@@ -37,6 +38,24 @@ pub(super) struct Waiting {
     pub(super) kind: String,
     /// How often it was handed out.
     pub(super) leases: u32,
+}
+
+/// A workspace that is used, with no more of its latest build than that changes.
+pub(super) struct Used {
+    pub(super) workspace_id: WorkspaceId,
+    pub(super) last_used_at: Option<Timestamp>,
+    pub(super) build_id: BuildId,
+    pub(super) deadline: Option<Timestamp>,
+    /// `None` where it does not run.
+    pub(super) runs: Option<RunsUntil>,
+}
+
+/// A workspace that nobody has claimed.
+pub(super) struct Unclaimed {
+    pub(super) workspace_id: Uuid,
+    pub(super) name: String,
+    /// `None` where it can not be read.
+    pub(super) details: Option<WorkspaceDetails>,
 }
 
 impl FromRow for Id {
@@ -71,7 +90,30 @@ impl FromRow for Ttl {
 
 impl FromRow for Due {
     fn from_row(row: &Row) -> Result<Self, DbError> {
-        Ok(Self { build_id: row.id("id")?, workspace_id: row.id("workspace_id")? })
+        let (build_id, workspace_id) = (row.id("id")?, row.id("workspace_id")?);
+        Ok(Self { build_id, workspace_id, deadline: row.get("deadline")? })
+    }
+}
+
+impl FromRow for Used {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        let terms: Terms = json(row, "terms")?;
+        let (deadline, max_deadline) = (row.get("deadline")?, row.get("max_deadline")?);
+        let runs = row.get::<bool>("runs")?;
+        Ok(Self {
+            workspace_id: row.id("w_id")?,
+            last_used_at: row.get("w_last_used_at")?,
+            build_id: row.id("id")?,
+            deadline,
+            runs: runs.then_some(RunsUntil { deadline, max_deadline, bump_seconds: terms.bump_seconds }),
+        })
+    }
+}
+
+impl FromRow for Unclaimed {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        let details = Readable::from_row(row)?.0;
+        Ok(Self { workspace_id: row.get("w_id")?, name: row.get("w_name")?, details })
     }
 }
 

@@ -7,12 +7,13 @@ use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_db::{Db, DbError, Value, values};
 use chatmesh_rpc::UserId;
 
-use super::builds::only;
+use super::builds::{KEPT_LOGS, only};
 use super::chats::{self, OfChat, WORKSPACE_OF_CHAT};
 use super::rows::{Number, join};
 use super::statements::build_logs::LIST_LINES as LIST_BUILD_LINES;
 use super::statements::lifecycle::{LIST_LINES, LIST_RUNS};
 use super::statements::prebuilds::LIST_POOLS;
+use super::statements::purge::{FORGET_AGENTS, FORGET_BUILD_LINES};
 use super::statements::templates::{
     FIND_TEMPLATE_BY_NAME, GET_TEMPLATE, GET_VERSION_BY_NUMBER, GET_VERSION_OF_TEMPLATE, LIST_VERSIONS,
 };
@@ -21,10 +22,11 @@ use super::statements::{
     CONSUMED, FIND_AGENT_BY_TOKEN, FIND_WORKSPACE_BY_REQUEST, GET_AGENT, GET_BUILD, GET_WORKSPACE, INSERT_BUILD,
     INSERT_WORKSPACE, LIST_BUILDS, LIST_WORKSPACES, LOCK_AGENT, UPDATE_AGENT,
 };
+use super::unreadable::only_readable;
 use super::{
     Activity, AgentDetails, Claim, Due, Inserted, KnownAgent, Lease, LifecycleReported, NewBuild, NewVersion,
-    NewWorkspace, Pushed, Reported, StoreError, TemplateChange, TemplateFilter, TemplateListing, WorkspaceStore,
-    build_logs, builds, by_hand, leases, lifecycle, prebuilds, templates, usage,
+    NewWorkspace, Prebuilt, Pushed, Reported, StoreError, TemplateChange, TemplateFilter, TemplateListing,
+    WorkspaceStore, build_logs, builds, by_hand, leases, lifecycle, prebuilds, templates, usage,
 };
 use crate::domain::{
     Agent, AgentId, Build, BuildId, BuildReason, HasEnded, LeaseLost, LifecycleBatch, NumberedBuildLine, NumberedLine,
@@ -88,7 +90,7 @@ impl WorkspaceStore for SqlWorkspaceStore {
     }
 
     async fn list_pool_versions(&self) -> Result<Vec<TemplateVersion>, DbError> {
-        self.db.fetch_all(LIST_POOLS, Vec::new()).await
+        Ok(only_readable(self.db.fetch_all(LIST_POOLS, Vec::new()).await?).collect())
     }
 
     async fn delete_template(&self, id: TemplateId) -> Result<(), StoreError> {
@@ -138,6 +140,10 @@ impl WorkspaceStore for SqlWorkspaceStore {
         // No identifier sorts before the nil UUID.
         let after = after.map_or(Uuid::nil(), Uuid::from);
         self.db.fetch_all(LIST_WORKSPACES, values![owner.0, after, limit]).await.map(join)
+    }
+
+    async fn list_prebuilt(&self) -> Result<Prebuilt, DbError> {
+        prebuilds::list(&self.db).await
     }
 
     async fn insert_build(&self, new: &NewBuild) -> Result<Build, StoreError> {
@@ -229,8 +235,10 @@ impl WorkspaceStore for SqlWorkspaceStore {
         usage::set_ttl(&self.db, workspace, seconds, now).await
     }
 
-    async fn list_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Due>, DbError> {
-        self.db.fetch_all(LIST_DUE, values![now, limit]).await
+    async fn list_due(&self, now: Timestamp, after: Option<Due>, limit: u32) -> Result<Vec<Due>, DbError> {
+        let (deadline, build) =
+            after.map_or((Timestamp::UNIX_EPOCH, Uuid::nil()), |due| (due.deadline, due.build_id.0));
+        self.db.fetch_all(LIST_DUE, values![now, deadline, build, limit]).await
     }
 
     async fn find_agent_by_token(&self, digest: &[u8]) -> Result<Option<AgentDetails>, DbError> {
@@ -281,6 +289,12 @@ impl WorkspaceStore for SqlWorkspaceStore {
         batch: LifecycleBatch,
     ) -> Result<Option<LifecycleReported>, DbError> {
         lifecycle::report(&self.db, agent, batch).await
+    }
+
+    async fn forget_logs(&self, deleted_before: Timestamp, limit: u32) -> Result<bool, DbError> {
+        let agents = self.db.execute(FORGET_AGENTS, values![deleted_before, KEPT_LOGS, limit]).await?;
+        let lines = self.db.execute(FORGET_BUILD_LINES, values![deleted_before, limit]).await?;
+        Ok(agents >= limit.into() || lines > 0)
     }
 
     async fn list_log_lines(&self, agent: AgentId, after: i64, limit: u32) -> Result<Vec<NumberedLine>, DbError> {

@@ -4,10 +4,20 @@
 //! with `a_`, so that one row can hold all three. A workspace whose latest build has several agents
 //! has a row for each; they are beside each other.
 
+// The number of the build that the state of the workspace `w` follows from: the latest, but none that was to stop or delete
+// the workspace and was given up before a provisioner had it (`Build::changed_nothing`). Its holder is nobody, `''`.
+macro_rules! latest_number {
+    () => {
+        "(SELECT max(l.build_number) FROM builds l WHERE l.workspace_id = w.id AND NOT \
+         (l.transition <> 'start' AND l.status = 'failed' AND l.canceled AND l.leased_by = ''))"
+    };
+}
+
 pub(super) mod build_logs;
 pub(super) mod by_hand;
 pub(super) mod lifecycle;
 pub(super) mod prebuilds;
+pub(super) mod purge;
 pub(super) mod templates;
 pub(super) mod usage;
 
@@ -43,9 +53,9 @@ macro_rules! details {
              FROM ",
             $workspaces,
             " w JOIN templates t ON t.id = w.template_id \
-             JOIN builds b ON b.workspace_id = w.id \
-             AND b.build_number = (SELECT max(build_number) FROM builds WHERE workspace_id = w.id) \
-             LEFT JOIN agents a ON a.build_id = b.id ",
+             JOIN builds b ON b.workspace_id = w.id AND b.build_number = ",
+            latest_number!(),
+            " LEFT JOIN agents a ON a.build_id = b.id ",
             $rest
         )
     };
@@ -102,6 +112,9 @@ pub(super) const INSERT_BUILD: Sql = Sql::portable(
      FROM workspaces w JOIN templates t ON t.id = w.template_id \
      JOIN template_versions v ON v.id = coalesce($7, t.active_version_id) WHERE w.id = $2",
 );
+/// The number that the last build of a workspace has, whatever became of it.
+pub(super) const LAST_NUMBER: Sql =
+    Sql::portable("SELECT max(build_number) AS number FROM builds WHERE workspace_id = $1");
 pub(super) const FIND_BUILD_BY_REQUEST: Sql =
     Sql::portable(concat!("SELECT ", build_columns!(), " FROM builds WHERE workspace_id = $1 AND request_id = $2"));
 pub(super) const LIST_BUILDS: Sql = Sql::portable(concat!(
@@ -115,13 +128,14 @@ macro_rules! find_leasable {
             "SELECT id, provisioner, leases FROM builds \
              WHERE (status = 'pending' OR (status = 'running' AND lease_expires_at <= $1 AND NOT canceled)) \
              AND $2 LIKE '%,' || provisioner || ',%' \
-             ORDER BY coalesce(reason, '') = 'prebuild', created_at, id LIMIT 1",
+             ORDER BY coalesce(reason, '') = 'prebuild', transition = 'start', created_at, id LIMIT 1",
             $lock
         )
     };
 }
 
-// What people wait for comes before what is made in advance. The kinds come as `,one,two,`, because a list is no
+// What people wait for comes before what is made in advance, and what stops or deletes, which frees what others wait for,
+// before what starts, which may wait for long. The kinds come as `,one,two,`, because a list is no
 // parameter that both engines know.
 pub(super) const FIND_LEASABLE: Sql = Sql::split(
     // PostgreSQL: skip rows that a rival holds, or concurrent callers come back empty while work waits.
@@ -167,25 +181,12 @@ pub(super) const LOCK_QUOTA: Sql = Sql::portable(
      ON CONFLICT (owner_id) DO UPDATE SET committed_at = excluded.committed_at",
 );
 /// What an owner's workspaces take, without one of them.
-pub(super) const CONSUMED: Sql = Sql::portable(
+pub(super) const CONSUMED: Sql = Sql::portable(concat!(
     "SELECT CAST(coalesce(sum(b.daily_cost), 0) AS BIGINT) AS number FROM workspaces w \
-     JOIN builds b ON b.workspace_id = w.id \
-     AND b.build_number = (SELECT max(build_number) FROM builds WHERE workspace_id = w.id) \
-     WHERE w.owner_id = $1 AND NOT w.deleted AND w.id <> $2",
-);
-
-/// Of some workspaces, a JSON array of identifiers.
-pub(super) const GET_WORKSPACES: Sql = Sql::split(
-    details!(
-        "(SELECT * FROM workspaces WHERE id IN (SELECT CAST(named.value AS UUID) \
-         FROM jsonb_array_elements_text(CAST($1 AS TEXT)::jsonb) AS named (value)))",
-        "ORDER BY w.id"
-    ),
-    details!(
-        "(SELECT * FROM workspaces WHERE id IN (SELECT unhex(named.value) FROM json_each($1) AS named))",
-        "ORDER BY w.id"
-    ),
-);
+     JOIN builds b ON b.workspace_id = w.id AND b.build_number = ",
+    latest_number!(),
+    " WHERE w.owner_id = $1 AND NOT w.deleted AND w.id <> $2"
+));
 
 pub(super) const ISSUE_TOKEN: Sql = Sql::portable(
     "INSERT INTO agents (id, workspace_id, build_id, token_digest, epoch, created_at, name, display_order, scripts) \
@@ -221,6 +222,7 @@ pub const STATEMENTS: &[Sql] = &[
     LOCK_WORKSPACE,
     TOUCH_WORKSPACE,
     INSERT_BUILD,
+    LAST_NUMBER,
     FIND_BUILD_BY_REQUEST,
     LIST_BUILDS,
     FIND_LEASABLE,
@@ -233,7 +235,6 @@ pub const STATEMENTS: &[Sql] = &[
     CLEAR_DEADLINE,
     GET_FORMER,
     GET_TTL,
-    GET_WORKSPACES,
     LOCK_QUOTA,
     CONSUMED,
     ISSUE_TOKEN,
@@ -257,6 +258,9 @@ pub const STATEMENTS: &[Sql] = &[
     prebuilds::CLAIM_WORKSPACE,
     prebuilds::CLAIM_BUILD,
     prebuilds::LIST_POOLS,
+    purge::FORGET_AGENTS,
+    purge::FORGET_BUILD_LINES,
+    usage::GET_USED,
     usage::USE_WORKSPACES,
     usage::BUMP_DEADLINES,
     usage::SET_DEADLINE,

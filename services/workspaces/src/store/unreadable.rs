@@ -1,8 +1,10 @@
-//! What becomes of builds that this release can not hand out, because it can not read what they are of.
+//! What becomes of what this release can not read, because a newer one has written it.
 //!
-//! Nobody would get any other build while the oldest one stands in the way, so it fails.
+//! Nobody would get any other build while the oldest one stands in the way that can not be handed out, so it fails. What
+//! is done for many at a time is done for the others.
 
-use chatmesh_db::{Db, DbError, Sql, values};
+use chatmesh_core::Uuid;
+use chatmesh_db::{Db, DbError, FromRow, Row, Sql, values};
 use tracing::warn;
 
 use super::Claim;
@@ -20,6 +22,27 @@ pub(super) const FAIL_UNREADABLE: Sql = Sql::portable(
      leased_by = coalesce(leased_by, '') WHERE id = $1 \
      AND (status = 'pending' OR (status = 'running' AND lease_expires_at <= $3 AND NOT canceled))",
 );
+
+/// A row that is passed over where it can not be read, whose `id` can be.
+pub(super) struct Readable<T>(pub(super) Option<T>);
+
+impl<T: FromRow> FromRow for Readable<T> {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        match T::from_row(row) {
+            Err(error @ DbError::Inconsistent { .. }) => {
+                let id: Uuid = row.get("id")?;
+                warn!(%id, error = reason(&error), "passed over, because it can not be read");
+                Ok(Self(None))
+            }
+            read => read.map(Some).map(Self),
+        }
+    }
+}
+
+/// Those of the rows that can be read.
+pub(super) fn only_readable<T>(rows: Vec<Readable<T>>) -> impl Iterator<Item = T> {
+    rows.into_iter().filter_map(|Readable(read)| read)
+}
 
 /// Fails the build that `claim` would have got. It is returned where at least its own row can be read, and nobody else
 /// has it by now.
@@ -46,11 +69,15 @@ pub(super) async fn fail(db: &Db, id: BuildId, error: &DbError, claim: &Claim) -
     Ok(Some(build))
 }
 
-fn message(error: &DbError) -> String {
-    let why = match error {
+fn reason(error: &DbError) -> String {
+    match error {
         DbError::Inconsistent { column, source } => format!("{column}: {source}"),
         other => other.to_string(),
-    };
+    }
+}
+
+fn message(error: &DbError) -> String {
+    let why = reason(error);
     // What is written into the database again must be something that it keeps.
     let why: String = why.replace('\0', " ").chars().take(MAX_REASON).collect();
     format!(

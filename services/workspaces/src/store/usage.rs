@@ -9,11 +9,12 @@ use chrono::SecondsFormat;
 use serde::Serialize;
 
 use super::builds::{only, touch};
-use super::rows::{Id, join};
-use super::statements::usage::{BUMP_DEADLINES, SET_DEADLINE, SET_TTL, USE_WORKSPACES};
-use super::statements::{GET_WORKSPACE, GET_WORKSPACES, LOCK_WORKSPACE};
+use super::rows::{Id, Used};
+use super::statements::usage::{BUMP_DEADLINES, GET_USED, SET_DEADLINE, SET_TTL, USE_WORKSPACES};
+use super::statements::{GET_WORKSPACE, LOCK_WORKSPACE};
+use super::unreadable::{Readable, only_readable};
 use super::{Activity, StoreError};
-use crate::domain::{Build, BuildId, WorkspaceDetails, WorkspaceId, WorkspaceStatus};
+use crate::domain::{BuildId, WorkspaceDetails, WorkspaceId, WorkspaceStatus};
 
 /// How exactly it is known when a workspace was last used.
 const USE_INTERVAL: Duration = Duration::from_secs(5 * 60);
@@ -32,30 +33,31 @@ pub(super) async fn report(
     workspaces: &[WorkspaceId],
     now: Timestamp,
 ) -> Result<Vec<(WorkspaceId, Activity)>, DbError> {
-    let used: Vec<WorkspaceDetails> = join(db.fetch_all(GET_WORKSPACES, values![ids(workspaces)?]).await?);
-    let is_news =
-        |details: &&WorkspaceDetails| details.workspace.last_used_at.is_none_or(|last| last + USE_INTERVAL <= now);
-    let news: Vec<WorkspaceId> = used.iter().filter(is_news).map(|details| details.workspace.id).collect();
+    let used: Vec<Readable<Used>> = db.fetch_all(GET_USED, values![ids(workspaces)?]).await?;
+    let used: Vec<Used> = only_readable(used).collect();
+    let is_news = |used: &&Used| used.last_used_at.is_none_or(|last| last + USE_INTERVAL <= now);
+    let news: Vec<WorkspaceId> = used.iter().filter(is_news).map(|used| used.workspace_id).collect();
     if !news.is_empty() {
         db.execute(USE_WORKSPACES, values![ids(&news)?, now]).await?;
     }
-    let bumped: Vec<_> = used.iter().filter_map(|one| one.build.bumped(now).map(|later| (&one.build, later))).collect();
+    let later = |one: &Used| one.runs.and_then(|runs| runs.bumped(now));
+    let bumped: Vec<_> = used.iter().filter_map(|one| later(one).map(|later| (one.build_id, later))).collect();
     // Where another build followed meanwhile, or somebody else was first, it stays as it is.
     let moved = if bumped.is_empty() { HashSet::new() } else { bump(db, &bumped).await? };
-    let activity = |one: WorkspaceDetails| {
-        let moved = moved.contains(&one.build.id);
-        let deadline = if moved { one.build.bumped(now) } else { one.build.deadline };
-        (one.workspace.id, Activity { deadline, moved })
+    let activity = |one: &Used| {
+        let moved = moved.contains(&one.build_id);
+        let deadline = if moved { later(one) } else { one.deadline };
+        (one.workspace_id, Activity { deadline, moved })
     };
-    Ok(used.into_iter().map(activity).collect())
+    Ok(used.iter().map(activity).collect())
 }
 
 /// Moves the deadlines of builds that have none that is later, and returns which have moved.
-async fn bump(db: &Db, bumped: &[(&Build, Timestamp)]) -> Result<HashSet<BuildId>, DbError> {
+async fn bump(db: &Db, bumped: &[(BuildId, Timestamp)]) -> Result<HashSet<BuildId>, DbError> {
     // As the time is written elsewhere: SQLite compares texts.
     let written = |time: Timestamp| time.to_rfc3339_opts(SecondsFormat::AutoSi, false);
-    let row = |(build, later): &(&Build, Timestamp)| DeadlineRow {
-        id: build.id.0.simple().to_string(),
+    let row = |(build, later): &(BuildId, Timestamp)| DeadlineRow {
+        id: build.0.simple().to_string(),
         deadline: written(*later),
     };
     let rows: Vec<DeadlineRow> = bumped.iter().map(row).collect();

@@ -3,44 +3,40 @@
 use std::sync::Arc;
 
 use chatmesh_db::DbError;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
-use super::BATCH;
 use crate::domain::{
-    BuildId, BuildReason, PREBUILD_OWNER, Pool, Step, Transition, WhichVersion, Workspace, WorkspaceDetails,
-    WorkspaceId, plan_prebuilds, pools,
+    BuildId, BuildReason, PREBUILD_OWNER, Pool, PoolRetries, Step, Transition, WhichVersion, Workspace, WorkspaceId,
+    plan_prebuilds, pools,
 };
 use crate::state::State;
-use crate::store::{Inserted, NewBuild, NewWorkspace, Start, StoreError};
+use crate::store::{Inserted, NewBuild, NewWorkspace, Prebuilt, Start, StoreError};
 
 /// How many steps are done at a time, so that whoever waits for a build of their own waits for few others.
 const STEPS: usize = 20;
 
 /// Fills the pools; each replica does, and what two of them do at once is done once.
-pub(super) async fn round(state: &State) -> Result<(), DbError> {
+pub(super) async fn round(state: &State, retries: &mut PoolRetries) -> Result<(), DbError> {
     let versions = state.store.list_pool_versions().await?;
     let pools: Vec<Pool> = versions.iter().flat_map(pools).collect();
-    let there = list(state).await?;
-    for step in plan_prebuilds(&pools, &there, state.clock.now()).into_iter().take(STEPS) {
-        match step {
-            Step::Make(pool, name) => make(state, pool, name).await?,
-            Step::Delete(workspace) => delete(state, workspace).await?,
+    let Prebuilt { workspaces, unreadable } = state.store.list_prebuilt().await?;
+    let now = state.clock.now();
+    retries.observe(&pools, &workspaces, now);
+    let steps = plan_prebuilds(&pools, &workspaces, retries, now).into_iter();
+    // A place is taken also where it can not be told by what.
+    let steps = steps.filter(|step| !matches!(step, Step::Make(_, name) if unreadable.contains(name)));
+    for step in steps.take(STEPS) {
+        let done = match step {
+            Step::Make(pool, name) => make(state, pool, name).await,
+            Step::Delete(workspace) => delete(state, workspace).await,
+        };
+        match done {
+            // Of this one a newer release has written what this one can not read.
+            Err(error @ DbError::Inconsistent { .. }) => warn!(%error, "a pool is not filled"),
+            done => done?,
         }
     }
     Ok(())
-}
-
-async fn list(state: &State) -> Result<Vec<WorkspaceDetails>, DbError> {
-    let mut there: Vec<WorkspaceDetails> = Vec::new();
-    loop {
-        let after = there.last().map(|details| details.workspace.id);
-        let page = state.store.list_workspaces(PREBUILD_OWNER, after, BATCH).await?;
-        let is_last = u32::try_from(page.len()).is_ok_and(|count| count < BATCH);
-        there.extend(page);
-        if is_last {
-            return Ok(there);
-        }
-    }
 }
 
 async fn make(state: &State, pool: Pool, name: String) -> Result<(), DbError> {

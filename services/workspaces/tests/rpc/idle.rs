@@ -99,6 +99,32 @@ async fn a_workspace_is_stopped_once_nobody_used_it_for_long_enough() {
     assert_eq!(found().await.status(), pb::WorkspaceStatus::Stopped);
 }
 
+/// B.8: whoever gives a stop up before it began goes on working, and nobody forgets the workspace.
+#[tokio::test]
+async fn a_workspace_whose_stop_never_began_is_used_on_and_stopped_later() {
+    let world = World::new().await;
+    let (owner, minute) = (&world.owner, Duration::from_secs(60));
+    let created = world.create_for(Some(600)).await.expect("created");
+    let agent = world.run_job("p").await.agent_id;
+    for _ in 0..2 {
+        let mut changes = world.changes(&created.id).await;
+        world.clock.advance(60 * minute);
+        // It looks at once for what is due.
+        world.start_upkeep();
+        let mut found = world.get(owner, &created.id).await.expect("found");
+        while found.status() != pb::WorkspaceStatus::Pending {
+            changes.arrived().await;
+            found = world.get(owner, &created.id).await.expect("found");
+        }
+        let build_id = found.latest_build.expect("a build").id;
+        let request = pb::CancelBuildRequest { workspace_id: created.id.clone(), build_id };
+        world.workspaces().cancel_build(as_caller(owner, request)).await.expect("canceled");
+        let found = world.get(owner, &created.id).await.expect("found");
+        assert_eq!(found.status(), pb::WorkspaceStatus::Running);
+        assert_eq!(world.resolve(owner, &created.id).await.expect("an agent").id, agent);
+    }
+}
+
 /// B.8: the chats of a process use their workspaces in one call, whoever owns them, and it is counted why.
 #[tokio::test]
 async fn many_workspaces_are_used_at_once_and_what_they_gain_is_counted_by_reason() {

@@ -8,6 +8,7 @@ mod idle;
 mod lifecycle;
 mod prebuilds;
 mod templates;
+mod unreadable;
 mod versions;
 mod world;
 

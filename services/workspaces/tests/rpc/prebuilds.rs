@@ -25,7 +25,7 @@ prebuilds = { instances = 2 }
 ";
 
 impl World {
-    async fn push_pooled(&self) {
+    pub(crate) async fn push_pooled(&self) {
         let admin = Caller::user(UserId(self.uuid()), Role::Admin);
         let request = pb::PushTemplateVersionRequest {
             template: "go".to_owned(),

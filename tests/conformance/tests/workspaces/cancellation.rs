@@ -9,7 +9,7 @@ use chatmesh_workspaces::{
 };
 use futures::future::join_all;
 
-use crate::world::{LEASE, World, worlds};
+use crate::world::{LEASE, World, version, worlds};
 
 impl World {
     async fn cancel(&self, build: BuildId) -> Result<BuildStatus, StoreError> {
@@ -152,5 +152,58 @@ async fn an_older_release_reads_what_this_one_writes() {
         let running = world.lease("p", "t").await.expect("a build").build.id;
         world.cancel(running).await.expect("asked");
         assert_eq!(word(running).await, ("running".to_owned(), true), "{}", world.engine);
+    }
+}
+
+/// Nobody has touched a workspace whose stop or deletion was given up while it waited: it is as it was before.
+#[tokio::test]
+async fn a_workspace_is_as_it_was_where_nobody_began_to_stop_or_delete_it() {
+    for mut world in worlds().await {
+        let manifest = "default_ttl = '1h'\nmax_lifetime = '90m'";
+        let pushed = world.store.push_version(&version("bound", manifest, world.now)).await.expect("pushed");
+        let mut new = world.new_workspace("dev", None);
+        new.workspace.template_id = pushed.template.id;
+        world.store.insert_workspace(&new).await.expect("inserted");
+        let id = new.workspace.id;
+        let start = world.carry_out("t").await.build.id;
+        let (minute, began) = (Duration::from_secs(60), world.now);
+        world.now += 50 * minute;
+        for (number, transition) in [(2, Transition::Stop), (3, Transition::Delete)] {
+            let build = world.build(id, transition).await.expect("made");
+            assert_eq!(build.number, number, "{}: numbers go on", world.engine);
+            assert_eq!(world.get(id).await.status(), WorkspaceStatus::Pending, "{}", world.engine);
+            assert_eq!(world.cancel(build.id).await.expect("canceled"), BuildStatus::Canceled, "{}", world.engine);
+            let found = world.get(id).await;
+            assert_eq!((found.build.id, found.status()), (start, WorkspaceStatus::Running), "{}", world.engine);
+            assert_eq!(found.agents.len(), 1, "{}: it is reached as before", world.engine);
+            assert_eq!(found.build.deadline, Some(began + 90 * minute), "{}: it runs no longer", world.engine);
+            let canceled = world.store.get_build(build.id).await.expect("asked").expect("there");
+            assert_eq!(canceled.deadline, None, "{}", world.engine);
+        }
+        let running = world.build(id, Transition::Start).await;
+        assert!(matches!(running, Err(StoreError::Refused(Refusal::AlreadyRunning))), "{}: {running:?}", world.engine);
+
+        world.build(id, Transition::Stop).await.expect("stopping");
+        let stop = world.lease("p", "unused").await.expect("a build").build.id;
+        world.cancel(stop).await.expect("asked");
+        world.end(stop, "p", given_up()).await.expect("given up");
+        assert_eq!(world.get(id).await.status(), WorkspaceStatus::Canceled, "{}: somebody had begun", world.engine);
+
+        world.build(id, Transition::Stop).await.expect("stopping");
+        let stop = world.lease("p", "unused").await.expect("a build").build.id;
+        world.end(stop, "p", Outcome::failed("no")).await.expect("failed");
+        let delete = world.build(id, Transition::Delete).await.expect("deleting").id;
+        world.cancel(delete).await.expect("canceled");
+        let found = world.get(id).await;
+        assert_eq!((found.build.id, found.status()), (stop, WorkspaceStatus::Failed), "{}", world.engine);
+        assert_eq!(found.build.deadline, Some(world.now + minute), "{}: it is stopped all the same", world.engine);
+
+        world.build(id, Transition::Stop).await.expect("stopping");
+        world.carry_out("unused").await;
+        let delete = world.build(id, Transition::Delete).await.expect("deleting").id;
+        world.cancel(delete).await.expect("canceled");
+        let found = world.get(id).await;
+        assert_eq!((found.status(), found.build.deadline), (WorkspaceStatus::Stopped, None), "{}", world.engine);
+        assert_eq!(world.build(id, Transition::Start).await.expect("starting").number, 9, "{}", world.engine);
     }
 }

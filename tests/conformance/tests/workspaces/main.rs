@@ -7,6 +7,7 @@ mod chats;
 mod declared;
 mod lifecycle;
 mod prebuilds;
+mod purge;
 mod quota;
 mod retries;
 mod templates;
@@ -19,8 +20,9 @@ use std::time::Duration;
 
 use chatmesh_core::{IdSource as _, SystemIds};
 use chatmesh_workspaces::{
-    AgentId, AgentStatus, BuildId, BuildStatus, Claim, Inserted, MIGRATIONS, Outcome, Refusal, Report, STATEMENTS,
-    StoreError, TemplateFilter, TemplateListing, Transition, WorkspaceId, WorkspaceStatus, WorkspaceStore as _,
+    AgentId, AgentStatus, BuildId, BuildStatus, Claim, Inserted, MIGRATIONS, Outcome, PREBUILD_OWNER, Refusal, Report,
+    STATEMENTS, StoreError, TemplateFilter, TemplateListing, Transition, WorkspaceId, WorkspaceStatus,
+    WorkspaceStore as _,
 };
 use futures::future::join_all;
 use world::{LEASE, granted, version, worlds};
@@ -91,6 +93,34 @@ async fn the_oldest_build_of_the_right_kind_is_leased_first() {
         for token in ["1", "2", "3"] {
             let one = world.lease("p", token).await.expect("a build");
             assert_eq!((one.kind.as_str(), one.build.status), ("local", BuildStatus::Running));
+            leased.push(one.build.id);
+        }
+        assert_eq!(leased, expected, "{}", world.engine);
+    }
+}
+
+/// B.4, B.8: starts may wait for long, and those who stop or delete something must not wait behind them.
+#[tokio::test]
+async fn what_stops_or_deletes_comes_before_what_starts_and_what_is_made_in_advance_is_last() {
+    for mut world in worlds().await {
+        let mut running = Vec::new();
+        for name in ["stopped", "deleted"] {
+            running.push(world.insert(name).await.workspace.id);
+            world.carry_out(name).await;
+        }
+        let owner = std::mem::replace(&mut world.owner, PREBUILD_OWNER.0);
+        let mut expected = vec![world.insert("prebuilt").await.build.id];
+        world.owner = owner;
+        for name in ["b", "a"] {
+            world.now += Duration::from_secs(1);
+            expected.insert(expected.len() - 1, world.insert(name).await.build.id);
+        }
+        for (place, (id, transition)) in running.into_iter().zip([Transition::Stop, Transition::Delete]).enumerate() {
+            world.now += Duration::from_secs(1);
+            expected.insert(place, world.build(id, transition).await.expect("made").id);
+        }
+        let mut leased = Vec::new();
+        while let Some(one) = world.lease("p", &leased.len().to_string()).await {
             leased.push(one.build.id);
         }
         assert_eq!(leased, expected, "{}", world.engine);

@@ -27,7 +27,7 @@ impl World {
     }
 
     async fn is_due(&self) -> Vec<Due> {
-        self.store.list_due(self.now, 10).await.expect("listed")
+        self.store.list_due(self.now, None, 10).await.expect("listed")
     }
 
     fn stop_of(&self, due: Due) -> NewBuild {
@@ -36,8 +36,9 @@ impl World {
     }
 }
 
-fn given_up() -> Outcome {
-    Outcome::Failed(Failure::of(ErrorCode::Canceled, "it was asked for"))
+/// What a provisioner says that has undone what it had begun.
+fn undone(code: Option<ErrorCode>) -> Outcome {
+    Outcome::Failed(Failure { code, nothing_runs: true, ..Failure::other("no") })
 }
 
 /// B.8: a cluster that is away for a while must not leave workspaces that run, and take credits, for ever.
@@ -123,20 +124,23 @@ async fn what_a_start_has_left_that_nobody_answers_for_is_stopped() {
         world.build(id, Transition::Start).await.expect("starting");
         let build = world.lease("p", "u").await.expect("a build").build.id;
         world.store.cancel_build(build, world.now).await.expect("asked");
-        world.end(build, "p", given_up()).await.expect("given up");
+        world.end(build, "p", undone(Some(ErrorCode::Canceled))).await.expect("given up");
         assert_eq!(world.stopped_in(id).await, None, "{}: its provisioner has undone it", world.engine);
     }
 }
 
-/// Its provisioner says so itself, and without that nothing would ever remove it.
+/// B.8: a start that failed half-way and could not be undone leaves what runs, which nobody asked for.
 #[tokio::test]
-async fn what_a_start_has_left_that_could_not_be_undone_is_stopped() {
+async fn what_a_start_has_left_that_failed_is_stopped_unless_nothing_runs() {
     for mut world in worlds().await {
         let id = world.insert("dev").await.workspace.id;
-        let build = world.lease("p", "t").await.expect("a build").build.id;
-        let left = || Outcome::Failed(Failure { not_undone: true, ..Failure::other("the image is not there") });
-        let ended = world.end(build, "p", left()).await.expect("failed");
-        assert_eq!(world.end(build, "p", left()).await.expect("again"), ended, "{}", world.engine);
+        world.ends(undone(None)).await;
+        assert_eq!(world.get(id).await.status(), WorkspaceStatus::Failed, "{}", world.engine);
+        assert_eq!(world.stopped_in(id).await, None, "{}: there is nothing to stop", world.engine);
+
+        world.build(id, Transition::Start).await.expect("tried again");
+        let again = world.lease("p", "again").await.expect("a build").build.id;
+        world.end(again, "p", Outcome::failed("the cluster does not answer")).await.expect("failed");
         assert_eq!(world.get(id).await.status(), WorkspaceStatus::Failed, "{}", world.engine);
         assert_eq!(world.stopped_in(id).await, Some(MINUTE), "{}", world.engine);
         world.now += MINUTE;
@@ -144,7 +148,12 @@ async fn what_a_start_has_left_that_could_not_be_undone_is_stopped() {
         world.store.insert_build(&world.stop_of(due)).await.expect("stopping");
         world.ends(Outcome::Succeeded).await;
         assert_eq!(world.get(id).await.status(), WorkspaceStatus::Stopped, "{}", world.engine);
-        assert_eq!(world.stopped_in(id).await, None, "{}", world.engine);
+        assert_eq!((world.stopped_in(id).await, world.is_due().await), (None, vec![]), "{}", world.engine);
+        let builds = world.store.list_builds(id, None, 9).await.expect("listed");
+        let errors: Vec<_> = builds.iter().map(|build| build.error.as_deref()).collect();
+        let failed = Some("the cluster does not answer");
+        assert_eq!(errors, [None, failed, Some("no")], "{}: what was wrong stays to be read", world.engine);
+        world.build(id, Transition::Start).await.expect("it may be started again");
     }
 }
 

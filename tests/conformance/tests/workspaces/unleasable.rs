@@ -2,11 +2,20 @@
 
 use chatmesh_db::{Sql, values};
 use chatmesh_workspaces::{
-    Build, BuildStatus, Claim, Lease, Outcome, Transition, WorkspaceId, WorkspaceStatus, WorkspaceStore as _,
+    Build, BuildStatus, Claim, Lease, Outcome, PREBUILD_OWNER, Transition, WorkspaceId, WorkspaceStatus,
+    WorkspaceStore as _,
 };
 use futures::future::join_all;
 
 use crate::world::{LEASE, World, granted, version, worlds};
+
+/// Only a newer release knows this word.
+const NEWER_REASON: Sql = Sql::portable(
+    "UPDATE builds SET reason = 'newer' WHERE id = $2 AND EXISTS (SELECT 1 FROM template_versions WHERE id = $1)",
+);
+const OLDER_REASON: Sql = Sql::portable(
+    "UPDATE builds SET reason = 'initiator' WHERE id = $2 AND EXISTS (SELECT 1 FROM template_versions WHERE id = $1)",
+);
 
 impl World {
     /// A workspace of a template of its own.
@@ -75,13 +84,6 @@ async fn a_build_with_more_agents_than_there_may_be_fails_and_the_next_one_is_ha
 /// Even where what is wrong stands in the build itself, so that nothing of it can be told.
 #[tokio::test]
 async fn a_build_whose_own_row_can_not_be_read_is_out_of_the_way() {
-    const NEWER_REASON: Sql = Sql::portable(
-        "UPDATE builds SET reason = 'newer' WHERE id = $2 AND EXISTS (SELECT 1 FROM template_versions WHERE id = $1)",
-    );
-    const OLDER_REASON: Sql = Sql::portable(
-        "UPDATE builds SET reason = 'initiator' WHERE id = $2 \
-         AND EXISTS (SELECT 1 FROM template_versions WHERE id = $1)",
-    );
     for world in worlds().await {
         let unreadable = [world.insert("a").await.build, world.insert("b").await.build];
         for build in &unreadable {
@@ -126,5 +128,64 @@ async fn a_build_that_nobody_ends_fails_after_five_leases() {
 
         world.build(id, Transition::Start).await.expect("it may be tried again");
         assert!(world.lease("p", "v").await.is_some(), "{}", world.engine);
+    }
+}
+
+/// What is done for many workspaces at a time is done for all but those that can not be read.
+#[tokio::test]
+async fn a_build_that_can_not_be_read_holds_up_nothing_that_is_done_for_many() {
+    for mut world in worlds().await {
+        let mut builds = Vec::new();
+        for name in ["a", "b"] {
+            world.insert(name).await;
+            let build = world.lease("p", name).await.expect("a build").build;
+            world.store.cancel_build(build.id, world.now).await.expect("asked");
+            builds.push(build);
+        }
+        world.change(NEWER_REASON, &builds[0]).await;
+        world.now += LEASE;
+        let given_up = async || {
+            let given_up = world.store.give_up_builds(world.now, 10).await.expect("given up");
+            given_up.into_iter().map(|build| build.id).collect::<Vec<_>>()
+        };
+        assert_eq!(given_up().await, [builds[1].id], "{}", world.engine);
+        world.change(OLDER_REASON, &builds[0]).await;
+        assert_eq!(given_up().await, [builds[0].id], "{}: it waited for a release that reads it", world.engine);
+
+        world.owner = PREBUILD_OWNER.0;
+        let (pooled, newer) = (world.insert("pooled").await, world.insert("newer").await);
+        world.change(NEWER_REASON, &newer.build).await;
+        let listed = world.store.list_prebuilt().await.expect("listed");
+        assert_eq!(
+            (listed.workspaces, listed.unreadable),
+            (vec![pooled], vec!["newer".to_owned()]),
+            "{}",
+            world.engine
+        );
+    }
+}
+
+/// A use needs little of a build, and is taken in where the rest of it can not be read.
+#[tokio::test]
+async fn a_workspace_is_used_whose_build_can_not_be_read() {
+    const NEWER_TERMS: Sql = Sql::portable(
+        "UPDATE builds SET terms = '{\"bump_seconds\": \"newer\"}' WHERE id = $2 \
+         AND EXISTS (SELECT 1 FROM template_versions WHERE id = $1)",
+    );
+    for world in worlds().await {
+        let mut ids = Vec::new();
+        for (name, newer) in [("a", Some(NEWER_REASON)), ("b", Some(NEWER_TERMS)), ("c", None)] {
+            let id = world.insert(name).await.workspace.id;
+            let build = world.carry_out(name).await.build;
+            world.store.set_ttl(id, 60, world.now).await.expect("changed");
+            if let Some(newer) = newer {
+                world.change(newer, &build).await;
+            }
+            ids.push(id);
+        }
+        let mut used: Vec<_> = world.store.report_activities(&ids, world.now).await.expect("reported");
+        used.sort_by_key(|(id, _)| ids.iter().position(|one| one == id));
+        let moved: Vec<_> = used.into_iter().map(|(id, activity)| (id, activity.moved)).collect();
+        assert_eq!(moved, [(ids[0], true), (ids[2], true)], "{}", world.engine);
     }
 }

@@ -37,7 +37,7 @@ impl World {
     }
 
     async fn due(&self) -> Vec<Due> {
-        self.store.list_due(self.now, 10).await.expect("listed")
+        self.store.list_due(self.now, None, 10).await.expect("listed")
     }
 
     fn autostop(&self, due: Due) -> NewBuild {
@@ -182,7 +182,10 @@ async fn what_nobody_uses_is_stopped_once_and_what_is_used_again_is_not() {
         world.now += Duration::from_secs(120);
         let due = world.due().await;
         assert_eq!(due.iter().map(|one| one.workspace_id).collect::<Vec<_>>(), [soon, later], "{}", world.engine);
-        assert_eq!(world.store.list_due(world.now, 1).await.expect("listed"), due[..1], "{}", world.engine);
+        let page = async |after| world.store.list_due(world.now, after, 1).await.expect("listed");
+        assert_eq!(page(None).await, due[..1], "{}", world.engine);
+        assert_eq!(page(Some(due[0])).await, due[1..], "{}", world.engine);
+        assert_eq!(page(Some(due[1])).await, [], "{}", world.engine);
 
         assert!(world.used(later).await.is_some_and(|deadline| deadline > world.now), "{}", world.engine);
         let refused = world.store.insert_build(&world.autostop(due[1])).await;

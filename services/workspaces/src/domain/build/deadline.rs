@@ -6,6 +6,30 @@ use chatmesh_core::Timestamp;
 
 use super::{Build, BuildReason, BuildStatus, Transition};
 
+/// How long a workspace goes on that runs. What is to be stopped because a stop failed is not used any more: nobody gets
+/// its agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RunsUntil {
+    /// When it is stopped unless it is used until then.
+    pub(crate) deadline: Option<Timestamp>,
+    /// When it is stopped at the latest.
+    pub(crate) max_deadline: Option<Timestamp>,
+    /// How much longer it runs at least once it was used.
+    pub(crate) bump_seconds: u32,
+}
+
+impl RunsUntil {
+    /// The deadline after the workspace was used at `now`, where that is worth to be written down: not before a
+    /// twentieth of what it gains has passed, never an earlier one, and never one after the last.
+    pub(crate) fn bumped(self, now: Timestamp) -> Option<Timestamp> {
+        let bump = Duration::from_secs(self.bump_seconds.into());
+        let deadline = self.deadline?;
+        let later = self.max_deadline.map_or(now + bump, |last| last.min(now + bump));
+        let worthwhile = deadline < now + bump * 19 / 20 && deadline < later;
+        (worthwhile && !bump.is_zero()).then_some(later)
+    }
+}
+
 impl Build {
     /// Sets when the workspace is stopped, as of `now`: once nobody used it for `ttl`, its own time to live in seconds,
     /// and at the latest once it has run for as long as its template lets it. Only what runs is stopped.
@@ -31,20 +55,6 @@ impl Build {
 
     fn runs(&self) -> bool {
         self.transition == Transition::Start && self.status == BuildStatus::Succeeded
-    }
-
-    /// The deadline after the workspace was used at `now`, where that is worth to be written down: not before a
-    /// twentieth of what it gains has passed, never an earlier one, and never one after the last.
-    pub(crate) fn bumped(&self, now: Timestamp) -> Option<Timestamp> {
-        // What is to be stopped because a stop failed is not used any more: nobody gets its agent.
-        if self.transition != Transition::Start || self.status != BuildStatus::Succeeded {
-            return None;
-        }
-        let bump = Duration::from_secs(self.terms.bump_seconds.into());
-        let deadline = self.deadline?;
-        let later = self.max_deadline.map_or(now + bump, |last| last.min(now + bump));
-        let worthwhile = deadline < now + bump * 19 / 20 && deadline < later;
-        (worthwhile && !bump.is_zero()).then_some(later)
     }
 
     /// True where nobody used the workspace until its deadline, or changed it where this build came to nothing.

@@ -26,12 +26,12 @@ pub(crate) struct Former {
 impl Build {
     /// When the workspace is stopped after this build, its latest, came to nothing at `now`: soon where what runs is not
     /// wanted, and after its time to live, `ttl` in seconds where it has one of its own, where it was to run on.
-    /// `in_doubt` says that something of it may be left: whoever carried it out said nothing of its end, or could not undo
-    /// what it had begun.
+    /// `may_run` says that a start may have left something that runs: whoever carried the build out said nothing of its
+    /// end, or not that nothing runs.
     pub(crate) fn deadline_after_failure(
         &self,
         former: Former,
-        in_doubt: bool,
+        may_run: bool,
         ttl: Option<u32>,
         now: Timestamp,
     ) -> Option<Timestamp> {
@@ -41,12 +41,30 @@ impl Build {
             return None;
         }
         let is_unwanted = match self.transition {
-            Transition::Start => in_doubt,
+            Transition::Start => may_run,
             // Somebody who gives a stop up wants the workspace to run.
             Transition::Stop => self.status == BuildStatus::Failed,
             Transition::Delete => false,
         };
-        let failures = former.failed_stops.saturating_add(is_unwanted.into());
+        self.stopped_after(former.failed_stops.saturating_add(is_unwanted.into()), former, ttl, now)
+    }
+
+    /// When the workspace is stopped whose state follows from this build again, because the one after it was given up before
+    /// anybody began it at `now`.
+    pub(crate) fn deadline_again(&self, former: Former, ttl: Option<u32>, now: Timestamp) -> Option<Timestamp> {
+        match (self.transition, self.status) {
+            (Transition::Start, BuildStatus::Succeeded) => self.deadline_from(ttl, now),
+            _ if self.reason == Some(BuildReason::Prebuild) => None,
+            // It is not known any more whether what it had begun was undone.
+            (Transition::Start, _) => {
+                let may_run = self.leased_by.is_some();
+                self.stopped_after(former.failed_stops.max(may_run.into()), former, ttl, now)
+            }
+            _ => self.stopped_after(former.failed_stops, former, ttl, now),
+        }
+    }
+
+    fn stopped_after(&self, failures: u32, former: Former, ttl: Option<u32>, now: Timestamp) -> Option<Timestamp> {
         if failures > 0 {
             return Some(now + pause(failures));
         }
@@ -83,7 +101,7 @@ mod tests {
         use BuildStatus::{Canceled, Failed, Succeeded};
         use Transition::{Delete, Start, Stop};
         let (stopped, runs) = (Former::default(), Former { runs: true, ..Former::default() });
-        for (transition, status, former, in_doubt, expected) in [
+        for (transition, status, former, may_run, expected) in [
             // A stop that failed is tried again, whatever was there before.
             (Stop, Failed, runs, false, Some(60)),
             (Stop, Failed, stopped, true, Some(60)),
@@ -108,10 +126,10 @@ mod tests {
             (Stop, Succeeded, Former { failed_stops: 3, runs: true }, false, None),
         ] {
             let build = ended(transition, status);
-            let deadline = build.deadline_after_failure(former, in_doubt, None, at(0));
-            assert_eq!(deadline, expected.map(at), "{transition:?} {status:?} {former:?} {in_doubt}");
+            let deadline = build.deadline_after_failure(former, may_run, None, at(0));
+            assert_eq!(deadline, expected.map(at), "{transition:?} {status:?} {former:?} {may_run}");
             let prebuilt = Build { reason: Some(BuildReason::Prebuild), ..build };
-            assert_eq!(prebuilt.deadline_after_failure(former, in_doubt, None, at(0)), None, "it is deleted");
+            assert_eq!(prebuilt.deadline_after_failure(former, may_run, None, at(0)), None, "it is deleted");
         }
         let given_up = ended(Stop, Canceled);
         assert_eq!(given_up.deadline_after_failure(runs, false, Some(60), at(0)), Some(at(60)), "its own time");

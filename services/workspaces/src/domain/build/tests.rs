@@ -174,7 +174,7 @@ fn a_deadline_follows_from_the_time_to_live_of_the_workspace_else_of_its_templat
 /// B.8: a use is written down only where it gains a twentieth of the bump at least, and never shortens.
 #[test]
 fn a_use_moves_the_deadline_and_never_nearer() {
-    let running = |deadline| Build { deadline, ..build(BuildStatus::Succeeded) };
+    let running = |deadline| RunsUntil { deadline, max_deadline: None, bump_seconds: 3600 };
     for (deadline, now, expected) in [
         (None, 0, None),
         (Some(3600), 0, None),
@@ -187,8 +187,8 @@ fn a_use_moves_the_deadline_and_never_nearer() {
     ] {
         assert_eq!(running(deadline.map(at)).bumped(at(now)), expected.map(at), "{deadline:?} at {now}");
     }
-    let never = Terms { bump_seconds: 0, ..Terms::default() };
-    assert_eq!(Build { terms: never, ..running(Some(at(10))) }.bumped(at(20)), None, "its template says so");
+    let never = RunsUntil { bump_seconds: 0, ..running(Some(at(10))) };
+    assert_eq!(never.bumped(at(20)), None, "its template says so");
 }
 
 /// B.8: however much a workspace is used, it is stopped once it has run for as long as its template lets it.
@@ -225,8 +225,8 @@ fn nothing_moves_a_deadline_beyond_the_last() {
         (3419, 3419, 3418, None),
         (3600, 100, 5000, Some(3600)),
     ] {
-        let running =
-            Build { deadline: Some(at(deadline)), max_deadline: Some(at(last)), ..build(BuildStatus::Succeeded) };
+        let (deadline_at, max_deadline) = (Some(at(deadline)), Some(at(last)));
+        let running = RunsUntil { deadline: deadline_at, max_deadline, bump_seconds: 3600 };
         assert_eq!(running.bumped(at(now)), expected.map(at), "{deadline} of {last} at {now}");
     }
 }

@@ -86,6 +86,12 @@ impl Build {
         Some(self.fail(Failure::of(ErrorCode::Canceled, error), now))
     }
 
+    /// True where the build was to stop or delete its workspace, and was given up before any provisioner had it: the
+    /// workspace is as if it had never been asked for.
+    pub(crate) fn changed_nothing(&self) -> bool {
+        self.status == BuildStatus::Canceled && self.transition != Transition::Start && self.leased_by.is_none()
+    }
+
     /// Fails the build that was just leased, in place of handing it out.
     pub(crate) fn refuse(self, failure: Failure, now: Timestamp) -> Self {
         self.fail(failure, now)
@@ -116,7 +122,7 @@ impl Build {
     }
 
     fn fail(mut self, failure: Failure, now: Timestamp) -> Self {
-        let Failure { code, message, nothing_runs, not_undone: _ } = failure;
+        let Failure { code, message, nothing_runs } = failure;
         if self.transition == Transition::Start && nothing_runs {
             self.daily_cost = 0;
         }

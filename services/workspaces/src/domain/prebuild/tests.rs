@@ -2,6 +2,11 @@ use super::super::agent::tests::agent;
 use super::super::{Build, BuildId, BuildStatus, Lifecycle, Manifest, ManifestFormat, VersionInfo, Workspace};
 use super::*;
 
+/// As where nothing has failed before.
+fn plan(pools: &[Pool], there: &[WorkspaceDetails], now: Timestamp) -> Vec<Step> {
+    super::plan(pools, there, &PoolRetries::default(), now)
+}
+
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_timestamp(seconds, 0).expect("a time")
 }
@@ -116,4 +121,43 @@ fn what_runs_and_can_not_be_claimed_is_made_anew_after_a_while() {
         let expected: &[Step] = if broken { &[Step::Delete(there[0].workspace.id)] } else { &[] };
         assert_eq!(plan(&pools, &there, at(when)), expected, "{state:?} {last_connected:?} at {when}");
     }
+}
+
+/// B.4: what always fails is tried less and less often, until it is ready once.
+#[test]
+fn the_pause_grows_while_the_workspaces_of_a_pool_fail() {
+    let pools = pool(2);
+    let places = pools[0].places();
+    let mut retries = PoolRetries::default();
+    let mut begun = 0;
+    let failed = |begun: i64| {
+        places.iter().map(move |name| {
+            let details = workspace(name, BuildStatus::Failed);
+            let build = Build { created_at: at(begun), completed_at: Some(at(begun + 10)), ..details.build };
+            WorkspaceDetails { build, ..details }
+        })
+    };
+    for pause in [300, 600, 1200, 2400, 4800, 7200, 7200, 7200] {
+        let there: Vec<_> = failed(begun).collect();
+        for look in [20, 30, pause] {
+            retries.observe(&pools, &there, at(begun + look));
+        }
+        let deleted = |now| super::plan(&pools, &there, &retries, at(now)).len();
+        assert_eq!((deleted(begun + 9 + pause), deleted(begun + 10 + pause)), (0, 2), "{pause}");
+        begun += 10 + pause;
+        retries.observe(&pools, &[], at(begun));
+    }
+    let other = pools_of_another_version();
+    assert_eq!(retries.pause(other.first()), Duration::from_secs(300), "each pool has its own");
+    retries.observe(&pools, &[with_agent(LifecycleState::Ready, Some(begun))], at(begun));
+    assert_eq!(retries.pause(pools.first()), Duration::from_secs(300), "what is past is past");
+    let there = [with_agent(LifecycleState::StartError, Some(begun))];
+    for (looks, pause) in [(1, 300), (2, 300)] {
+        retries.observe(&pools, &there, at(begun + looks));
+        assert_eq!(retries.pause(pools.first()), Duration::from_secs(pause), "{looks}");
+    }
+}
+
+fn pools_of_another_version() -> Vec<Pool> {
+    pools(&version(2, "[[presets]]\nname = 'a'\nprebuilds = { instances = 1 }"))
 }

@@ -5,9 +5,9 @@ use chatmesh_db::Sql;
 macro_rules! find_claimable {
     ($lock:literal) => {
         concat!(
-            "SELECT w.id FROM workspaces w JOIN builds b ON b.workspace_id = w.id \
-             AND b.build_number = (SELECT max(build_number) FROM builds WHERE workspace_id = w.id) \
-             WHERE w.owner_id = $1 AND NOT w.deleted AND w.template_id = $2 AND b.template_version_id = $3 \
+            "SELECT w.id FROM workspaces w JOIN builds b ON b.workspace_id = w.id AND b.build_number = ",
+            latest_number!(),
+            " WHERE w.owner_id = $1 AND NOT w.deleted AND w.template_id = $2 AND b.template_version_id = $3 \
              AND b.parameters = $4 AND b.transition = 'start' AND b.status = 'succeeded' \
              AND EXISTS (SELECT 1 FROM agents a WHERE a.build_id = b.id) \
              AND NOT EXISTS (SELECT 1 FROM agents a WHERE a.build_id = b.id AND (a.lifecycle_state <> 'ready' \
