@@ -11,6 +11,7 @@ use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use url::Url;
 
+use crate::discreet::Discreet;
 use crate::sse::{SseError, SseTransport};
 
 /// The longest message of a server.
@@ -70,7 +71,7 @@ pub async fn connect<H: ClientHandler>(
             let config = StreamableHttpClientTransportConfig::with_uri(url.as_str())
                 .custom_headers(headers)
                 .max_sse_event_size(MAX_MESSAGE_BYTES);
-            let transport = StreamableHttpClientTransport::with_client(client, config);
+            let transport = StreamableHttpClientTransport::with_client(Discreet(client), config);
             Ok(Box::pin(handler.serve(transport)).await?)
         }
         Protocol::Sse => {
@@ -101,3 +102,6 @@ pub fn redirect(attempt: Attempt<'_>) -> Action {
     let stays = attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
     if keeps_message && stays && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
 }
+
+#[cfg(test)]
+mod tests;

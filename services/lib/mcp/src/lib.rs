@@ -7,6 +7,7 @@
 
 mod connect;
 mod content;
+mod discreet;
 mod redact;
 mod sse;
 
