@@ -19,7 +19,7 @@ use super::cache::Known;
 use super::client::{RemoteTool, Session, Target};
 use super::domain::Server;
 use super::govern::{self, Choice};
-use super::headers::headers;
+use super::headers::{headers, is_identity};
 use super::oauth::Token;
 use super::sessions::Shared;
 use super::state::Servers;
@@ -178,7 +178,7 @@ impl Servers {
         let url = Url::parse(&server.settings.url).map_err(|_| "its address is none".to_owned())?;
         let token = token.header.as_ref();
         let headers = headers(server, &secrets, token.map(String::as_str), asked, self.clock.now());
-        let values = headers.values().filter_map(|value| value.to_str().ok());
+        let values = headers.iter().filter(|(name, _)| !is_identity(name)).filter_map(|(_, value)| value.to_str().ok());
         let redactor = Redactor::new(values, Some(&url));
         let protocol = match server.settings.transport() {
             McpTransport::Sse => Protocol::Sse,

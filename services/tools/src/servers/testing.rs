@@ -135,15 +135,15 @@ impl Connect for Network {
             Does::Serve(after) => tokio::time::sleep(after).await,
             Does::Hang => std::future::pending().await,
             Does::Fail => {
-                let values: Vec<&str> = target.headers.values().filter_map(|value| value.to_str().ok()).collect();
-                return Err(format!("{} refused [{}]", target.url, values.join(", ")));
+                return Err(told(target));
             }
         }
+        let handler = Handler { told: told(target) };
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let sessions = Arc::clone(&self.sessions);
         sessions.send_modify(|(opened, live)| (*opened, *live) = (*opened + 1, *live + 1));
         self.tasks.spawn(async move {
-            if let Ok(serving) = Handler.serve(theirs).await {
+            if let Ok(serving) = handler.serve(theirs).await {
                 drop(serving.waiting().await);
             }
             sessions.send_modify(|(_, live)| *live -= 1);
@@ -152,9 +152,17 @@ impl Connect for Network {
     }
 }
 
+/// All that a server is sent in confidence.
+fn told(target: &Target) -> String {
+    let values: Vec<&str> = target.headers.values().filter_map(|value| value.to_str().ok()).collect();
+    format!("{} refused [{}]", target.url, values.join(", "))
+}
+
 /// Tools for what can happen.
-#[derive(Debug, Clone, Copy)]
-struct Handler;
+#[derive(Debug, Clone)]
+struct Handler {
+    told: String,
+}
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
@@ -182,6 +190,12 @@ impl ServerHandler for Handler {
         let text = match &*request.name {
             "echo" | "with.dot" => arguments.to_string(),
             "fail" => return Ok(CallToolResult::error(vec![ContentBlock::text("it failed")]).into()),
+            "leak" => {
+                let mut result = CallToolResult::success(vec![ContentBlock::text(self.told.clone())]);
+                result.structured_content = Some(json!({ "told": self.told }));
+                result.is_error = arguments["is_error"].as_bool();
+                return Ok(result.into());
+            }
             "hang" => std::future::pending().await,
             "wait" => {
                 let seconds = arguments["seconds"].as_u64().unwrap_or_default();

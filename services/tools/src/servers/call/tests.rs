@@ -1,9 +1,12 @@
+use std::collections::BTreeMap;
+
 use chatmesh_core::{IdSource as _, SystemIds};
-use chatmesh_proto::tools::v1::McpAvailability;
+use chatmesh_proto::tools::v1::{McpAuthType, McpAvailability};
 use serde_json::json;
 use tokio::time::Instant;
 
 use super::*;
+use crate::servers::domain::Secrets;
 use crate::servers::testing::{Does, Network, server};
 
 fn request(name: &str, args: &Value) -> CallToolRequest {
@@ -38,6 +41,26 @@ async fn a_tool_is_called_by_its_own_name_and_told_which_call_it_is() {
     assert_eq!(said("one__fail", json!({})).await, json!({"success": false, "error": "it failed"}));
     let refused = said("one__refuse", json!({})).await;
     assert!(refused.as_str().is_some_and(|text| text.contains("refused the call of `refuse`")), "{refused}");
+}
+
+/// M15: a server that says what it was sent, as one does that passes requests on, tells the model no secret.
+#[tokio::test(start_paused = true)]
+async fn m15_a_tool_that_repeats_its_headers_and_its_address_gives_nothing_away() {
+    let servers = Network::default().servers(Vec::new());
+    let mut one = server("one");
+    (one.settings.auth_type, one.settings.forward_identity_headers) = (McpAuthType::CustomHeaders.into(), true);
+    let custom_headers = BTreeMap::from([("Authorization".to_owned(), "Bearer very-secret-token".to_owned())]);
+    let secrets = Secrets { custom_headers, ..Secrets::default() };
+    one.sealed_secrets = servers.seal(one.id, &secrets).expect("sealed");
+    servers.store.insert(&one, None).await.expect("kept");
+    for args in [json!({"is_error": true}), json!({"is_error": false}), json!({})] {
+        let text = said(&servers, "one__leak", &args).await.to_string();
+        assert!(text.contains("https://one.example refused [") && text.contains("[redacted]"), "{text}");
+        assert!(text.contains("chat-1"), "{text}: which chat it is, is no secret");
+        for secret in ["very-secret-token", "secret/path", "in-the-query"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
 }
 
 /// M14: a tool that is offered under another name is found again.

@@ -119,7 +119,7 @@ impl Session {
             Err(_) => Err(CallError::Lost(format!("it did not answer within {} seconds", limit.as_secs()))),
             Ok(Err(ServiceError::McpError(error))) => Err(CallError::Refused(self.redactor.apply(&error.message))),
             Ok(Err(error)) => Err(CallError::Lost(self.redactor.apply(&error.to_string()))),
-            Ok(Ok(CallToolResponse::Complete(result))) => Ok(answer(result, MAX_DATA_BYTES)),
+            Ok(Ok(CallToolResponse::Complete(result))) => Ok(answer(result, MAX_DATA_BYTES, &self.redactor)),
             Ok(Ok(CallToolResponse::InputRequired(_))) => {
                 Err(CallError::Refused("the tool asks for input, and nobody is there to give it".to_owned()))
             }
