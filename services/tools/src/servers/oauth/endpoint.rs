@@ -54,19 +54,11 @@ pub(super) async fn token(
     now: i64,
 ) -> Result<Grant, TokenError> {
     let url = checked(http, &authority.token_url).await.map_err(TokenError::Failed)?;
-    let mut request = http.http().post(url).header("accept", "application/json");
     let mut form = form.to_vec();
-    if authority.client_secret.is_empty() {
-        form.push(("client_id", &authority.client_id));
-    } else {
-        // As RFC 6749 has it: both are form-encoded before they are joined.
-        request = request.basic_auth(encoded(&authority.client_id), Some(encoded(&authority.client_secret)));
-    }
     if !authority.resource.is_empty() {
         form.push(("resource", &authority.resource));
     }
-    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
+    let request = authenticated(http, url, authority, form);
     let (status, answer) = json::<TokenAnswer>(request).await.map_err(TokenError::Failed)?;
     if DEAD.contains(&answer.error.as_str()) {
         return Err(TokenError::Dead);
@@ -92,17 +84,39 @@ pub(super) async fn token(
     })
 }
 
-/// Asks for a token to be taken back; nobody needs to know what comes of it.
+/// Asks for a token to be taken back.
+///
+/// # Errors
+/// Says why it may still be good.
 pub(super) async fn revoke(http: &HttpConnector, grant: &Grant) -> Result<(), String> {
     if grant.authority.revocation_url.is_empty() {
         return Ok(());
     }
     let url = checked(http, &grant.authority.revocation_url).await?;
     let token = if grant.refresh_token.is_empty() { &grant.access_token } else { &grant.refresh_token };
-    let form = [("token", token.as_str()), ("client_id", &grant.authority.client_id)];
+    let request = authenticated(http, url, &grant.authority, vec![("token", token)]);
+    // A token that is not known there is as good as taken back, and answered with 200 (RFC 7009).
+    let (status, _) = bytes(request).await?;
+    let refused = || format!("the authorization server answered with status {}", status.as_u16());
+    if status.is_success() { Ok(()) } else { Err(refused()) }
+}
+
+/// A form, sent as who the mesh is there.
+fn authenticated<'a>(
+    http: &HttpConnector,
+    url: Url,
+    authority: &'a Authority,
+    mut form: Vec<(&'a str, &'a str)>,
+) -> RequestBuilder {
+    let mut request = http.http().post(url).header("accept", "application/json");
+    if authority.client_secret.is_empty() {
+        form.push(("client_id", &authority.client_id));
+    } else {
+        // As RFC 6749 has it: both are form-encoded before they are joined.
+        request = request.basic_auth(encoded(&authority.client_id), Some(encoded(&authority.client_secret)));
+    }
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    let request = http.http().post(url).header("content-type", "application/x-www-form-urlencoded").body(body);
-    bytes(request).await.map(drop)
+    request.header("content-type", "application/x-www-form-urlencoded").body(body)
 }
 
 /// Fetches JSON; `None` where there is none.
