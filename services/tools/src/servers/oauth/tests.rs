@@ -249,6 +249,19 @@ async fn a_configured_client_is_not_registered_again_and_shows_its_secret() {
     assert_eq!(world.played.form()["token"], "old");
 }
 
+/// The server itself says where its authorization server is: a secret of an administrator is not sent there.
+#[tokio::test]
+async fn a_client_secret_is_not_sent_to_where_the_server_says() {
+    let mut world = World::new().await;
+    world.configure_client("ours", "a-secret");
+    let oauth2 = pb::McpOauth2 { client_id: "ours".to_owned(), ..pb::McpOauth2::default() };
+    world.server.settings.oauth2 = Some(oauth2);
+    let refused = world.servers.begin(&world.server, world.user, REDIRECT).await.expect_err("refused").to_string();
+    assert!(refused.contains("an administrator has to configure `oauth2.authorization_url`"), "{refused}");
+    world.server.sealed_secrets = None;
+    assert_eq!(world.begin().await["client_id"], "ours", "an identifier alone is no secret");
+}
+
 #[test]
 fn users_come_back_to_where_nobody_else_reads_the_code() {
     let fits = |uri: &str| {
