@@ -9,10 +9,12 @@ use std::time::Duration;
 use chatmesh_proto::tools::v1::{CallToolRequest, ChatMode};
 use chatmesh_rpc::UserId;
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::client::CallError;
 use super::domain::{Reference, Server};
+use super::enabled::READ_TIMEOUT;
 use super::govern::Choice;
 use super::offer::{Asked, Outcome as Listing};
 use super::state::Servers;
@@ -35,10 +37,16 @@ impl Servers {
         mode: Option<ChatMode>,
     ) -> Option<Outcome> {
         let (slug, tool) = request.name.split_once(SEPARATOR)?;
-        let server = match self.store.find(&Reference::Slug(slug.to_owned())).await {
-            Ok(server) => server?,
-            Err(error) => {
-                warn!(%error, "it cannot be said whose tool is called");
+        let reference = Reference::Slug(slug.to_owned());
+        let found = match timeout(READ_TIMEOUT, self.store.find(&reference)).await {
+            Ok(Ok(server)) => Ok(server?),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("the database does not answer".to_owned()),
+        };
+        let server = match found {
+            Ok(server) => server,
+            Err(problem) => {
+                warn!(%problem, "it cannot be said whose tool is called");
                 let message = "the MCP servers of this mesh are not known at the moment: nothing was done, try again";
                 return Some(Outcome::Failure(message.to_owned()));
             }

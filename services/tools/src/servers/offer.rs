@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatmesh_db::DbError;
 use chatmesh_mcp::{Protocol, Redactor};
 use chatmesh_proto::common::v1::ToolDefinition;
 use chatmesh_proto::tools::v1::{ChatMode, McpAuthType, McpTransport};
@@ -24,6 +23,7 @@ use super::oauth::Token;
 use super::sessions::Shared;
 use super::state::Servers;
 use super::visit::Visit;
+use crate::catalogue::{Outside, outside_servers};
 use crate::mcp::Room;
 
 /// From when on it is remarkable how long a server takes.
@@ -65,6 +65,8 @@ pub(crate) struct Offered {
     /// The names of all of these servers: a call of a tool that begins with one goes there, also where the server did not
     /// list it.
     pub(crate) slugs: HashSet<String>,
+    /// True where nobody can say which servers these are: any `server__tool` may be of one of them.
+    pub(crate) is_unknown: bool,
 }
 
 /// As many as there is room for, and how many are left out.
@@ -77,17 +79,15 @@ fn bounded(mut tools: Vec<ToolDefinition>) -> (Vec<ToolDefinition>, usize) {
 }
 
 impl Servers {
-    /// The tools that a chat is offered.
-    ///
-    /// # Errors
-    /// The database fails. A server that does is skipped.
-    pub(crate) async fn offered(
-        self: &Arc<Self>,
-        asked: &Asked,
-        choice: &Choice,
-        mode: Option<ChatMode>,
-    ) -> Result<Offered, DbError> {
-        let enabled = self.enabled().await?;
+    /// The tools that a chat is offered. A server that fails is skipped; where the database does, and nobody remembers the
+    /// servers, all of them are.
+    pub(crate) async fn offered(self: &Arc<Self>, asked: &Asked, choice: &Choice, mode: Option<ChatMode>) -> Offered {
+        if outside_servers(mode) == Outside::None {
+            return Offered::default();
+        }
+        let Some(enabled) = self.enabled_lately().await else {
+            return Offered { is_unknown: true, ..Offered::default() };
+        };
         let has: Vec<Server> = enabled.into_iter().filter(|server| govern::has(server, choice, mode)).collect();
         let listed = join_all(has.iter().map(|server| self.listing(server, asked))).await;
         let (mut all, mut unusable) = (Vec::new(), 0);
@@ -103,7 +103,7 @@ impl Servers {
         if left_out + unusable > 0 {
             warn!(chat = %asked.chat_id, left_out, unusable, "tools of MCP servers are not offered");
         }
-        Ok(Offered { tools, slugs: has.into_iter().map(|server| server.slug).collect() })
+        Offered { tools, slugs: has.into_iter().map(|server| server.slug).collect(), is_unknown: false }
     }
 
     /// What a server said lately, or says now. Once it has failed, it is looked at again without anybody waiting.

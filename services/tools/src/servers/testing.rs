@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -85,9 +86,15 @@ pub(super) struct Network {
     /// How many sessions there were, and how many there are.
     sessions: Arc<watch::Sender<(usize, usize)>>,
     tasks: TaskTracker,
+    /// True while the database of servers says nothing.
+    is_away: Arc<AtomicBool>,
 }
 
 impl Network {
+    pub(super) fn take_database_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::SeqCst);
+    }
+
     pub(super) fn set(&self, slug: &str, does: Does) {
         self.does.lock().insert(slug.to_owned(), does);
     }
@@ -118,7 +125,11 @@ impl Network {
 
     /// The same, with grants to look at.
     pub(super) fn servers_with(&self, configured: Vec<Server>, granted: Arc<Granted>) -> Arc<Servers> {
-        let store = Arc::new(Kept { servers: Mutex::new(configured), granted: Arc::clone(&granted) });
+        let store = Arc::new(Kept {
+            servers: Mutex::new(configured),
+            granted: Arc::clone(&granted),
+            is_away: Arc::clone(&self.is_away),
+        });
         Arc::new(Servers::for_test(store, granted, Arc::new(self.clone())))
     }
 }
@@ -214,6 +225,16 @@ impl ServerHandler for Handler {
 struct Kept {
     servers: Mutex<Vec<Server>>,
     granted: Arc<Granted>,
+    is_away: Arc<AtomicBool>,
+}
+
+impl Kept {
+    /// Waits as one does for a connection to a database that is not there.
+    async fn reach(&self) {
+        if self.is_away.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 #[async_trait]
@@ -224,6 +245,7 @@ impl ServerStore for Kept {
     }
 
     async fn find(&self, reference: &Reference) -> Result<Option<Server>, DbError> {
+        self.reach().await;
         let is_meant = |server: &&Server| match reference {
             Reference::Id(id) => server.id.0 == *id,
             Reference::Slug(slug) => server.slug == *slug,
@@ -232,6 +254,7 @@ impl ServerStore for Kept {
     }
 
     async fn list(&self, only_enabled: bool, _: Option<ServerId>, _: u32) -> Result<Vec<Server>, DbError> {
+        self.reach().await;
         Ok(self.servers.lock().iter().filter(|server| server.enabled || !only_enabled).cloned().collect())
     }
 

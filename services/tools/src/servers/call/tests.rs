@@ -198,6 +198,18 @@ async fn a_server_that_cannot_be_reached_is_said_to_have_done_nothing() {
     }
 }
 
+/// A call goes nowhere as long as nobody can say whose tool it is, and the turn does not wait long for that.
+#[tokio::test(start_paused = true)]
+async fn a_database_that_is_away_holds_a_call_up_for_two_seconds() {
+    let network = Network::default();
+    let servers = network.servers(vec![server("one")]);
+    network.take_database_away(true);
+    let began = Instant::now();
+    let said = said(&servers, "one__echo", &json!({})).await;
+    assert!(said.as_str().is_some_and(|text| text.contains("nothing was done")), "{said}");
+    assert_eq!((began.elapsed().as_secs(), network.connects()), (2, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_sentence_of_the_model_is_not_sent() {
     let mut one = server("one");

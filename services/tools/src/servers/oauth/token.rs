@@ -7,11 +7,13 @@ use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_proto::tools::v1::McpAuthType;
 use chatmesh_rpc::UserId;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::{Grant, row};
 use crate::Error;
 use crate::servers::domain::Server;
+use crate::servers::enabled::READ_TIMEOUT;
 use crate::servers::state::Servers;
 use crate::servers::store::GrantRow;
 
@@ -64,7 +66,11 @@ impl Servers {
     }
 
     async fn current(self: &Arc<Self>, server: &Server, user: UserId) -> Result<Token, Error> {
-        let Some((kept, grant)) = self.granted(server, user).await? else { return Ok(Token::default()) };
+        let Ok(granted) = timeout(READ_TIMEOUT, self.granted(server, user)).await else {
+            warn!(server = %server.slug, "the token of a user cannot be read: the database does not answer");
+            return Ok(Token::default());
+        };
+        let Some((kept, grant)) = granted? else { return Ok(Token::default()) };
         let token = Token::of(kept.version, &grant);
         let now = self.clock.now();
         if grant.expires_at.is_none_or(|at| at > now.timestamp() + MARGIN_SECONDS) {
