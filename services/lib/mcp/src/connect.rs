@@ -6,9 +6,9 @@ use std::error::Error;
 use http::{HeaderName, HeaderValue, StatusCode};
 use reqwest::redirect::{Action, Attempt};
 use rmcp::handler::client::ClientHandler;
-use rmcp::service::{ClientInitializeError, RoleClient, RunningService, ServiceExt as _};
+use rmcp::service::{ClientInitializeError, RoleClient, RunningService, ServiceError, ServiceExt as _};
 use rmcp::transport::StreamableHttpClientTransport;
-use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use rmcp::transport::streamable_http_client::{AuthRequiredError, StreamableHttpClientTransportConfig};
 use url::Url;
 
 use crate::discreet::Discreet;
@@ -79,6 +79,21 @@ pub async fn connect<H: ClientHandler>(
             Ok(Box::pin(handler.serve(transport)).await?)
         }
     }
+}
+
+/// True where a server did not take a request because it wants an authorization, or another one.
+#[must_use]
+pub fn is_unauthorized(error: &ServiceError) -> bool {
+    let ServiceError::TransportSend(error) = error else { return false };
+    let mut cause = Some(error.error.as_ref() as &(dyn Error + 'static));
+    while let Some(error) = cause {
+        let refused = error.downcast_ref::<SseError>();
+        if error.is::<AuthRequiredError>() || matches!(refused, Some(SseError::Refused(StatusCode::UNAUTHORIZED))) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// An error with its causes.

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use futures::stream::BoxStream;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 use reqwest::Client;
 use rmcp::model::ClientJsonRpcMessage;
 use rmcp::transport::streamable_http_client::{
-    SseError, StreamableHttpClient, StreamableHttpError, StreamableHttpPostResponse,
+    AuthRequiredError, SseError, StreamableHttpClient, StreamableHttpError, StreamableHttpPostResponse,
 };
 use sse_stream::Sse;
 
@@ -83,8 +83,13 @@ impl StreamableHttpClient for Discreet {
     }
 }
 
+/// The same without an address. A server may ask for an authorization and not say which: the library takes that for an
+/// answer that it did not expect.
 fn discreet(failure: Failure) -> Failure {
+    let unauthorized = || StreamableHttpError::AuthRequired(AuthRequiredError::new(String::new()));
     match failure {
+        StreamableHttpError::UnexpectedServerResponse(answer) if answer.starts_with("HTTP 401") => unauthorized(),
+        StreamableHttpError::Client(error) if error.status() == Some(StatusCode::UNAUTHORIZED) => unauthorized(),
         StreamableHttpError::Client(error) => StreamableHttpError::Client(error.without_url()),
         failure => failure,
     }

@@ -15,7 +15,7 @@ use tracing::{debug, warn};
 use url::Url;
 
 use super::cache::Known;
-use super::client::{RemoteTool, Session, Target};
+use super::client::{OpenError, RemoteTool, Session, Target};
 use super::domain::Server;
 use super::govern::{self, Choice};
 use super::headers::{headers, is_identity};
@@ -157,14 +157,34 @@ impl Servers {
         outcome
     }
 
-    /// Opens a session, and lists the tools: what cannot say what it has is of no use.
-    pub(super) async fn open_and_list(&self, visit: &Visit) -> Result<(Shared, Vec<RemoteTool>), String> {
+    /// Opens a session, and lists the tools: what cannot say what it has is of no use. A token that the server refuses is
+    /// renewed once, whatever was said of its end.
+    pub(super) async fn open_and_list(self: &Arc<Self>, visit: &Visit) -> Result<(Shared, Vec<RemoteTool>), OpenError> {
+        let (server, user) = (&visit.server, visit.asked.user);
+        let opened = Box::pin(self.open_as(visit, &visit.token)).await;
+        let is_refused = matches!(opened, Err(OpenError::Unauthorized)) && visit.token.header.is_some();
+        if !is_refused {
+            return opened;
+        }
+        if visit.is_renewed {
+            self.give_up(server, user, &visit.token).await;
+            return opened;
+        }
+        let Some(token) = self.another_token(server, user, &visit.token).await else { return opened };
+        let opened = Box::pin(self.open_as(visit, &token)).await;
+        if matches!(opened, Err(OpenError::Unauthorized)) {
+            self.give_up(server, user, &token).await;
+        }
+        opened
+    }
+
+    async fn open_as(&self, visit: &Visit, token: &Token) -> Result<(Shared, Vec<RemoteTool>), OpenError> {
         let server = &visit.server;
         let wants_token = matches!(server.settings.auth_type(), McpAuthType::Oauth2 | McpAuthType::UserOidc);
-        if wants_token && visit.token.header.is_none() {
+        if wants_token && token.header.is_none() {
             warn!(server = %server.slug, "an MCP server is connected without a token: its user has none");
         }
-        let (target, redactor) = self.target(server, &visit.asked, &visit.token).await?;
+        let (target, redactor) = self.target(server, &visit.asked, token).await?;
         let session = Session::open(&*self.connector, &target, redactor).await?;
         let is_signed = server.settings.forward_identity_headers && server.settings.has_signing_secret;
         let session = Shared::new(session, is_signed, self.tasks.clone());

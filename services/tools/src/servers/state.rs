@@ -124,10 +124,15 @@ impl Servers {
         }
     }
 
+    /// Another process on the same stores, which reaches servers otherwise.
+    pub(super) fn with_connector(&self, connector: Arc<dyn Connect>) -> Self {
+        let (store, grants) = (Arc::clone(&self.store), Arc::clone(&self.grants));
+        let other = Self::for_test(store, grants, connector);
+        Self { clock: Arc::clone(&self.clock), sealer: self.sealer.clone(), ..other }
+    }
+
     /// Another process on the same stores.
     pub(super) fn replica(&self) -> Arc<Self> {
-        let (store, grants) = (Arc::clone(&self.store), Arc::clone(&self.grants));
-        let other = Self::for_test(store, grants, Arc::clone(&self.connector));
-        Arc::new(Self { clock: Arc::clone(&self.clock), sealer: self.sealer.clone(), ..other })
+        Arc::new(self.with_connector(Arc::clone(&self.connector)))
     }
 }

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use super::client::{Client, Connect, Link, RemoteTool, Target};
+use super::client::{Client, Connect, Link, OpenError, RemoteTool, Target};
 use super::domain::{Reference, Server, ServerId};
 use super::state::Servers;
 use super::store::{GrantRow, GrantStore, Inserted, LoginRow, ServerStore};
@@ -136,7 +136,7 @@ impl Network {
 
 #[tonic::async_trait]
 impl Connect for Network {
-    async fn connect(&self, target: &Target) -> Result<Link, String> {
+    async fn connect(&self, target: &Target) -> Result<Link, OpenError> {
         let shown = target.headers.get(&http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         self.connects.lock().push(shown.unwrap_or_default().to_owned());
         let host = target.url.host_str().unwrap_or_default();
@@ -145,9 +145,7 @@ impl Connect for Network {
         match does {
             Does::Serve(after) => tokio::time::sleep(after).await,
             Does::Hang => std::future::pending().await,
-            Does::Fail => {
-                return Err(told(target));
-            }
+            Does::Fail => return Err(told(target).into()),
         }
         let handler = Handler { told: told(target) };
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
@@ -159,7 +157,7 @@ impl Connect for Network {
             }
             sessions.send_modify(|(_, live)| *live -= 1);
         });
-        Client.serve(ours).await.map_err(|error| error.to_string())
+        Client.serve(ours).await.map_err(|error| error.to_string().into())
     }
 }
 

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use chatmesh_core::{IdSource as _, SystemIds};
-use chatmesh_proto::tools::v1::{McpAuthType, McpAvailability};
+use chatmesh_proto::tools::v1::McpAvailability;
 use serde_json::json;
 use tokio::time::Instant;
 

@@ -1,4 +1,5 @@
 mod elsewhere;
+mod refused;
 mod renewals;
 mod sessions;
 
@@ -39,6 +40,9 @@ struct Played {
     forms: Arc<Mutex<Vec<Fields>>>,
     /// What callers of it must show in `Authorization`; they need not where it is empty.
     wants: Arc<Mutex<String>>,
+    /// The tokens that the server takes, and how often it was called with one of them.
+    takes: Arc<Mutex<Vec<String>>>,
+    calls: Arc<Mutex<usize>>,
 }
 
 impl Played {
@@ -52,6 +56,7 @@ impl Played {
             .route("/register", post(register))
             .route("/token", post(token))
             .route("/revoke", post(revoke))
+            .route("/mcp", post(refused::serve))
             .with_state(played.clone());
         TaskTracker::new().spawn(async move { axum::serve(listener, router).await });
         played
