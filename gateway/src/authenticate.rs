@@ -40,7 +40,7 @@ impl Authenticator {
 
     /// Takes the token from the headers and puts the assertion in its place.
     pub(crate) async fn admit(&self, headers: &mut HeaderMap) -> Result<Admission, Status> {
-        let admission = Admission { authenticator: self.clone(), token: bearer(headers)?.into() };
+        let admission = Admission::new(self.clone(), bearer(headers)?.into());
         // What clients send under the mesh's own names is not heard.
         let own: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().starts_with(OWN)).cloned().collect();
         for name in own {
@@ -84,6 +84,10 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
+    pub(crate) fn new(authenticator: Authenticator, token: SecretString) -> Self {
+        Self { authenticator, token }
+    }
+
     /// Puts an assertion that has just been made among the headers.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use super::Mcp;
+use crate::activity::Activity;
 use crate::authenticate::Authenticator;
 use crate::neighbours::Neighbours;
 use crate::workspace::Access;
@@ -78,6 +79,7 @@ impl Door {
             CallWorkspaceToolResponse { result: r#"{"output":"hello"}"#.to_owned(), is_error: false }.encode_to_vec()
         });
         let neighbours = Neighbours {
+            activity: nobody.clone(),
             exchange: exchange.clone(),
             chat: nobody.clone(),
             identity,
@@ -86,7 +88,7 @@ impl Door {
             tools,
             workspaces,
         };
-        let access = Access::new(&neighbours, Tasks::default());
+        let access = Access::new(&neighbours, Tasks::default(), Activity::default());
         Self { router: Mcp::new(&neighbours, access).router(Authenticator::new(exchange)), heard }
     }
 

@@ -111,7 +111,13 @@ mod tests {
             slug = "code"
             url = "https://code.example/mcp"
             auth_type = "oauth2"
-            oauth2 = { client_id = "mesh", client_secret = { env = "CODE_SECRET" }, scopes = ["read"] }
+
+            [mcp_servers.oauth2]
+            client_id = "mesh"
+            client_secret = { env = "CODE_SECRET" }
+            authorization_url = "https://code.example/login/authorize"
+            token_url = "https://code.example/login/token"
+            scopes = ["read"]
         "#;
         file.write_all(text.as_bytes()).expect("written");
         let sources = chatmesh_runtime::config::Sources { file: Some(file.path()), ..Default::default() };

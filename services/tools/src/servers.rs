@@ -16,6 +16,7 @@ mod convert;
 mod declared;
 mod domain;
 mod edit;
+mod enabled;
 mod govern;
 mod headers;
 mod intent;

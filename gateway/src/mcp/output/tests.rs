@@ -12,6 +12,8 @@ use tokio::time::{Instant, sleep};
 use tonic::{Request, Response, Status};
 
 use super::*;
+use crate::activity::Activity;
+use crate::authenticate::{Admission, Authenticator};
 use crate::mcp::Mcp;
 use crate::mcp::progress::Progress;
 use crate::neighbours::Neighbours;
@@ -53,6 +55,7 @@ async fn ask(wait_timeout: Option<&str>, ends_after: Duration, late: Duration) -
     let peer = Peer::for_callers(local(WorkspaceToolServiceServer::new(command.clone())));
     let all = || peer.clone();
     let neighbours = Neighbours {
+        activity: all(),
         exchange: all(),
         chat: all(),
         identity: all(),
@@ -61,14 +64,15 @@ async fn ask(wait_timeout: Option<&str>, ends_after: Duration, late: Duration) -
         tools: all(),
         workspaces: all(),
     };
-    let mcp = Mcp::new(&neighbours, Access::new(&neighbours, Tasks::new()));
+    let mcp = Mcp::new(&neighbours, Access::new(&neighbours, Tasks::new(), Activity::default()));
     let headers =
         HeaderMap::from_iter([(HeaderName::from_static(metadata::ASSERTION), HeaderValue::from_static("ann"))]);
     let mut arguments = json!({"workspace": "demo", "process_id": "p"});
     if let Some(wait) = wait_timeout {
         arguments["wait_timeout"] = wait.into();
     }
-    let call = Call { mcp: &mcp, headers: &headers, arguments, progress: Progress::to_nobody() };
+    let admission = Admission::new(Authenticator::new(peer.clone()), "token".into());
+    let call = Call { mcp: &mcp, admission, headers, arguments, progress: Progress::to_nobody() };
     let began = Instant::now();
     sleep(late).await;
     let place = Place { workspace: Workspace::default(), agent: String::new() };

@@ -21,6 +21,9 @@ const MAX_SERVERS: usize = 64;
 /// Variables whose values are no secrets.
 const PLAIN: [&str; 6] = ["HOME", "PATH", "PWD", "SHELL", "TMPDIR", "USER"];
 
+/// What is in the names of variables whose values are.
+const TELLING: [&str; 6] = ["AUTH", "CREDENTIAL", "KEY", "PASS", "SECRET", "TOKEN"];
+
 /// How to reach a server, variables expanded. Two that are equal are the same server.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Transport {
@@ -125,22 +128,18 @@ fn read(path: &Path) -> Result<Map<String, Value>, String> {
 }
 
 fn define(name: String, value: Value, lookup: &dyn Fn(&str) -> Option<String>) -> Definition {
-    let mut secrets = Vec::new();
-    let transport = name::check_server(&name).and_then(|()| transport(value, lookup, &mut secrets));
+    let mut seen = Seen::default();
+    let transport = name::check_server(&name).and_then(|()| transport(value, lookup, &mut seen));
     let url = match &transport {
         Ok(Transport::Http { url, .. }) => Some(url),
         _ => None,
     };
-    let redactor = Redactor::new(secrets, url);
+    let redactor = Redactor::new(seen.secrets, url).with_doubtful(seen.doubtful);
     let transport = transport.map_err(|problem| redactor.apply(&problem));
     Definition { name, transport, redactor }
 }
 
-fn transport(
-    value: Value,
-    lookup: &dyn Fn(&str) -> Option<String>,
-    secrets: &mut Vec<String>,
-) -> Result<Transport, String> {
+fn transport(value: Value, lookup: &dyn Fn(&str) -> Option<String>, seen: &mut Seen) -> Result<Transport, String> {
     let raw: Raw = serde_json::from_value(value).map_err(|_| {
         "is malformed: `type`, `command` and `url` must be strings, `args` a list of strings, \
          `env` and `headers` maps of strings"
@@ -152,7 +151,7 @@ fn transport(
         (None, None, Some(_)) => "http",
         (None, None, None) => return Err("has neither a `command` nor a `url`".to_owned()),
     };
-    let mut expander = Expander { lookup, secrets };
+    let mut expander = Expander { lookup, seen };
     match kind {
         "stdio" => {
             let command = raw.command.ok_or("has the type `stdio` and no `command`")?;
@@ -176,10 +175,29 @@ fn transport(
     }
 }
 
+/// What must not be shown.
+#[derive(Default)]
+struct Seen {
+    /// What is a secret.
+    secrets: Vec<String>,
+    /// What may be one, or a path or a word that tools speak of.
+    doubtful: Vec<String>,
+}
+
+impl Seen {
+    /// A value that a variable of this name has.
+    fn variable(&mut self, name: &str, value: &str) {
+        let name = name.to_ascii_uppercase();
+        let is_secret = TELLING.iter().any(|part| name.contains(part));
+        let list = if is_secret { &mut self.secrets } else { &mut self.doubtful };
+        list.push(value.to_owned());
+    }
+}
+
 /// Expands variables and remembers what must not be shown.
 struct Expander<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
-    secrets: &'a mut Vec<String>,
+    seen: &'a mut Seen,
 }
 
 impl Expander<'_> {
@@ -188,19 +206,12 @@ impl Expander<'_> {
         let expanded = expand(text, |name| {
             let value = (self.lookup)(name)?;
             if !PLAIN.contains(&name) {
-                self.secrets.push(value.clone());
+                self.seen.variable(name, &value);
             }
             Some(value)
         });
         expanded
             .map_err(|name| format!("needs the variable `{name}`, which is not set for processes of this workspace"))
-    }
-
-    /// Text that may be a secret as a whole.
-    fn secret(&mut self, text: &str) -> Result<String, String> {
-        let expanded = self.plain(text)?;
-        self.secrets.push(expanded.clone());
-        Ok(expanded)
     }
 
     fn env(&mut self, env: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, String> {
@@ -212,7 +223,8 @@ impl Expander<'_> {
             if name.starts_with("CHATMESH_") {
                 return Err(format!("may not set `{name}`: variables that begin with CHATMESH_ belong to the mesh"));
             }
-            let value = self.secret(&value)?;
+            let value = self.plain(&value)?;
+            self.seen.variable(&name, &value);
             expanded.insert(name, value);
         }
         Ok(expanded)
@@ -221,7 +233,8 @@ impl Expander<'_> {
     fn headers(&mut self, headers: BTreeMap<String, String>) -> Result<HashMap<HeaderName, HeaderValue>, String> {
         let mut expanded = HashMap::new();
         for (name, value) in headers {
-            let value = self.secret(&value)?;
+            let value = self.plain(&value)?;
+            self.seen.secrets.push(value.clone());
             let name = HeaderName::try_from(&name).map_err(|_| "has `headers` with a name that is none".to_owned())?;
             let value = HeaderValue::try_from(value);
             let mut value = value.map_err(|_| format!("has a header `{name}` with a value that no header can have"))?;

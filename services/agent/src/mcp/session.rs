@@ -127,7 +127,7 @@ impl Session {
         match tokio::time::timeout(timeout, self.peer.call_tool_once(params)).await {
             Err(_) => Err(Error::TimedOut { server: server(), timeout }),
             Ok(Err(error)) => Err(self.call_error(error)),
-            Ok(Ok(CallToolResponse::Complete(result))) => Ok(answer(result, MAX_DATA_BYTES)),
+            Ok(Ok(CallToolResponse::Complete(result))) => Ok(answer(result, MAX_DATA_BYTES, &self.redactor)),
             Ok(Ok(CallToolResponse::InputRequired(_))) => {
                 let problem = "the tool asks for input, and nobody is there to give it".to_owned();
                 Err(Error::Unusable { server: server(), problem })

@@ -6,11 +6,12 @@ use std::error::Error;
 use http::{HeaderName, HeaderValue, StatusCode};
 use reqwest::redirect::{Action, Attempt};
 use rmcp::handler::client::ClientHandler;
-use rmcp::service::{ClientInitializeError, RoleClient, RunningService, ServiceExt as _};
+use rmcp::service::{ClientInitializeError, RoleClient, RunningService, ServiceError, ServiceExt as _};
 use rmcp::transport::StreamableHttpClientTransport;
-use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use rmcp::transport::streamable_http_client::{AuthRequiredError, StreamableHttpClientTransportConfig};
 use url::Url;
 
+use crate::discreet::Discreet;
 use crate::sse::{SseError, SseTransport};
 
 /// The longest message of a server: the largest file that chats take, 10 MiB, comes in base64.
@@ -70,7 +71,7 @@ pub async fn connect<H: ClientHandler>(
             let config = StreamableHttpClientTransportConfig::with_uri(url.as_str())
                 .custom_headers(headers)
                 .max_sse_event_size(MAX_MESSAGE_BYTES);
-            let transport = StreamableHttpClientTransport::with_client(client, config);
+            let transport = StreamableHttpClientTransport::with_client(Discreet(client), config);
             Ok(Box::pin(handler.serve(transport)).await?)
         }
         Protocol::Sse => {
@@ -78,6 +79,21 @@ pub async fn connect<H: ClientHandler>(
             Ok(Box::pin(handler.serve(transport)).await?)
         }
     }
+}
+
+/// True where a server did not take a request because it wants an authorization, or another one.
+#[must_use]
+pub fn is_unauthorized(error: &ServiceError) -> bool {
+    let ServiceError::TransportSend(error) = error else { return false };
+    let mut cause = Some(error.error.as_ref() as &(dyn Error + 'static));
+    while let Some(error) = cause {
+        let refused = error.downcast_ref::<SseError>();
+        if error.is::<AuthRequiredError>() || matches!(refused, Some(SseError::Refused(StatusCode::UNAUTHORIZED))) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// An error with its causes.
@@ -101,3 +117,6 @@ pub fn redirect(attempt: Attempt<'_>) -> Action {
     let stays = attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
     if keeps_message && stays && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
 }
+
+#[cfg(test)]
+mod tests;

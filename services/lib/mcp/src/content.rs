@@ -1,9 +1,11 @@
-//! What tools of servers answer, within bounds.
+//! What tools of servers answer, within bounds and without what the servers were told in confidence.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use chatmesh_proto::agent::v1 as pb;
 use rmcp::model::{CallToolResult, ContentBlock, ResourceContents};
+
+use crate::Redactor;
 
 /// How much text an answer holds.
 const MAX_TEXT_BYTES: usize = 256 * 1024;
@@ -15,14 +17,15 @@ const MAX_PIECES: usize = 256;
 const MAX_LABEL_BYTES: usize = 2048;
 
 /// Makes an answer of what a server sent, with so many bytes of data that are no text. What is over a limit is marked:
-/// text is cut, data and structured content are left out, because a part of them is worth nothing.
+/// text is cut, data and structured content are left out, because a part of them is worth nothing. `redactor` hides the
+/// secrets of the server: one that passes requests on may repeat its headers, with an error or without.
 #[must_use]
-pub fn answer(result: CallToolResult, max_data_bytes: usize) -> pb::CallMcpToolResponse {
-    let mut room = Room { text: MAX_TEXT_BYTES, data: max_data_bytes };
+pub fn answer(result: CallToolResult, max_data_bytes: usize, redactor: &Redactor) -> pb::CallMcpToolResponse {
+    let mut room = Room { text: MAX_TEXT_BYTES, data: max_data_bytes, redactor };
     let mut truncated = result.content.len() > MAX_PIECES;
     let blocks = result.content.into_iter().take(MAX_PIECES);
     let content: Vec<_> = blocks.filter_map(|block| room.piece(block)).collect();
-    let structured = result.structured_content.map(|value| value.to_string());
+    let structured = result.structured_content.map(|value| redactor.hide_in(value).to_string());
     truncated |= structured.as_ref().is_some_and(|json| json.len() > MAX_STRUCTURED_BYTES);
     truncated |= content.iter().any(|piece| piece.truncated);
     pb::CallMcpToolResponse {
@@ -33,13 +36,14 @@ pub fn answer(result: CallToolResult, max_data_bytes: usize) -> pb::CallMcpToolR
     }
 }
 
-/// The room that is left.
-struct Room {
+/// The room that is left, and what does not get into it.
+struct Room<'a> {
     text: usize,
     data: usize,
+    redactor: &'a Redactor,
 }
 
-impl Room {
+impl Room<'_> {
     fn piece(&mut self, block: ContentBlock) -> Option<pb::McpContent> {
         Some(match block {
             ContentBlock::Text(text) => self.text(pb::McpContentKind::Text, text.text),
@@ -52,7 +56,11 @@ impl Room {
             ContentBlock::Resource(resource) => match resource.resource {
                 ResourceContents::TextResourceContents { uri, mime_type, text, .. } => {
                     let piece = self.text(pb::McpContentKind::Resource, text);
-                    pb::McpContent { media_type: label(mime_type.unwrap_or_default()), uri: label(uri), ..piece }
+                    pb::McpContent {
+                        media_type: self.label(mime_type.unwrap_or_default()),
+                        uri: self.label(uri),
+                        ..piece
+                    }
                 }
                 ResourceContents::BlobResourceContents { uri, mime_type, blob, .. } => {
                     self.data(pb::McpContentKind::Resource, &blob, mime_type, uri)
@@ -61,15 +69,17 @@ impl Room {
             },
             ContentBlock::ResourceLink(link) => {
                 let piece = self.text(pb::McpContentKind::ResourceLink, link.title.unwrap_or(link.name));
-                let media_type = label(link.mime_type.unwrap_or_default());
-                pb::McpContent { media_type, uri: label(link.uri), ..piece }
+                let media_type = self.label(link.mime_type.unwrap_or_default());
+                pb::McpContent { media_type, uri: self.label(link.uri), ..piece }
             }
             // A kind that the protocol got later.
             _ => return None,
         })
     }
 
-    fn text(&mut self, kind: pb::McpContentKind, mut text: String) -> pb::McpContent {
+    fn text(&mut self, kind: pb::McpContentKind, text: String) -> pb::McpContent {
+        // Before it is cut, which may leave a part of a secret.
+        let mut text = self.redactor.hide(text);
         let truncated = text.len() > self.text;
         if truncated {
             text.truncate(text.floor_char_boundary(self.text));
@@ -96,9 +106,15 @@ impl Room {
         let truncated = data.is_none();
         let data = data.unwrap_or_default();
         self.data -= data.len();
-        let (media_type, uri) = (label(media_type.unwrap_or_default()), label(uri));
+        let (media_type, uri) = (self.label(media_type.unwrap_or_default()), self.label(uri));
         let kind = kind.into();
         pb::McpContent { kind, data: data.into(), media_type, uri, truncated, size_bytes, ..Default::default() }
+    }
+
+    fn label(&self, text: String) -> String {
+        let mut text = self.redactor.hide(text);
+        text.truncate(text.floor_char_boundary(MAX_LABEL_BYTES));
+        text
     }
 }
 
@@ -106,11 +122,6 @@ impl Room {
 fn decoded_len(base64: &str) -> u64 {
     let digits = base64.trim_end_matches('=').len();
     u64::try_from(digits).unwrap_or(u64::MAX).saturating_mul(3) / 4
-}
-
-fn label(mut text: String) -> String {
-    text.truncate(text.floor_char_boundary(MAX_LABEL_BYTES));
-    text
 }
 
 #[cfg(test)]
@@ -124,7 +135,7 @@ mod tests {
     const MAX_DATA_BYTES: usize = 64 * 1024;
 
     fn convert(content: Vec<ContentBlock>) -> pb::CallMcpToolResponse {
-        answer(CallToolResult::success(content), MAX_DATA_BYTES)
+        answer(CallToolResult::success(content), MAX_DATA_BYTES, &Redactor::default())
     }
 
     #[test]
@@ -196,12 +207,40 @@ mod tests {
         let mut result = CallToolResult::success(Vec::new());
         result.structured_content = Some(json!({"a": [1, null]}));
         result.is_error = Some(true);
-        let response = answer(result.clone(), MAX_DATA_BYTES);
+        let response = answer(result.clone(), MAX_DATA_BYTES, &Redactor::default());
         assert_eq!(response.structured_content_json.as_deref(), Some(r#"{"a":[1,null]}"#));
         assert!(response.is_error && !response.truncated);
         result.structured_content = Some(json!("x".repeat(MAX_STRUCTURED_BYTES)));
-        let response = answer(result, MAX_DATA_BYTES);
+        let response = answer(result, MAX_DATA_BYTES, &Redactor::default());
         assert!(response.truncated && response.structured_content_json.is_none());
+    }
+
+    /// M15: a server that repeats what it was sent does not tell it to the model, with an error or without.
+    #[test]
+    fn m15_no_secret_of_a_server_is_in_an_answer() {
+        let redactor = Redactor::new(["Bearer very-secret-token"], None);
+        let link: ContentBlock = serde_json::from_value(
+            json!({"type": "resource_link", "uri": "https://host/?t=very-secret-token", "name": "very-secret-token"}),
+        )
+        .expect("a link");
+        // A token at the place where the text is cut.
+        let long = format!("{}very-secret-token", "x".repeat(MAX_TEXT_BYTES - 10));
+        for is_error in [None, Some(false), Some(true)] {
+            let mut result = CallToolResult::success(vec![
+                ContentBlock::text("401 for Authorization: Bearer very-secret-token"),
+                ContentBlock::embedded_text("file:///very-secret-token", "very-secret-token"),
+                link.clone(),
+                ContentBlock::text(long.clone()),
+            ]);
+            result.structured_content = Some(json!({"sent": [{"authorization": "Bearer very-secret-token"}]}));
+            result.is_error = is_error;
+            let response = answer(result, MAX_DATA_BYTES, &redactor);
+            assert_eq!(response.content[0].text, "401 for Authorization: [redacted]");
+            let expected = r#"{"sent":[{"authorization":"[redacted]"}]}"#;
+            assert_eq!(response.structured_content_json.as_deref(), Some(expected));
+            let text = format!("{response:?}");
+            assert!(!text.contains("very-sec"), "{text}");
+        }
     }
 
     proptest! {
@@ -212,7 +251,7 @@ mod tests {
                 false => ContentBlock::image(BASE64_STANDARD.encode(vec![7; size]), "image/png"),
             };
             let content = sizes.iter().copied().map(block).collect();
-            let response = answer(CallToolResult::success(content), 1024 * 1024);
+            let response = answer(CallToolResult::success(content), 1024 * 1024, &Redactor::default());
             prop_assert!(response.encoded_len() < 4 * 1024 * 1024);
             prop_assert_eq!(response.content.len(), sizes.len());
         }

@@ -7,9 +7,10 @@
 
 mod connect;
 mod content;
+mod discreet;
 mod redact;
 mod sse;
 
-pub use connect::{ConnectError, MAX_MESSAGE_BYTES, Protocol, chain, connect, redirect};
+pub use connect::{ConnectError, MAX_MESSAGE_BYTES, Protocol, chain, connect, is_unauthorized, redirect};
 pub use content::answer;
 pub use redact::Redactor;

@@ -12,6 +12,7 @@ use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, fmt};
@@ -20,12 +21,15 @@ use lines::Written;
 
 /// How long standard error is waited for at the end.
 const LAST_LINES: Duration = Duration::from_secs(2);
+/// The library of MCP; what is worth telling of servers, those say who use it.
+const MCP_LIBRARY: &str = "rmcp";
 
 /// What to log and where to send traces.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Which events to log, in the language of `tracing_subscriber::EnvFilter`.
+    /// Which events to log, in the language of `tracing_subscriber::EnvFilter`. What the library of MCP says is left out
+    /// unless `rmcp` is named.
     pub log: String,
     /// How to log.
     pub format: Format,
@@ -56,7 +60,7 @@ pub enum Format {
 pub enum TelemetryError {
     /// The filter is not one.
     #[error("telemetry.log is not a filter: {0}")]
-    InvalidFilter(#[from] tracing_subscriber::filter::ParseError),
+    InvalidFilter(#[from] ParseError),
     /// The exporter could not be made.
     #[error("telemetry.otlp_endpoint cannot be used: {0}")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
@@ -95,7 +99,7 @@ impl Drop for Guard {
 /// The configuration cannot be used.
 pub fn init(service: &'static str, config: &Config) -> Result<Guard, TelemetryError> {
     global::set_text_map_propagator(TraceContextPropagator::new());
-    let filter = EnvFilter::builder().parse(&config.log)?;
+    let filter = filter(&config.log)?;
     let json = match config.format {
         Format::Auto => !std::io::stderr().is_terminal(),
         Format::Text => false,
@@ -113,6 +117,14 @@ pub fn init(service: &'static str, config: &Config) -> Result<Guard, TelemetryEr
     // A second call, as in a test binary, keeps the first set-up.
     let _ = tracing_subscriber::registry().with(log.with_filter(filter)).with(traces).try_init();
     Ok(Guard { provider, written })
+}
+
+/// What is logged.
+fn filter(log: &str) -> Result<EnvFilter, ParseError> {
+    let filter = EnvFilter::builder().parse(log)?;
+    let is_named = log.split(',').any(|directive| directive.trim_start().starts_with(MCP_LIBRARY));
+    // It logs what servers answered, and the names of sessions, which are as good as credentials.
+    Ok(if is_named { filter } else { filter.add_directive(format!("{MCP_LIBRARY}=off").parse()?) })
 }
 
 /// A line in the place of those that were dropped.
@@ -137,4 +149,34 @@ fn tracer_provider(service: &'static str, endpoint: &str) -> Result<Option<SdkTr
     let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
     let resource = Resource::builder().with_attribute(KeyValue::new("service.name", service)).build();
     Ok(Some(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build()))
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::subscriber::with_default;
+    use tracing::{Level, enabled};
+
+    use super::*;
+
+    /// Says whether errors of the library of MCP and of the mesh are logged.
+    fn logged(log: &str) -> (bool, bool) {
+        let subscriber = tracing_subscriber::registry().with(filter(log).expect("a filter"));
+        with_default(subscriber, || {
+            let of_library = enabled!(target: "rmcp::transport::worker", Level::ERROR);
+            (of_library, enabled!(target: "chatmesh_tools", Level::ERROR))
+        })
+    }
+
+    /// M15: it logs what servers say, and the names of sessions.
+    #[test]
+    fn m15_the_library_of_mcp_is_silent_unless_it_is_named() {
+        let default = Config::default().log;
+        for log in [default.as_str(), "debug", "warn,hyper=debug", "trace,chatmesh_mcp=trace", "chatmesh_tools=info"] {
+            assert_eq!(logged(log), (false, true), "{log}");
+        }
+        for log in ["info,rmcp=debug", "rmcp::transport=trace,chatmesh_tools=info"] {
+            assert_eq!(logged(log), (true, true), "{log}");
+        }
+        assert!(filter("rmcp=loud").is_err());
+    }
 }

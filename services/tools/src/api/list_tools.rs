@@ -10,6 +10,11 @@ use crate::servers::{Asked, Choice, Offered};
 use crate::state::State;
 use crate::{Error, catalogue, context, mcp};
 
+/// What a model is told where tools are missing that may have been there a step ago.
+const NOTHING_OUTSIDE: &str = "The tools of MCP servers (named `server__tool`) are not offered at the moment, those of \
+                               this workspace among them: which servers are configured cannot be read. Go on without \
+                               them; they are offered again as soon as it can.";
+
 /// Lists the tools of a chat: those that its mode is offered, for what it has.
 pub(super) async fn list_tools(
     state: &State,
@@ -22,28 +27,28 @@ pub(super) async fn list_tools(
     let (outside, listed) =
         tokio::join!(outside(state, &caller, &request, mode), of_mesh(state, caller.clone(), request.clone(), mode));
     let (listed, found) = listed?;
-    Ok(joined(listed, found, outside?))
+    Ok(joined(listed, found, outside))
 }
 
 /// The tools of MCP servers outside of the mesh.
-async fn outside(
-    state: &State,
-    caller: &Caller,
-    request: &pb::ListToolsRequest,
-    mode: Option<ChatMode>,
-) -> Result<Offered, Error> {
-    let Ok(user) = caller.require_user() else { return Ok(Offered::default()) };
+async fn outside(state: &State, caller: &Caller, request: &pb::ListToolsRequest, mode: Option<ChatMode>) -> Offered {
+    let Ok(user) = caller.require_user() else { return Offered::default() };
     let asked = Asked { user, chat_id: request.chat_id.clone(), workspace_id: request.workspace_id.clone() };
     let choice = Choice::new(&request.mcp_server_ids, request.default_mcp_servers);
-    Ok(state.servers.offered(&asked, &choice, mode).await?)
+    state.servers.offered(&asked, &choice, mode).await
 }
 
 /// Puts them behind the mesh's own, and before those of the workspace, which get the room that is left: whoever writes a
 /// file there does not take the place of what an administrator configured. Nor do they describe it: what is called like a
-/// tool of a server outside of the mesh goes there, so none of the workspace's is.
+/// tool of a server outside of the mesh goes there, so none of the workspace's is. Where nobody can say which servers there
+/// are outside, that may be any of them.
 fn joined(mut listed: pb::ListToolsResponse, mut found: mcp::Found, outside: Offered) -> pb::ListToolsResponse {
     let is_elsewhere = |name: &str| mcp::server_of(name).is_some_and(|server| outside.slugs.contains(server));
-    found.tools.retain(|tool| !is_elsewhere(&tool.name));
+    let before = found.tools.len();
+    found.tools.retain(|tool| !outside.is_unknown && !is_elsewhere(&tool.name));
+    if outside.is_unknown && (before > 0 || !listed.workspace_context.is_empty()) {
+        listed.workspace_context = format!("{}\n\n{NOTHING_OUTSIDE}", listed.workspace_context).trim_start().to_owned();
+    }
     let mut room = Room::default();
     listed.tools.extend(outside.tools.into_iter().filter(|tool| room.take(tool)));
     let all = found.tools.len();
@@ -126,7 +131,8 @@ mod tests {
             ..pb::ListToolsResponse::default()
         };
         let of_workspace = mcp::Found::of(found);
-        joined(listed, of_workspace, Offered { tools: outside, slugs: slugs.iter().map(ToString::to_string).collect() })
+        let slugs = slugs.iter().map(ToString::to_string).collect();
+        joined(listed, of_workspace, Offered { tools: outside, slugs, is_unknown: false })
     }
 
     fn names(listed: &pb::ListToolsResponse) -> Vec<&str> {
@@ -144,6 +150,22 @@ mod tests {
         let silent = join(of_workspace(), Vec::new(), &["github", "other"]);
         assert_eq!(names(&silent), ["execute", "git__log"]);
         assert_eq!(silent.workspace_context, "Here.", "nothing is left out for want of room");
+    }
+
+    /// What is called like a tool of the workspace may go to an administrator's server of which nobody can say that it is
+    /// there.
+    #[test]
+    fn where_the_servers_outside_are_not_known_the_workspace_describes_no_tool_of_theirs() {
+        let join = |found: Vec<ToolDefinition>, context: &str| {
+            let workspace_context = context.to_owned();
+            let tools = vec![tool("execute", 0)];
+            let listed = pb::ListToolsResponse { tools, workspace_context, ..pb::ListToolsResponse::default() };
+            joined(listed, mcp::Found::of(found), Offered { is_unknown: true, ..Offered::default() })
+        };
+        let listed = join(vec![tool("git__log", 1)], "Here.");
+        assert_eq!((names(&listed), listed.workspace_tool_count), (vec!["execute"], 0));
+        assert_eq!(listed.workspace_context, format!("Here.\n\n{NOTHING_OUTSIDE}"));
+        assert_eq!(join(Vec::new(), "").workspace_context, "", "a chat without a workspace has nothing to say it in");
     }
 
     /// Providers refuse every turn of a chat with more than 128 tools.

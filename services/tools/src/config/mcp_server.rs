@@ -56,7 +56,8 @@ pub struct McpServerConfig {
 pub struct Oauth2Config {
     /// The mesh's identifier there.
     pub client_id: String,
-    /// The secret that goes with it.
+    /// The secret that goes with it. It is sent to no address that the MCP server names: `authorization_url` and
+    /// `token_url` are needed with it.
     pub client_secret: Option<SecretReference>,
     /// Where users say yes.
     pub authorization_url: String,

@@ -6,13 +6,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatmesh_proto::tools::v1::{CallToolRequest, ChatMode};
+use chatmesh_proto::tools::v1::{CallToolRequest, ChatMode, McpAuthType};
 use chatmesh_rpc::UserId;
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 use tracing::warn;
 
 use super::client::CallError;
 use super::domain::{Reference, Server};
+use super::enabled::READ_TIMEOUT;
 use super::govern::Choice;
 use super::offer::{Asked, Outcome as Listing};
 use super::state::Servers;
@@ -35,10 +37,16 @@ impl Servers {
         mode: Option<ChatMode>,
     ) -> Option<Outcome> {
         let (slug, tool) = request.name.split_once(SEPARATOR)?;
-        let server = match self.store.find(&Reference::Slug(slug.to_owned())).await {
-            Ok(server) => server?,
-            Err(error) => {
-                warn!(%error, "it cannot be said whose tool is called");
+        let reference = Reference::Slug(slug.to_owned());
+        let found = match timeout(READ_TIMEOUT, self.store.find(&reference)).await {
+            Ok(Ok(server)) => Ok(server?),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("the database does not answer".to_owned()),
+        };
+        let server = match found {
+            Ok(server) => server,
+            Err(problem) => {
+                warn!(%problem, "it cannot be said whose tool is called");
                 let message = "the MCP servers of this mesh are not known at the moment: nothing was done, try again";
                 return Some(Outcome::Failure(message.to_owned()));
             }
@@ -71,14 +79,35 @@ impl Servers {
             Unreached::Late => late(server),
             Unreached::Failed(problem) => failed(server, &problem),
         };
-        let visit = self.visit(server, asked).await.map_err(explained)?;
-        let session = Box::pin(self.session(&visit)).await.map_err(explained)?;
+        let mut visit = self.visit(server, asked).await.map_err(explained)?;
+        let mut session = Box::pin(self.session(&visit)).await.map_err(explained)?;
         let key = &request.idempotency_key;
         let id = &key[key.ceil_char_boundary(key.len().saturating_sub(MAX_ID_BYTES))..];
-        match session.call(&tool, arguments, id, CALL_TIMEOUT).await {
+        let mut called = session.call(&tool, arguments.clone(), id, CALL_TIMEOUT).await;
+        if called == Err(CallError::Unauthorized) {
+            self.sessions.end(&visit.session_key(), &session).await;
+            // What was not taken is not done: with a token that is, it is made once.
+            if let Some(token) = self.another_token(server, asked.user, &visit.token).await {
+                visit = visit.anew(token);
+                session = Box::pin(self.session(&visit)).await.map_err(explained)?;
+                called = session.call(&tool, arguments, id, CALL_TIMEOUT).await;
+                if called == Err(CallError::Unauthorized) {
+                    self.sessions.end(&visit.session_key(), &session).await;
+                    self.give_up(server, asked.user, &visit.token).await;
+                }
+            }
+        }
+        match called {
             Ok(answer) => Ok(mcp::outcome(&answer)),
             Err(CallError::Refused(problem)) => {
                 Err(format!("MCP server `{}` refused the call of `{tool}`: {problem}", server.slug))
+            }
+            Err(CallError::Unauthorized) => {
+                let who = match server.settings.auth_type() {
+                    McpAuthType::Oauth2 => "the user has to connect to it again",
+                    _ => "an administrator has to look after it",
+                };
+                Err(format!("MCP server `{}` does not take its authorization: nothing was done, {who}", server.slug))
             }
             Err(CallError::Lost(problem)) => {
                 // The next call begins anew, and those that go on in this session end as they would.

@@ -152,6 +152,11 @@ fn check_oauth2(settings: &pb::McpServer, secrets: &Secrets, addresses: Addresse
     violations.require(fits, "oauth2_client_secret", "must be at most 4096 printable ASCII characters without blanks");
     let fits = secret.is_empty() || !known.client_id.is_empty();
     violations.require(fits, "oauth2_client_secret", "goes with a client: set `oauth2.client_id`, too");
+    // Otherwise the server would say where it is sent.
+    let is_pinned = secret.is_empty() || !known.authorization_url.is_empty();
+    let message = "must be set together with `oauth2.token_url` where there is a client secret: it is sent to no address \
+                   that the server names";
+    violations.require(is_pinned, "oauth2.authorization_url", message);
 }
 
 fn check_tools(field: &str, tools: &[String], violations: &mut Violations) {

@@ -45,9 +45,26 @@ impl fmt::Debug for Target {
     }
 }
 
+/// Why there is no session with a server, or no list of its tools.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum OpenError {
+    /// It does not know who calls, or not well enough.
+    #[error("the server wants an authorization, or another one")]
+    Unauthorized,
+    /// Anything else.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<String> for OpenError {
+    fn from(problem: String) -> Self {
+        Self::Failed(problem)
+    }
+}
+
 /// Connects servers. The caller bounds the time; what was begun ends when it is dropped.
 #[tonic::async_trait]
 pub(super) trait Connect: fmt::Debug + Send + Sync + 'static {
     /// Connects one server. The error is not redacted.
-    async fn connect(&self, target: &Target) -> Result<Link, String>;
+    async fn connect(&self, target: &Target) -> Result<Link, OpenError>;
 }

@@ -17,6 +17,11 @@ const CHAT_ID: HeaderName = HeaderName::from_static("x-chatmesh-chat-id");
 const WORKSPACE_ID: HeaderName = HeaderName::from_static("x-chatmesh-workspace-id");
 const SIGNATURE: HeaderName = HeaderName::from_static("x-chatmesh-signature");
 
+/// True for a header that says for whom a server is called, which tools may speak of.
+pub(super) fn is_identity(name: &HeaderName) -> bool {
+    [OWNER_ID, CHAT_ID, WORKSPACE_ID].contains(name)
+}
+
 /// The headers. `token` is the caller's own, for servers that want one: as it stands in `Authorization`.
 pub(super) fn headers(
     server: &Server,

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatmesh_db::DbError;
 use chatmesh_mcp::{Protocol, Redactor};
 use chatmesh_proto::common::v1::ToolDefinition;
 use chatmesh_proto::tools::v1::{ChatMode, McpAuthType, McpTransport};
@@ -16,14 +15,15 @@ use tracing::{debug, warn};
 use url::Url;
 
 use super::cache::Known;
-use super::client::{RemoteTool, Session, Target};
+use super::client::{OpenError, RemoteTool, Session, Target};
 use super::domain::Server;
 use super::govern::{self, Choice};
-use super::headers::headers;
+use super::headers::{headers, is_identity};
 use super::oauth::Token;
 use super::sessions::Shared;
 use super::state::Servers;
 use super::visit::Visit;
+use crate::catalogue::{Outside, outside_servers};
 use crate::mcp::Room;
 
 /// From when on it is remarkable how long a server takes.
@@ -65,6 +65,8 @@ pub(crate) struct Offered {
     /// The names of all of these servers: a call of a tool that begins with one goes there, also where the server did not
     /// list it.
     pub(crate) slugs: HashSet<String>,
+    /// True where nobody can say which servers these are: any `server__tool` may be of one of them.
+    pub(crate) is_unknown: bool,
 }
 
 /// As many as there is room for, and how many are left out.
@@ -77,17 +79,15 @@ fn bounded(mut tools: Vec<ToolDefinition>) -> (Vec<ToolDefinition>, usize) {
 }
 
 impl Servers {
-    /// The tools that a chat is offered.
-    ///
-    /// # Errors
-    /// The database fails. A server that does is skipped.
-    pub(crate) async fn offered(
-        self: &Arc<Self>,
-        asked: &Asked,
-        choice: &Choice,
-        mode: Option<ChatMode>,
-    ) -> Result<Offered, DbError> {
-        let enabled = self.enabled().await?;
+    /// The tools that a chat is offered. A server that fails is skipped; where the database does, and nobody remembers the
+    /// servers, all of them are.
+    pub(crate) async fn offered(self: &Arc<Self>, asked: &Asked, choice: &Choice, mode: Option<ChatMode>) -> Offered {
+        if outside_servers(mode) == Outside::None {
+            return Offered::default();
+        }
+        let Some(enabled) = self.enabled_lately().await else {
+            return Offered { is_unknown: true, ..Offered::default() };
+        };
         let has: Vec<Server> = enabled.into_iter().filter(|server| govern::has(server, choice, mode)).collect();
         let listed = join_all(has.iter().map(|server| self.listing(server, asked))).await;
         let (mut all, mut unusable) = (Vec::new(), 0);
@@ -103,7 +103,7 @@ impl Servers {
         if left_out + unusable > 0 {
             warn!(chat = %asked.chat_id, left_out, unusable, "tools of MCP servers are not offered");
         }
-        Ok(Offered { tools, slugs: has.into_iter().map(|server| server.slug).collect() })
+        Offered { tools, slugs: has.into_iter().map(|server| server.slug).collect(), is_unknown: false }
     }
 
     /// What a server said lately, or says now. Once it has failed, it is looked at again without anybody waiting.
@@ -157,14 +157,34 @@ impl Servers {
         outcome
     }
 
-    /// Opens a session, and lists the tools: what cannot say what it has is of no use.
-    pub(super) async fn open_and_list(&self, visit: &Visit) -> Result<(Shared, Vec<RemoteTool>), String> {
+    /// Opens a session, and lists the tools: what cannot say what it has is of no use. A token that the server refuses is
+    /// renewed once, whatever was said of its end.
+    pub(super) async fn open_and_list(self: &Arc<Self>, visit: &Visit) -> Result<(Shared, Vec<RemoteTool>), OpenError> {
+        let (server, user) = (&visit.server, visit.asked.user);
+        let opened = Box::pin(self.open_as(visit, &visit.token)).await;
+        let is_refused = matches!(opened, Err(OpenError::Unauthorized)) && visit.token.header.is_some();
+        if !is_refused {
+            return opened;
+        }
+        if visit.is_renewed {
+            self.give_up(server, user, &visit.token).await;
+            return opened;
+        }
+        let Some(token) = self.another_token(server, user, &visit.token).await else { return opened };
+        let opened = Box::pin(self.open_as(visit, &token)).await;
+        if matches!(opened, Err(OpenError::Unauthorized)) {
+            self.give_up(server, user, &token).await;
+        }
+        opened
+    }
+
+    async fn open_as(&self, visit: &Visit, token: &Token) -> Result<(Shared, Vec<RemoteTool>), OpenError> {
         let server = &visit.server;
         let wants_token = matches!(server.settings.auth_type(), McpAuthType::Oauth2 | McpAuthType::UserOidc);
-        if wants_token && visit.token.header.is_none() {
+        if wants_token && token.header.is_none() {
             warn!(server = %server.slug, "an MCP server is connected without a token: its user has none");
         }
-        let (target, redactor) = self.target(server, &visit.asked, &visit.token).await?;
+        let (target, redactor) = self.target(server, &visit.asked, token).await?;
         let session = Session::open(&*self.connector, &target, redactor).await?;
         let is_signed = server.settings.forward_identity_headers && server.settings.has_signing_secret;
         let session = Shared::new(session, is_signed, self.tasks.clone());
@@ -178,7 +198,7 @@ impl Servers {
         let url = Url::parse(&server.settings.url).map_err(|_| "its address is none".to_owned())?;
         let token = token.header.as_ref();
         let headers = headers(server, &secrets, token.map(String::as_str), asked, self.clock.now());
-        let values = headers.values().filter_map(|value| value.to_str().ok());
+        let values = headers.iter().filter(|(name, _)| !is_identity(name)).filter_map(|(_, value)| value.to_str().ok());
         let redactor = Redactor::new(values, Some(&url));
         let protocol = match server.settings.transport() {
             McpTransport::Sse => Protocol::Sse,

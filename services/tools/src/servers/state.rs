@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatmesh_core::{Clock, IdSource, SecretString};
-use chatmesh_db::DbError;
 use chatmesh_host::Deps;
 use chatmesh_runtime::Tasks;
 use chatmesh_seal::{SealError, Sealer};
@@ -12,13 +11,11 @@ use chatmesh_seal::{SealError, Sealer};
 use super::cache::Listings;
 use super::client::{Addresses, Connect, HttpConnector};
 use super::domain::{Secrets, Server, ServerId};
+use super::enabled::LastEnabled;
 use super::oauth::Renewals;
 use super::sessions::Sessions;
 use super::store::{GrantStore, ServerStore, SqlGrantStore, SqlServerStore};
 use crate::{Config, Error};
-
-/// How many servers there may be that are switched on: more would not fit a prompt anyway.
-const MAX_ENABLED: u32 = 500;
 
 /// Servers, and the sessions with them.
 #[derive(Debug)]
@@ -30,6 +27,7 @@ pub(crate) struct Servers {
     /// Speaks to authorization servers.
     pub(super) http: HttpConnector,
     pub(super) connector: Arc<dyn Connect>,
+    pub(super) last_enabled: LastEnabled,
     pub(super) listings: Listings,
     pub(super) sessions: Sessions,
     pub(super) clock: Arc<dyn Clock>,
@@ -55,6 +53,7 @@ impl Servers {
             addresses,
             connector: Arc::new(http.clone()),
             http,
+            last_enabled: LastEnabled::default(),
             listings: Listings::default(),
             sessions: Sessions::default(),
             clock,
@@ -94,11 +93,6 @@ impl Servers {
             self.sessions.sweep().await;
         }
     }
-
-    /// The servers that are switched on, oldest first.
-    pub(super) async fn enabled(&self) -> Result<Vec<Server>, DbError> {
-        self.store.list(true, None, MAX_ENABLED).await
-    }
 }
 
 #[cfg(test)]
@@ -120,6 +114,7 @@ impl Servers {
             http: HttpConnector::build(Addresses::AlsoPrivate).expect("a client"),
             addresses: Addresses::AlsoPrivate,
             connector,
+            last_enabled: LastEnabled::default(),
             listings: Listings::default(),
             sessions: Sessions::default(),
             clock: Arc::new(SystemClock),
@@ -129,10 +124,15 @@ impl Servers {
         }
     }
 
+    /// Another process on the same stores, which reaches servers otherwise.
+    pub(super) fn with_connector(&self, connector: Arc<dyn Connect>) -> Self {
+        let (store, grants) = (Arc::clone(&self.store), Arc::clone(&self.grants));
+        let other = Self::for_test(store, grants, connector);
+        Self { clock: Arc::clone(&self.clock), sealer: self.sealer.clone(), ..other }
+    }
+
     /// Another process on the same stores.
     pub(super) fn replica(&self) -> Arc<Self> {
-        let (store, grants) = (Arc::clone(&self.store), Arc::clone(&self.grants));
-        let other = Self::for_test(store, grants, Arc::clone(&self.connector));
-        Arc::new(Self { clock: Arc::clone(&self.clock), sealer: self.sealer.clone(), ..other })
+        Arc::new(self.with_connector(Arc::clone(&self.connector)))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,7 +23,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-use super::client::{Client, Connect, Link, RemoteTool, Target};
+use super::client::{Client, Connect, Link, OpenError, RemoteTool, Target};
 use super::domain::{Reference, Server, ServerId};
 use super::state::Servers;
 use super::store::{GrantRow, GrantStore, Inserted, LoginRow, ServerStore};
@@ -87,9 +88,15 @@ pub(super) struct Network {
     /// How many sessions there were, and how many there are.
     sessions: Arc<watch::Sender<(usize, usize)>>,
     tasks: TaskTracker,
+    /// True while the database of servers says nothing.
+    is_away: Arc<AtomicBool>,
 }
 
 impl Network {
+    pub(super) fn take_database_away(&self, is_away: bool) {
+        self.is_away.store(is_away, Ordering::SeqCst);
+    }
+
     pub(super) fn set(&self, slug: &str, does: Does) {
         self.does.lock().insert(slug.to_owned(), does);
     }
@@ -120,14 +127,18 @@ impl Network {
 
     /// The same, with grants to look at.
     pub(super) fn servers_with(&self, configured: Vec<Server>, granted: Arc<Granted>) -> Arc<Servers> {
-        let store = Arc::new(Kept { servers: Mutex::new(configured), granted: Arc::clone(&granted) });
+        let store = Arc::new(Kept {
+            servers: Mutex::new(configured),
+            granted: Arc::clone(&granted),
+            is_away: Arc::clone(&self.is_away),
+        });
         Arc::new(Servers::for_test(store, granted, Arc::new(self.clone())))
     }
 }
 
 #[tonic::async_trait]
 impl Connect for Network {
-    async fn connect(&self, target: &Target) -> Result<Link, String> {
+    async fn connect(&self, target: &Target) -> Result<Link, OpenError> {
         let shown = target.headers.get(&http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         self.connects.lock().push(shown.unwrap_or_default().to_owned());
         let host = target.url.host_str().unwrap_or_default();
@@ -136,27 +147,33 @@ impl Connect for Network {
         match does {
             Does::Serve(after) => tokio::time::sleep(after).await,
             Does::Hang => std::future::pending().await,
-            Does::Fail => {
-                let values: Vec<&str> = target.headers.values().filter_map(|value| value.to_str().ok()).collect();
-                return Err(format!("{} refused [{}]", target.url, values.join(", ")));
-            }
+            Does::Fail => return Err(told(target).into()),
         }
+        let handler = Handler { told: told(target) };
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let sessions = Arc::clone(&self.sessions);
         sessions.send_modify(|(opened, live)| (*opened, *live) = (*opened + 1, *live + 1));
         self.tasks.spawn(async move {
-            if let Ok(serving) = Handler.serve(theirs).await {
+            if let Ok(serving) = handler.serve(theirs).await {
                 drop(serving.waiting().await);
             }
             sessions.send_modify(|(_, live)| *live -= 1);
         });
-        Client.serve(ours).await.map_err(|error| error.to_string())
+        Client.serve(ours).await.map_err(|error| error.to_string().into())
     }
 }
 
+/// All that a server is sent in confidence.
+fn told(target: &Target) -> String {
+    let values: Vec<&str> = target.headers.values().filter_map(|value| value.to_str().ok()).collect();
+    format!("{} refused [{}]", target.url, values.join(", "))
+}
+
 /// Tools for what can happen.
-#[derive(Debug, Clone, Copy)]
-struct Handler;
+#[derive(Debug, Clone)]
+struct Handler {
+    told: String,
+}
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
@@ -184,6 +201,12 @@ impl ServerHandler for Handler {
         let text = match &*request.name {
             "echo" | "with.dot" => arguments.to_string(),
             "fail" => return Ok(CallToolResult::error(vec![ContentBlock::text("it failed")]).into()),
+            "leak" => {
+                let mut result = CallToolResult::success(vec![ContentBlock::text(self.told.clone())]);
+                result.structured_content = Some(json!({ "told": self.told }));
+                result.is_error = arguments["is_error"].as_bool();
+                return Ok(result.into());
+            }
             "hang" => std::future::pending().await,
             "draw" => {
                 let bytes = arguments["bytes"].as_u64().and_then(|bytes| usize::try_from(bytes).ok());
@@ -207,6 +230,16 @@ impl ServerHandler for Handler {
 struct Kept {
     servers: Mutex<Vec<Server>>,
     granted: Arc<Granted>,
+    is_away: Arc<AtomicBool>,
+}
+
+impl Kept {
+    /// Waits as one does for a connection to a database that is not there.
+    async fn reach(&self) {
+        if self.is_away.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 #[async_trait]
@@ -217,6 +250,7 @@ impl ServerStore for Kept {
     }
 
     async fn find(&self, reference: &Reference) -> Result<Option<Server>, DbError> {
+        self.reach().await;
         let is_meant = |server: &&Server| match reference {
             Reference::Id(id) => server.id.0 == *id,
             Reference::Slug(slug) => server.slug == *slug,
@@ -225,6 +259,7 @@ impl ServerStore for Kept {
     }
 
     async fn list(&self, only_enabled: bool, _: Option<ServerId>, _: u32) -> Result<Vec<Server>, DbError> {
+        self.reach().await;
         Ok(self.servers.lock().iter().filter(|server| server.enabled || !only_enabled).cloned().collect())
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Visit {
     pub(super) server: Server,
     pub(super) asked: Asked,
     pub(super) token: Token,
+    /// True where the server refused the token before this one.
+    pub(super) is_renewed: bool,
     deadline: Instant,
 }
 
@@ -50,6 +52,11 @@ impl From<Unreached> for Outcome {
 }
 
 impl Visit {
+    /// The same once more, with another token.
+    pub(super) fn anew(&self, token: Token) -> Self {
+        Self { token, is_renewed: true, deadline: Instant::now() + CONNECT_TIMEOUT, ..self.clone() }
+    }
+
     /// Under what it is remembered what the server says.
     pub(super) fn key(&self) -> Key {
         Key::new(&self.server, &self.asked, &self.token)
@@ -70,7 +77,7 @@ impl Servers {
         let deadline = Instant::now() + CONNECT_TIMEOUT;
         let token = Box::pin(self.token(server, asked.user));
         let token = timeout_at(deadline, token).await.map_err(|_| Unreached::Late)?;
-        Ok(Visit { server: server.clone(), asked: asked.clone(), token, deadline })
+        Ok(Visit { server: server.clone(), asked: asked.clone(), token, is_renewed: false, deadline })
     }
 
     /// Lists the tools, in the session of the chat where there is one: another one would be another start for the server.
@@ -90,7 +97,8 @@ impl Servers {
             }
             self.sessions.end(&visit.session_key(), &session).await;
             // The server may have forgotten the session: it is asked again in another one.
-            let problem = answered.map_err(|_| Unreached::Late)?.err().unwrap_or_default();
+            let problem =
+                answered.map_err(|_| Unreached::Late)?.err().map(|error| error.to_string()).unwrap_or_default();
             debug!(server = %visit.server.slug, %problem, "a session with an MCP server is of no use any more");
             failed = Some(problem);
         }
@@ -132,12 +140,12 @@ impl Servers {
         let (servers, visiting) = (Arc::clone(self), visit.clone());
         self.tasks.spawn("tools.mcp.connect", async move {
             let opened = timeout(GIVE_UP_AFTER, servers.open_and_list(&visiting)).await;
-            drop(sender.send(opened.unwrap_or_else(|_| Err("it did not answer".to_owned()))));
+            drop(sender.send(opened.unwrap_or_else(|_| Err("it did not answer".to_owned().into()))));
         });
         match timeout_at(visit.deadline, receiver).await {
             Err(_) => Err(Unreached::Late),
             Ok(Err(_)) => Err(Unreached::Failed("the mesh is about to end".to_owned())),
-            Ok(Ok(opened)) => opened.map_err(Unreached::Failed),
+            Ok(Ok(opened)) => opened.map_err(|error| Unreached::Failed(error.to_string())),
         }
     }
 }

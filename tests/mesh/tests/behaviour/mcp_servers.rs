@@ -49,7 +49,11 @@ async fn m15_secrets_of_mcp_servers_are_written_and_never_read() {
         assert_eq!((&changed["has_signing_secret"], &changed["version"]), (&json!(true), &json!(2)));
 
         let oauth = json!({
-            "auth_type": "MCP_AUTH_TYPE_OAUTH2", "oauth2": {"client_id": "mesh"}, "oauth2_client_secret": SECRETS[3],
+            "auth_type": "MCP_AUTH_TYPE_OAUTH2", "oauth2_client_secret": SECRETS[3],
+            "oauth2": {
+                "client_id": "mesh", "authorization_url": "https://sso.example/authorize",
+                "token_url": "https://sso.example/token",
+            },
         });
         let changed = admin.patch(&format!("{SERVERS}/one"), &oauth).await.ok();
         assert_eq!(changed["has_oauth2_client_secret"], json!(true));

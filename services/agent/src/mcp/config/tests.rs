@@ -112,6 +112,9 @@ fn secrets_of_a_definition_are_in_no_text() {
     let shown = definition.redactor.apply("failed: key-of-the-service literal-secret");
     assert_eq!(shown, "failed: [redacted] [redacted]");
     assert!(!format!("{definition:?}").contains("secret"));
+    let definition = one(r#"{"command":"run","env":{"API_KEY":"literal-secret","ROOT":"/home/project"}}"#);
+    let said = definition.redactor.hide("literal-secret in /home/project".to_owned());
+    assert_eq!(said, "[redacted] in /home/project", "tools speak of paths");
     let definition = one(r#"{"command":"${HOME}/run"}"#);
     assert_eq!(definition.redactor.apply("no /home/somebody/run"), "no /home/somebody/run");
 }

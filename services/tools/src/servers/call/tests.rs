@@ -1,9 +1,12 @@
+use std::collections::BTreeMap;
+
 use chatmesh_core::{IdSource as _, SystemIds};
 use chatmesh_proto::tools::v1::McpAvailability;
 use serde_json::json;
 use tokio::time::Instant;
 
 use super::*;
+use crate::servers::domain::Secrets;
 use crate::servers::testing::{Does, Network, server};
 
 fn request(name: &str, args: &Value) -> CallToolRequest {
@@ -54,6 +57,26 @@ async fn a_picture_is_given_to_the_chat_up_to_the_bound_of_files() {
     let content = &said["content"][0];
     assert_eq!((&content["size_bytes"], &content["media_type"]), (&json!(MOST + 1), &json!("image/png")), "{said}");
     assert!(content["note"].as_str().is_some_and(|note| note.contains("too long")), "{said}");
+}
+
+/// M15: a server that says what it was sent, as one does that passes requests on, tells the model no secret.
+#[tokio::test(start_paused = true)]
+async fn m15_a_tool_that_repeats_its_headers_and_its_address_gives_nothing_away() {
+    let servers = Network::default().servers(Vec::new());
+    let mut one = server("one");
+    (one.settings.auth_type, one.settings.forward_identity_headers) = (McpAuthType::CustomHeaders.into(), true);
+    let custom_headers = BTreeMap::from([("Authorization".to_owned(), "Bearer very-secret-token".to_owned())]);
+    let secrets = Secrets { custom_headers, ..Secrets::default() };
+    one.sealed_secrets = servers.seal(one.id, &secrets).expect("sealed");
+    servers.store.insert(&one, None).await.expect("kept");
+    for args in [json!({"is_error": true}), json!({"is_error": false}), json!({})] {
+        let text = said(&servers, "one__leak", &args).await.to_string();
+        assert!(text.contains("https://one.example refused [") && text.contains("[redacted]"), "{text}");
+        assert!(text.contains("chat-1"), "{text}: which chat it is, is no secret");
+        for secret in ["very-secret-token", "secret/path", "in-the-query"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
 }
 
 /// M14: a tool that is offered under another name is found again.
@@ -189,6 +212,18 @@ async fn a_server_that_cannot_be_reached_is_said_to_have_done_nothing() {
         let text = said.as_str().unwrap_or_default();
         assert!(text.contains(expected) && text.contains("nothing was done") && !text.contains("secret"), "{text}");
     }
+}
+
+/// A call goes nowhere as long as nobody can say whose tool it is, and the turn does not wait long for that.
+#[tokio::test(start_paused = true)]
+async fn a_database_that_is_away_holds_a_call_up_for_two_seconds() {
+    let network = Network::default();
+    let servers = network.servers(vec![server("one")]);
+    network.take_database_away(true);
+    let began = Instant::now();
+    let said = said(&servers, "one__echo", &json!({})).await;
+    assert!(said.as_str().is_some_and(|text| text.contains("nothing was done")), "{said}");
+    assert_eq!((began.elapsed().as_secs(), network.connects()), (2, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -120,6 +120,25 @@ fn each_kind_of_authentication_has_what_it_needs() {
     assert_eq!(kind(McpAuthType::Oauth2), Vec::<String>::new(), "all of it can be found out");
 }
 
+/// The secret of a client goes where an administrator says, and not where the server does.
+#[test]
+fn a_client_secret_goes_to_an_authorization_server_that_is_configured() {
+    let with = |urls: bool| {
+        let (mut settings, mut secrets) = server();
+        settings.auth_type = McpAuthType::Oauth2.into();
+        let url = |path: &str| if urls { format!("https://sso.example.com/{path}") } else { String::new() };
+        let (authorization_url, token_url) = (url("authorize"), url("token"));
+        let client_id = "mesh".to_owned();
+        settings.oauth2 = Some(pb::McpOauth2 { client_id, authorization_url, token_url, ..pb::McpOauth2::default() });
+        let without_secret = violated(&settings, &secrets);
+        secrets.oauth2_client_secret = "a-secret".to_owned();
+        (without_secret, violated(&settings, &secrets))
+    };
+    let nothing = Vec::<String>::new;
+    assert_eq!(with(true), (nothing(), nothing()));
+    assert_eq!(with(false), (nothing(), vec!["oauth2.authorization_url".to_owned()]));
+}
+
 #[test]
 fn lists_of_tools_are_short_and_name_each_tool_once() {
     let list = |tools: Vec<String>| {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use chatmesh_mcp::redirect;
+use chatmesh_mcp::{ConnectError, redirect};
 use reqwest::redirect::Policy;
 use url::{Host, Url};
 
 use super::address::{Guarded, is_near, look_up};
-use super::{Addresses, Client, Connect, Link, Target};
+use super::{Addresses, Client, Connect, Link, OpenError, Target};
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -76,7 +76,7 @@ impl HttpConnector {
 
 #[tonic::async_trait]
 impl Connect for HttpConnector {
-    async fn connect(&self, target: &Target) -> Result<Link, String> {
+    async fn connect(&self, target: &Target) -> Result<Link, OpenError> {
         self.check(&target.url)?;
         if let Some(Host::Domain(name)) = target.url.host() {
             // Looked up again where the connection is made: here only to say what is in the way.
@@ -84,6 +84,9 @@ impl Connect for HttpConnector {
         }
         let Target { protocol, url, headers } = target.clone();
         let connecting = chatmesh_mcp::connect(Client, protocol, self.http.clone(), &url, headers);
-        Box::pin(connecting).await.map_err(|error| error.to_string())
+        Box::pin(connecting).await.map_err(|error| match error {
+            ConnectError::Unauthorized => OpenError::Unauthorized,
+            error @ ConnectError::Failed(_) => OpenError::Failed(error.to_string()),
+        })
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use chatmesh_mcp::{Redactor, answer};
+use chatmesh_mcp::{Redactor, answer, is_unauthorized};
 use chatmesh_proto::agent::v1::CallMcpToolResponse;
 use parking_lot::Mutex;
 use rmcp::model::{CallToolRequestParams, CallToolResponse, JsonObject, PaginatedRequestParams, RequestMetaObject};
@@ -11,7 +11,7 @@ use rmcp::service::{ClientCacheConfig, Peer, RoleClient, ServiceError};
 use serde_json::Value;
 use tracing::debug;
 
-use super::{Connect, Link, Target};
+use super::{Connect, Link, OpenError, Target};
 
 /// What tells a server that two calls are the same one, made twice.
 const CALL_ID: &str = "chatmesh/tool_call_id";
@@ -54,6 +54,8 @@ impl fmt::Debug for Session {
 pub(in crate::servers) enum CallError {
     /// The server did not take it.
     Refused(String),
+    /// The server did not take it: it wants an authorization, or another one.
+    Unauthorized,
     /// Whether it was carried out is not known.
     Lost(String),
 }
@@ -67,8 +69,11 @@ impl Session {
         connector: &dyn Connect,
         target: &Target,
         redactor: Redactor,
-    ) -> Result<Self, String> {
-        let link = connector.connect(target).await.map_err(|problem| redactor.apply(&problem))?;
+    ) -> Result<Self, OpenError> {
+        let link = connector.connect(target).await.map_err(|error| match error {
+            OpenError::Failed(problem) => OpenError::Failed(redactor.apply(&problem)),
+            OpenError::Unauthorized => OpenError::Unauthorized,
+        })?;
         let peer = link.peer().clone();
         // What is remembered, and for how long, is decided in one place.
         peer.set_response_cache_config(ClientCacheConfig::disabled()).await;
@@ -79,13 +84,16 @@ impl Session {
     ///
     /// # Errors
     /// Says why there is no list; redacted.
-    pub(in crate::servers) async fn list(&self) -> Result<Vec<RemoteTool>, String> {
+    pub(in crate::servers) async fn list(&self) -> Result<Vec<RemoteTool>, OpenError> {
         let mut tools = Vec::new();
         let mut cursor = None;
         for _ in 0..MAX_PAGES {
             let params = cursor.map(|cursor| PaginatedRequestParams::default().with_cursor(Some(cursor)));
             let page = self.peer.list_tools(params).await;
-            let page = page.map_err(|error| self.redactor.apply(&format!("its tools can not be listed: {error}")))?;
+            let page = page.map_err(|error| match is_unauthorized(&error) {
+                true => OpenError::Unauthorized,
+                false => self.redactor.apply(&format!("its tools can not be listed: {error}")).into(),
+            })?;
             tools.extend(page.tools.into_iter().filter_map(remote));
             cursor = page.next_cursor;
             if cursor.is_none() || tools.len() >= MAX_TOOLS {
@@ -118,8 +126,9 @@ impl Session {
         match tokio::time::timeout(limit, self.peer.call_tool_once(params)).await {
             Err(_) => Err(CallError::Lost(format!("it did not answer within {} seconds", limit.as_secs()))),
             Ok(Err(ServiceError::McpError(error))) => Err(CallError::Refused(self.redactor.apply(&error.message))),
+            Ok(Err(error)) if is_unauthorized(&error) => Err(CallError::Unauthorized),
             Ok(Err(error)) => Err(CallError::Lost(self.redactor.apply(&error.to_string()))),
-            Ok(Ok(CallToolResponse::Complete(result))) => Ok(answer(result, MAX_DATA_BYTES)),
+            Ok(Ok(CallToolResponse::Complete(result))) => Ok(answer(result, MAX_DATA_BYTES, &self.redactor)),
             Ok(Ok(CallToolResponse::InputRequired(_))) => {
                 Err(CallError::Refused("the tool asks for input, and nobody is there to give it".to_owned()))
             }

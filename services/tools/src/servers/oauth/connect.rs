@@ -9,7 +9,7 @@ use chatmesh_rpc::UserId;
 use chatmesh_seal::{SealError, Sealer};
 use rand::RngCore as _;
 use sha2::{Digest as _, Sha256};
-use tracing::debug;
+use tracing::warn;
 use url::{Host, Url};
 
 use super::endpoint::{revoke, token};
@@ -137,7 +137,7 @@ impl Servers {
         let Some(kept) = kept else { return Ok(()) };
         let Ok(grant) = self.open_value::<Grant>(row(server.id, user), &kept.sealed) else { return Ok(()) };
         if let Err(problem) = revoke(&self.http, &grant).await {
-            debug!(server = %server.slug, %problem, "a token was not taken back");
+            warn!(server = %server.slug, %problem, "a token that a user gave up was not taken back and may still be good");
         }
         Ok(())
     }

@@ -38,7 +38,8 @@ struct Registered {
     client_secret: String,
 }
 
-/// Where the user is sent, and as whom the mesh asks. What is configured is not looked for.
+/// Where the user is sent, and as whom the mesh asks. What is configured is not looked for. A client secret that is
+/// configured goes to an authorization server that is, too: what the server says of itself is not trusted.
 ///
 /// # Errors
 /// Says what is missing.
@@ -61,6 +62,12 @@ pub(super) async fn authority(
     };
     let mut registration = String::new();
     if authority.authorization_url.is_empty() {
+        // The server would say where it is sent. Servers of before this was refused may be configured so.
+        if !authority.client_secret.is_empty() {
+            return Err("it has a client secret, which is sent to no address that the server names: an administrator \
+                        has to configure `oauth2.authorization_url` and `oauth2.token_url`"
+                .to_owned());
+        }
         let resource = resource(http, &url).await?;
         if authority.scopes.is_empty() {
             authority.scopes = resource.scopes_supported;

@@ -103,6 +103,9 @@ fn posted<'a>(
 }
 
 /// Asks for what was granted to be taken back (RFC 7009); with a token that renews, the other ones go, too.
+///
+/// # Errors
+/// Says why it may still be good.
 pub(super) async fn revoke(http: &HttpConnector, grant: &Grant) -> Result<(), String> {
     if grant.authority.revocation_url.is_empty() {
         return Ok(());
@@ -113,8 +116,10 @@ pub(super) async fn revoke(http: &HttpConnector, grant: &Grant) -> Result<(), St
         token => (token, "refresh_token"),
     };
     let form = vec![("token", token), ("token_type_hint", hint)];
+    // A token that is not known there is as good as taken back, and answered with 200.
     let (status, _) = bytes(posted(http, url, &grant.authority, form)).await?;
-    if status.is_success() { Ok(()) } else { Err(format!("it answered with status {}", status.as_u16())) }
+    let refused = || format!("the authorization server answered with status {}", status.as_u16());
+    if status.is_success() { Ok(()) } else { Err(refused()) }
 }
 
 /// Fetches JSON; `None` where there is none.
@@ -129,7 +134,7 @@ pub(super) async fn send<T: DeserializeOwned>(http: &HttpConnector, url: &str, b
     let request = http.http().post(checked(http, url).await?).header("accept", "application/json").json(body);
     let (status, answer) = bytes(request).await?;
     if !status.is_success() {
-        return Err(format!("it answered with status {}", status.as_u16()));
+        return Err(refused());
     }
     serde_json::from_slice(&answer).map_err(|_| "its answer is not the JSON that was expected".to_owned())
 }

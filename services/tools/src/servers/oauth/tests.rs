@@ -1,4 +1,5 @@
 mod elsewhere;
+mod refused;
 mod renewals;
 mod revocation;
 mod sessions;
@@ -7,11 +8,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use axum::extract::{Form, State};
-use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use chatmesh_core::{IdSource as _, SystemIds};
 use chatmesh_proto::tools::v1 as pb;
 use chatmesh_proto::tools::v1::McpAuthType;
@@ -23,7 +25,7 @@ use url::Url;
 
 use super::*;
 use crate::Error;
-use crate::servers::domain::Server;
+use crate::servers::domain::{Secrets, Server};
 use crate::servers::state::Servers;
 use crate::servers::testing::{Granted, Network, server};
 
@@ -37,6 +39,11 @@ struct Played {
     /// What it was sent: registrations, and forms.
     registered: Arc<Mutex<Vec<Value>>>,
     forms: Arc<Mutex<Vec<Fields>>>,
+    /// What callers of it must show in `Authorization`; they need not where it is empty.
+    wants: Arc<Mutex<String>>,
+    /// The tokens that the server takes, and how often it was called with one of them.
+    takes: Arc<Mutex<Vec<String>>>,
+    calls: Arc<Mutex<usize>>,
 }
 
 impl Played {
@@ -50,6 +57,7 @@ impl Played {
             .route("/register", post(register))
             .route("/token", post(token))
             .route("/revoke", post(revoke))
+            .route("/mcp", post(refused::serve))
             .with_state(played.clone());
         TaskTracker::new().spawn(async move { axum::serve(listener, router).await });
         played
@@ -65,6 +73,11 @@ impl Played {
 
     fn form(&self) -> Fields {
         self.forms.lock().pop().expect("a request for a token")
+    }
+
+    fn knows(&self, headers: &HeaderMap) -> bool {
+        let wanted = self.wants.lock();
+        wanted.is_empty() || headers.get(AUTHORIZATION).is_some_and(|shown| shown.as_bytes() == wanted.as_bytes())
     }
 }
 
@@ -91,16 +104,22 @@ async fn register(State(played): State<Played>, Json(body): Json<Value>) -> Json
     Json(json!({"client_id": "the-mesh"}))
 }
 
-async fn token(State(played): State<Played>, Form(form): Form<Fields>) -> Json<Value> {
+async fn token(State(played): State<Played>, headers: HeaderMap, Form(form): Form<Fields>) -> Json<Value> {
+    if !played.knows(&headers) {
+        return Json(json!({"error": "invalid_client"}));
+    }
     played.forms.lock().push(form);
     Json(played.answers.lock().pop_front().expect("an answer"))
 }
 
-async fn revoke(State(played): State<Played>, headers: HeaderMap, Form(mut form): Form<Fields>) -> &'static str {
-    let shown = headers.get("authorization").and_then(|value| value.to_str().ok());
+async fn revoke(State(played): State<Played>, headers: HeaderMap, Form(mut form): Form<Fields>) -> StatusCode {
+    if !played.knows(&headers) {
+        return StatusCode::UNAUTHORIZED;
+    }
+    let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     form.extend(shown.map(|shown| ("authorization".to_owned(), shown.to_owned())));
     played.forms.lock().push(form);
-    ""
+    StatusCode::OK
 }
 
 struct World {
@@ -136,6 +155,20 @@ impl World {
     async fn complete(&self, user: UserId, state: &str) -> Result<(), Error> {
         let state = state.parse().expect("a state");
         self.servers.complete(&self.server, user, state, "the-code").await
+    }
+
+    /// Configures a client at the authorization server, and where that is.
+    fn configure_client(&mut self, id: &str, secret: &str) {
+        let at = |path: &str| format!("{}/{path}", self.played.origin());
+        self.server.settings.oauth2 = Some(pb::McpOauth2 {
+            client_id: id.to_owned(),
+            authorization_url: at("authorize?tenant=1"),
+            token_url: at("token"),
+            revocation_url: at("revoke"),
+            ..pb::McpOauth2::default()
+        });
+        let secrets = Secrets { oauth2_client_secret: secret.to_owned(), ..Secrets::default() };
+        self.server.sealed_secrets = self.servers.seal(self.server.id, &secrets).expect("sealed");
     }
 
     /// Connects the user; the server answers with this.
@@ -200,13 +233,41 @@ async fn a_user_who_disconnects_has_no_token_and_the_server_is_told() {
     assert_eq!(world.token().await, None);
 }
 
+/// RFC 6749, 2.3.1 and RFC 7009, 2.1: the identifier and the secret are form-encoded, for a token and to take one back.
 #[tokio::test]
 async fn a_configured_client_is_not_registered_again_and_shows_its_secret() {
     let mut world = World::new().await;
-    world.server.settings.oauth2 = Some(pb::McpOauth2 { client_id: "ours".to_owned(), ..pb::McpOauth2::default() });
+    world.configure_client("our:client", "s3cr&t+/=%");
+    let shown = BASE64_STANDARD.encode("our%3Aclient:s3cr%26t%2B%2F%3D%25");
+    *world.played.wants.lock() = format!("Basic {shown}");
     let sent = world.begin().await;
-    assert_eq!(sent["client_id"], "ours");
+    assert_eq!(sent["client_id"], "our:client");
     assert!(world.played.registered.lock().is_empty());
+    world.played.will(json!({"access_token": "one", "refresh_token": "old"}));
+    world.complete(world.user, &sent["state"]).await.expect("connected");
+    let form = world.played.form();
+    assert_eq!((form["code"].as_str(), form.get("client_id")), ("the-code", None), "the secret is in no form");
+
+    let (_, mut grant) = world.servers.granted(&world.server, world.user).await.expect("read").expect("a grant");
+    grant.authority.client_secret = "another".to_owned();
+    let refused = endpoint::revoke(&world.servers.http, &grant).await;
+    assert_eq!(refused, Err("the authorization server answered with status 401".to_owned()));
+    assert!(world.played.forms.lock().is_empty());
+    world.servers.disconnect(&world.server, world.user).await.expect("disconnected");
+    assert_eq!(world.played.form()["token"], "old");
+}
+
+/// The server itself says where its authorization server is: a secret of an administrator is not sent there.
+#[tokio::test]
+async fn a_client_secret_is_not_sent_to_where_the_server_says() {
+    let mut world = World::new().await;
+    world.configure_client("ours", "a-secret");
+    let oauth2 = pb::McpOauth2 { client_id: "ours".to_owned(), ..pb::McpOauth2::default() };
+    world.server.settings.oauth2 = Some(oauth2);
+    let refused = world.servers.begin(&world.server, world.user, REDIRECT).await.expect_err("refused").to_string();
+    assert!(refused.contains("an administrator has to configure `oauth2.authorization_url`"), "{refused}");
+    world.server.sealed_secrets = None;
+    assert_eq!(world.begin().await["client_id"], "ours", "an identifier alone is no secret");
 }
 
 #[test]

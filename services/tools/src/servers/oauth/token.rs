@@ -7,11 +7,13 @@ use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_proto::tools::v1::McpAuthType;
 use chatmesh_rpc::UserId;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::{Grant, row};
 use crate::Error;
 use crate::servers::domain::Server;
+use crate::servers::enabled::READ_TIMEOUT;
 use crate::servers::state::Servers;
 use crate::servers::store::GrantRow;
 
@@ -64,7 +66,11 @@ impl Servers {
     }
 
     async fn current(self: &Arc<Self>, server: &Server, user: UserId) -> Result<Token, Error> {
-        let Some((kept, grant)) = self.granted(server, user).await? else { return Ok(Token::default()) };
+        let Ok(granted) = timeout(READ_TIMEOUT, self.granted(server, user)).await else {
+            warn!(server = %server.slug, "the token of a user cannot be read: the database does not answer");
+            return Ok(Token::default());
+        };
+        let Some((kept, grant)) = granted? else { return Ok(Token::default()) };
         let token = Token::of(kept.version, &grant);
         let now = self.clock.now();
         if grant.expires_at.is_none_or(|at| at > now.timestamp() + MARGIN_SECONDS) {
@@ -73,16 +79,63 @@ impl Servers {
         if grant.refresh_token.is_empty() {
             return Ok(token.lasting(now));
         }
+        Ok(self.renewal(server, kept, grant).await.lasting(self.clock.now()))
+    }
+
+    /// What comes of a renewal, which all who need the same one share.
+    async fn renewal(self: &Arc<Self>, server: &Server, kept: GrantRow, grant: Grant) -> Token {
         // Whoever asked may go away: what the authorization server answers must not be lost with them.
         let (sender, receiver) = oneshot::channel();
         let (servers, server) = (Arc::clone(self), server.clone());
         self.tasks.spawn("tools.mcp.renew", async move {
             let renewals = servers.renewals.clone();
-            let key = (server.id, user, kept.version);
+            let key = (server.id, kept.user_id, kept.version);
             let renewal = Box::pin(servers.renew(&server, kept, grant));
             drop(sender.send(renewals.0.get_with(key, renewal).await));
         });
-        Ok(receiver.await.unwrap_or_default().lasting(self.clock.now()))
+        receiver.await.unwrap_or_default()
+    }
+
+    /// The token that takes the place of one that the server refuses, though it may be said to last; `None` where there is
+    /// none.
+    pub(in crate::servers) async fn another_token(
+        self: &Arc<Self>,
+        server: &Server,
+        user: UserId,
+        refused: &Token,
+    ) -> Option<Token> {
+        let granted = self.granted(server, user).await.inspect_err(|error| {
+            warn!(server = %server.slug, %error, "the token of a user cannot be read");
+        });
+        let (kept, grant) = granted.ok()??;
+        let token = if kept.version != refused.version {
+            // It was renewed in the meantime, or its user connected anew.
+            Token::of(kept.version, &grant)
+        } else if grant.refresh_token.is_empty() {
+            return None;
+        } else {
+            debug!(server = %server.slug, "an MCP server refuses a token: it is renewed");
+            self.renewal(server, kept, grant).await
+        };
+        let is_another = token.header.is_some() && token.version != refused.version;
+        is_another.then_some(token)
+    }
+
+    /// Notes that a server refuses a token that was renewed for it just now: only the user can help.
+    pub(in crate::servers) async fn give_up(&self, server: &Server, user: UserId, refused: &Token) {
+        let given_up = async {
+            let granted = self.granted(server, user).await?;
+            let Some((kept, _)) = granted.filter(|(kept, _)| kept.version == refused.version) else { return Ok(()) };
+            let version = kept.version + 1;
+            let dead = GrantRow { is_dead: true, version, updated_at: self.clock.now(), ..kept };
+            if self.grants.replace(&dead).await? {
+                warn!(server = %server.slug, "an MCP server refuses a renewed token: its user has to connect again");
+            }
+            Ok::<_, Error>(())
+        };
+        if let Err(error) = given_up.await {
+            warn!(server = %server.slug, %error, "it cannot be noted that a server refuses a token");
+        }
     }
 
     /// What a user was granted at the server where it is now, and that is good.

@@ -12,7 +12,7 @@ fn asked(chat_id: &str) -> Asked {
 }
 
 async fn names(servers: &Arc<Servers>, asked: &Asked) -> Vec<String> {
-    let offered = servers.offered(asked, &Choice::Defaults, Some(ChatMode::Root)).await.expect("a list");
+    let offered = servers.offered(asked, &Choice::Defaults, Some(ChatMode::Root)).await;
     offered.tools.into_iter().map(|tool| tool.name).collect()
 }
 
@@ -94,6 +94,32 @@ async fn m15_no_secret_of_a_server_is_in_its_error() {
     one.sealed_secrets = servers.seal(one.id, &secrets).expect("sealed");
     let Outcome::Failed(error) = servers.ask(&one, &asked("chat-1")).await else { panic!("it fails") };
     assert_eq!(error, "https://one.example refused [[redacted]]");
+}
+
+/// Only servers outside of the mesh need the database: a turn does not wait for it, nor end without it.
+#[tokio::test(start_paused = true)]
+async fn a_database_that_is_away_does_not_take_the_servers_with_it() {
+    let network = Network::default();
+    let servers = network.servers(vec![server("one")]);
+    let (asked, other) = (asked("chat-1"), servers.replica());
+    let listed = names(&servers, &asked).await;
+    assert_eq!(listed.len(), 6);
+    network.take_database_away(true);
+    let began = Instant::now();
+    assert_eq!(names(&servers, &asked).await, listed, "it is remembered");
+    let unknown = Offered { is_unknown: true, ..Offered::default() };
+    assert_eq!(
+        other.offered(&asked, &Choice::Defaults, Some(ChatMode::Root)).await,
+        unknown,
+        "nobody has read it here"
+    );
+    assert_eq!(began.elapsed().as_secs(), 4, "two seconds for each");
+    let alone = other.offered(&asked, &Choice::Defaults, Some(ChatMode::ChildPlan)).await;
+    assert_eq!(alone, Offered::default(), "nobody looks for what is not offered");
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    assert_eq!(servers.offered(&asked, &Choice::Defaults, Some(ChatMode::Root)).await, unknown, "too long ago");
+    network.take_database_away(false);
+    assert!(!servers.offered(&asked, &Choice::Defaults, Some(ChatMode::Root)).await.is_unknown);
 }
 
 #[test]

@@ -29,7 +29,7 @@ impl World {
     async fn open(&self, sessions: &Sessions, chat: &str) -> Arc<Shared> {
         let opening = async {
             let opened = self.servers.open_and_list(&self.visit).await;
-            opened.map(|(session, _)| session).map_err(Unreached::Failed)
+            opened.map(|(session, _)| session).map_err(|error| Unreached::Failed(error.to_string()))
         };
         sessions.get_or_open(&self.key(chat), opening).await.expect("reached").expect("a session")
     }
