@@ -199,9 +199,9 @@ mod tests {
         terminal.used();
         world.open(2, Kind::PortForward).used();
         let both = vec![(1, Terminal), (2, PortForward)];
-        assert_eq!(world.beat().await, [both.clone()], "once");
+        assert_eq!(world.beat().await, std::slice::from_ref(&both), "once");
         world.listener.is(Mood::Silent);
-        assert_eq!(world.beat().await, [both.clone()]);
+        assert_eq!(world.beat().await, std::slice::from_ref(&both));
         // That nobody answers is no business of a session.
         terminal.used();
         drop(world.open(3, Kind::Terminal));

@@ -69,7 +69,7 @@ impl Door {
         });
         let identity = service(&heard, |_| {
             let user = User { name: "ann".to_owned(), ..User::default() };
-            GetMeResponse { user: Some(user), ..GetMeResponse::default() }.encode_to_vec()
+            GetMeResponse { user: Some(user) }.encode_to_vec()
         });
         let workspaces = service(&heard, move |_| {
             ListWorkspacesResponse { workspaces: workspaces.clone(), ..ListWorkspacesResponse::default() }

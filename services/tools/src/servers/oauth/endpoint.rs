@@ -134,7 +134,7 @@ pub(super) async fn send<T: DeserializeOwned>(http: &HttpConnector, url: &str, b
     let request = http.http().post(checked(http, url).await?).header("accept", "application/json").json(body);
     let (status, answer) = bytes(request).await?;
     if !status.is_success() {
-        return Err(refused());
+        return Err(format!("it answered with status {}", status.as_u16()));
     }
     serde_json::from_slice(&answer).map_err(|_| "its answer is not the JSON that was expected".to_owned())
 }
