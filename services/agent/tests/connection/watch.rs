@@ -58,7 +58,8 @@ async fn an_agent_killed_in_mid_command_breaks_its_calls_and_its_successor_tells
     let (mut relay, dir) = (Relay::start(Policy::Welcome).await, tempfile::tempdir().expect("dir"));
     let agent = Program::start(&relay, dir.path(), "");
     let session = relay.session().await;
-    let request = || command("echo once >> file; echo ready; while [ ! -e go ]; do sleep 0.01; done", "k");
+    let request =
+        || command("echo once >> file; echo ready; while [ -d \"$PWD\" ] && [ ! -e go ]; do sleep 0.01; done", "k");
     // The same key at the same time, and again while it runs.
     let first = futures::future::join_all((0..20).map(|_| start(&session, request()))).await;
     assert_eq!(first.iter().filter(|started| !started.attached).count(), 1);

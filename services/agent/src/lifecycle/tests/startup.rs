@@ -89,7 +89,8 @@ async fn s01_a_script_that_leaves_its_output_open_is_an_error_with_advice_and_wh
     assert_eq!(Patience::default().output, Duration::from_secs(10));
     let fixture = Fixture::new();
     let left = "(while [ ! -e go ]; do sleep 0.01; done; echo late && echo late && touch survived) & echo started";
-    let proper = "(while [ ! -e go ]; do sleep 0.01; done) >/dev/null 2>&1 &";
+    // The directory may be gone before it looks.
+    let proper = "(while [ -d \"$PWD\" ] && [ ! -e go ]; do sleep 0.01; done) >/dev/null 2>&1 &";
     let mut session = fixture.accept(vec![script("left", left), script("proper", proper)]);
     let told = until_state(&mut session, STARTED).await;
     assert_eq!(told.states.last(), Some(&LifecycleState::StartError));
