@@ -83,7 +83,7 @@ impl Found {
         let problems = (!self.problems.is_empty()).then(|| {
             format!(
                 "The MCP servers of this workspace (`.mcp.json`) do not all work. Where that is in the way, say so, or \
-                 mend it:\n- {}",
+                 mend it, which shows with the user's next message:\n- {}",
                 self.problems.join("\n- ")
             )
         });

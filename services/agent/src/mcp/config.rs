@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use chatmesh_mcp::{Protocol, Redactor};
+use chatmesh_mcp::{Protocol, Redactor, is_secret};
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -20,9 +20,6 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 const MAX_SERVERS: usize = 64;
 /// Variables whose values are no secrets.
 const PLAIN: [&str; 6] = ["HOME", "PATH", "PWD", "SHELL", "TMPDIR", "USER"];
-
-/// What is in the names of variables whose values are.
-const TELLING: [&str; 6] = ["AUTH", "CREDENTIAL", "KEY", "PASS", "SECRET", "TOKEN"];
 
 /// How to reach a server, variables expanded. Two that are equal are the same server.
 #[derive(Clone, PartialEq, Eq)]
@@ -185,11 +182,9 @@ struct Seen {
 }
 
 impl Seen {
-    /// A value that a variable of this name has.
-    fn variable(&mut self, name: &str, value: &str) {
-        let name = name.to_ascii_uppercase();
-        let is_secret = TELLING.iter().any(|part| name.contains(part));
-        let list = if is_secret { &mut self.secrets } else { &mut self.doubtful };
+    /// A value that a variable or a header of this name has.
+    fn named(&mut self, name: &str, value: &str) {
+        let list = if is_secret(name, value) { &mut self.secrets } else { &mut self.doubtful };
         list.push(value.to_owned());
     }
 }
@@ -206,7 +201,7 @@ impl Expander<'_> {
         let expanded = expand(text, |name| {
             let value = (self.lookup)(name)?;
             if !PLAIN.contains(&name) {
-                self.seen.variable(name, &value);
+                self.seen.named(name, &value);
             }
             Some(value)
         });
@@ -224,7 +219,7 @@ impl Expander<'_> {
                 return Err(format!("may not set `{name}`: variables that begin with CHATMESH_ belong to the mesh"));
             }
             let value = self.plain(&value)?;
-            self.seen.variable(&name, &value);
+            self.seen.named(&name, &value);
             expanded.insert(name, value);
         }
         Ok(expanded)
@@ -234,7 +229,7 @@ impl Expander<'_> {
         let mut expanded = HashMap::new();
         for (name, value) in headers {
             let value = self.plain(&value)?;
-            self.seen.secrets.push(value.clone());
+            self.seen.named(&name, &value);
             let name = HeaderName::try_from(&name).map_err(|_| "has `headers` with a name that is none".to_owned())?;
             let value = HeaderValue::try_from(value);
             let mut value = value.map_err(|_| format!("has a header `{name}` with a value that no header can have"))?;

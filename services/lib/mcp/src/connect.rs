@@ -42,7 +42,7 @@ pub enum ConnectError {
 impl From<SseError> for ConnectError {
     fn from(error: SseError) -> Self {
         match error {
-            SseError::Refused(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Self::Unauthorized,
+            SseError::Refused(StatusCode::UNAUTHORIZED) => Self::Unauthorized,
             error => Self::Failed(chain(&error)),
         }
     }

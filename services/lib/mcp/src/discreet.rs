@@ -1,5 +1,5 @@
-//! The HTTP client of the library, whose errors do not say where a server is: it logs them, and the path and the query
-//! of an address may be secrets.
+//! The HTTP client of the library, whose errors say of an address no more than the server: it logs them, and the path and
+//! the query may be secrets.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ type Headers = HashMap<HeaderName, HeaderValue>;
 type Failure = StreamableHttpError<reqwest::Error>;
 type Events = BoxStream<'static, Result<Sse, SseError>>;
 
-/// A client that does not name addresses.
+/// A client that does not name paths and queries.
 #[derive(Debug, Clone)]
 pub(crate) struct Discreet(pub(crate) Client);
 
@@ -83,14 +83,23 @@ impl StreamableHttpClient for Discreet {
     }
 }
 
-/// The same without an address. A server may ask for an authorization and not say which: the library takes that for an
+/// Of the address only which server it is: whoever is told wants to know that.
+fn without_path(error: reqwest::Error) -> reqwest::Error {
+    let origin = error.url().map(|url| url.origin().ascii_serialization());
+    match origin.and_then(|origin| origin.parse().ok()) {
+        Some(origin) => error.with_url(origin),
+        None => error.without_url(),
+    }
+}
+
+/// The same without the secrets of an address. A server may ask for an authorization and not say which: the library takes that for an
 /// answer that it did not expect.
 fn discreet(failure: Failure) -> Failure {
     let unauthorized = || StreamableHttpError::AuthRequired(AuthRequiredError::new(String::new()));
     match failure {
         StreamableHttpError::UnexpectedServerResponse(answer) if answer.starts_with("HTTP 401") => unauthorized(),
         StreamableHttpError::Client(error) if error.status() == Some(StatusCode::UNAUTHORIZED) => unauthorized(),
-        StreamableHttpError::Client(error) => StreamableHttpError::Client(error.without_url()),
+        StreamableHttpError::Client(error) => StreamableHttpError::Client(without_path(error)),
         failure => failure,
     }
 }

@@ -13,4 +13,4 @@ mod sse;
 
 pub use connect::{ConnectError, MAX_MESSAGE_BYTES, Protocol, chain, connect, is_unauthorized, redirect};
 pub use content::answer;
-pub use redact::Redactor;
+pub use redact::{Redactor, is_secret};

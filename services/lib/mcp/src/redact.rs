@@ -12,6 +12,13 @@ const MIN_SECRET_BYTES: usize = 8;
 const MIN_PART_BYTES: usize = 16;
 /// The longest text in bytes that comes out.
 const MAX_BYTES: usize = 512;
+/// What stands before a secret in `Authorization`.
+const SCHEMES: [&str; 4] = ["ApiKey", "Basic", "Bearer", "Token"];
+/// The last parts of names whose values are secrets, as of `GITHUB_TOKEN` and `X-Api-Key`.
+const TELLING: [&str; 9] =
+    ["AUTHORIZATION", "CREDENTIAL", "CREDENTIALS", "KEY", "PASSPHRASE", "PASSWORD", "PASSWD", "SECRET", "TOKEN"];
+/// The same, where they are a part by themselves.
+const TELLING_ALONE: [&str; 4] = ["AUTH", "COOKIE", "PASS", "PAT"];
 /// What stands in place of a secret.
 const MARKER: &str = "[redacted]";
 
@@ -28,6 +35,18 @@ impl Replacement {
     fn new(secret: &str, is_sure: bool) -> Self {
         Self { secret: secret.to_owned(), by: MARKER.to_owned(), is_sure }
     }
+}
+
+/// True where the value of a variable or a header of this name is a secret, and not a name, a path or a setting that is
+/// spoken of.
+#[must_use]
+pub fn is_secret(name: &str, value: &str) -> bool {
+    let is_telling = |part: &str| {
+        let part = part.to_ascii_uppercase();
+        TELLING_ALONE.contains(&part.as_str()) || TELLING.iter().any(|telling| part.ends_with(telling))
+    };
+    // Of a secret in a file the path is none.
+    !value.starts_with(['/', '~']) && name.split(['_', '-']).any(is_telling)
 }
 
 /// Replaces the secrets of one server.
@@ -52,8 +71,10 @@ impl Redactor {
             replacements.push(Replacement::new(secret, true));
             let words: Vec<&str> = secret.split_whitespace().collect();
             // Of `Bearer abc`, the second word is the secret; of a sentence, no word is for sure.
+            let is_scheme = |word: &str| SCHEMES.iter().any(|scheme| scheme.eq_ignore_ascii_case(word));
+            let has_scheme = words.len() == 2 && is_scheme(words[0]);
             for (at, word) in words.iter().enumerate() {
-                replacements.push(Replacement::new(word, words.len() == 2 && at == 1));
+                replacements.push(Replacement::new(word, has_scheme && at == 1));
             }
         }
         replacements.extend(url.into_iter().flat_map(parts));
@@ -196,6 +217,24 @@ mod tests {
         let short = Redactor::new([""; 0], Some(&Url::parse("https://host/services").expect("a URL")));
         let text = "src/services/a.rs, https://host/services/list";
         assert_eq!(short.hide(text.to_owned()), text);
+    }
+
+    /// Answers speak of authors, teams and files: what is hidden there is what nobody else may say.
+    #[test]
+    fn names_say_which_values_are_secrets() {
+        for name in ["GITHUB_TOKEN", "API_KEY", "OPENAI_APIKEY", "githubToken", "DB_PASSWORD", "X-Api-Key", "Cookie"] {
+            assert!(is_secret(name, "abcdefgh"), "{name}");
+        }
+        for name in ["Authorization", "Proxy-Authorization", "X-Auth", "AWS_SECRET_ACCESS_KEY", "GITLAB_PAT"] {
+            assert!(is_secret(name, "abcdefgh"), "{name}");
+        }
+        for name in ["GIT_AUTHOR_NAME", "KEYCLOAK_URL", "X-Team", "Accept", "X-MCP-Toolsets", "COMPASS", "X-Org-Id"] {
+            assert!(!is_secret(name, "abcdefgh"), "{name}");
+        }
+        assert!(!is_secret("GOOGLE_APPLICATION_CREDENTIALS", "/etc/key.json") && !is_secret("SSH_AUTH_SOCK", "/run/a"));
+        let redactor = Redactor::new(["Platform Engineering"], None);
+        let text = "the team of Engineering".to_owned();
+        assert_eq!(redactor.hide(text.clone()), text, "no scheme stands before it");
     }
 
     /// M15: what is said is at most 512 bytes.

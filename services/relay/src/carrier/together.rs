@@ -207,6 +207,8 @@ mod tests {
                 let _ = back.send(number).await;
             }
         });
+        // Not before: without any part it would end at once.
+        let running = tokio_util::task::TaskTracker::new().spawn(parts);
         let count = Arc::clone(&done);
         executor.execute(async move {
             for number in 0..10_usize {
@@ -248,7 +250,6 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn no_wake_is_lost_between_threads() {
         let (executor, parts) = together();
-        let running = tokio_util::task::TaskTracker::new().spawn(parts);
         let (there, mut here) = mpsc::channel(1);
         let (back, mut answers) = mpsc::channel(1);
         executor.execute(async move {
@@ -256,6 +257,8 @@ mod tests {
                 let _ = back.send(number).await;
             }
         });
+        // Not before: without any part it would end at once.
+        let running = tokio_util::task::TaskTracker::new().spawn(parts);
         for number in 0..20_000_usize {
             there.send(number).await.expect("taken");
             assert_eq!(answers.recv().await, Some(number));

@@ -46,6 +46,10 @@ fn joined(mut listed: pb::ListToolsResponse, mut found: mcp::Found, outside: Off
     let is_elsewhere = |name: &str| mcp::server_of(name).is_some_and(|server| outside.slugs.contains(server));
     let before = found.tools.len();
     found.tools.retain(|tool| !outside.is_unknown && !is_elsewhere(&tool.name));
+    if outside.is_unknown && !listed.workspace_context.is_empty() {
+        // Whoever looks for what is missing finds it in the middle of a turn, too.
+        listed.workspace_tools_state = WorkspaceToolsState::Unknown.into();
+    }
     if outside.is_unknown && (before > 0 || !listed.workspace_context.is_empty()) {
         listed.workspace_context = format!("{}\n\n{NOTHING_OUTSIDE}", listed.workspace_context).trim_start().to_owned();
     }

@@ -103,7 +103,10 @@ async fn list(
     let is_complete = listed.discovery() == McpDiscovery::Complete;
     let problems = problems(&listed);
     let mut found = Found { problems, ..offered(listed.tools, is_complete) };
-    discovered.keep(reached.id(), &found);
+    if found.problems.is_empty() {
+        // What is mended should show at the next look.
+        discovered.keep(reached.id(), &found);
+    }
     if found.state() == WorkspaceToolsState::Empty && reached.is_settled() {
         discovered.keep_none(reached.id());
         found.is_settled = true;

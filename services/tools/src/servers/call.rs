@@ -93,7 +93,7 @@ impl Servers {
                 called = session.call(&tool, arguments, id, CALL_TIMEOUT).await;
                 if called == Err(CallError::Unauthorized) {
                     self.sessions.end(&visit.session_key(), &session).await;
-                    self.give_up(server, asked.user, &visit.token).await;
+                    self.give_up(server, asked.user, &visit.token);
                 }
             }
         }

@@ -21,7 +21,7 @@ use url::Url;
 use super::domain::{Server, ServerId};
 pub(super) use connect::check_redirect;
 use endpoint::TokenError;
-pub(super) use renew::Renewals;
+pub(super) use renew::{Refused, Renewals};
 pub(super) use token::Token;
 
 /// Where an authorization server is, and who the mesh is there.

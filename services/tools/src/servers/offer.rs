@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatmesh_mcp::{Protocol, Redactor};
+use chatmesh_mcp::{Protocol, Redactor, is_secret};
 use chatmesh_proto::common::v1::ToolDefinition;
 use chatmesh_proto::tools::v1::{ChatMode, McpAuthType, McpTransport};
 use chatmesh_rpc::UserId;
@@ -85,11 +85,15 @@ impl Servers {
         if outside_servers(mode) == Outside::None {
             return Offered::default();
         }
-        let Some(enabled) = self.enabled_lately().await else {
+        let Some((enabled, is_current)) = self.enabled_lately().await else {
             return Offered { is_unknown: true, ..Offered::default() };
         };
         let has: Vec<Server> = enabled.into_iter().filter(|server| govern::has(server, choice, mode)).collect();
-        let listed = join_all(has.iter().map(|server| self.listing(server, asked))).await;
+        let listed = join_all(has.iter().map(async |server| match is_current {
+            true => self.listing(server, asked).await,
+            false => self.listed_before(server, asked).await,
+        }));
+        let listed = listed.await;
         let (mut all, mut unusable) = (Vec::new(), 0);
         for (server, outcome) in has.iter().zip(listed) {
             if let Outcome::Listed(tools) = outcome {
@@ -131,6 +135,15 @@ impl Servers {
         }
     }
 
+    /// What a server said lately; it is not asked.
+    async fn listed_before(self: &Arc<Self>, server: &Server, asked: &Asked) -> Outcome {
+        match self.visit(server, asked).await.map(|visit| self.listings.get(&visit.key())) {
+            Ok(Known::Fresh(outcome) | Known::Stale(outcome)) => outcome,
+            Ok(Known::Nothing) => Outcome::Failed("it said nothing lately".to_owned()),
+            Err(unreached) => unreached.into(),
+        }
+    }
+
     /// Asks a server for its tools now.
     pub(super) async fn ask(self: &Arc<Self>, server: &Server, asked: &Asked) -> Outcome {
         match self.visit(server, asked).await {
@@ -167,13 +180,13 @@ impl Servers {
             return opened;
         }
         if visit.is_renewed {
-            self.give_up(server, user, &visit.token).await;
+            self.give_up(server, user, &visit.token);
             return opened;
         }
         let Some(token) = self.another_token(server, user, &visit.token).await else { return opened };
         let opened = Box::pin(self.open_as(visit, &token)).await;
         if matches!(opened, Err(OpenError::Unauthorized)) {
-            self.give_up(server, user, &token).await;
+            self.give_up(server, user, &token);
         }
         opened
     }
@@ -198,8 +211,14 @@ impl Servers {
         let url = Url::parse(&server.settings.url).map_err(|_| "its address is none".to_owned())?;
         let token = token.header.as_ref();
         let headers = headers(server, &secrets, token.map(String::as_str), asked, self.clock.now());
-        let values = headers.iter().filter(|(name, _)| !is_identity(name)).filter_map(|(_, value)| value.to_str().ok());
-        let redactor = Redactor::new(values, Some(&url));
+        let values = headers.iter().filter(|(name, _)| !is_identity(name));
+        let values = values.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        // What an administrator gave for a key is one, whatever its header is called.
+        let key = secrets.api_key.as_str();
+        let (sure, doubtful): (Vec<_>, Vec<_>) =
+            values.partition(|(name, value)| is_secret(name, value) || *value == key);
+        let redactor = Redactor::new(sure.into_iter().map(|(_, value)| value), Some(&url));
+        let redactor = redactor.with_doubtful(doubtful.into_iter().map(|(_, value)| value));
         let protocol = match server.settings.transport() {
             McpTransport::Sse => Protocol::Sse,
             McpTransport::Unspecified | McpTransport::StreamableHttp => Protocol::StreamableHttp,

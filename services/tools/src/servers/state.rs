@@ -12,7 +12,7 @@ use super::cache::Listings;
 use super::client::{Addresses, Connect, HttpConnector};
 use super::domain::{Secrets, Server, ServerId};
 use super::enabled::LastEnabled;
-use super::oauth::Renewals;
+use super::oauth::{Refused, Renewals};
 use super::sessions::Sessions;
 use super::store::{GrantStore, ServerStore, SqlGrantStore, SqlServerStore};
 use crate::{Config, Error};
@@ -24,6 +24,7 @@ pub(crate) struct Servers {
     pub(super) addresses: Addresses,
     pub(super) grants: Arc<dyn GrantStore>,
     pub(super) renewals: Renewals,
+    pub(super) refused: Refused,
     /// Speaks to authorization servers.
     pub(super) http: HttpConnector,
     pub(super) connector: Arc<dyn Connect>,
@@ -50,6 +51,7 @@ impl Servers {
             store: Arc::new(SqlServerStore::new(db.clone())),
             grants: Arc::new(SqlGrantStore::new(db)),
             renewals: Renewals::default(),
+            refused: Refused::default(),
             addresses,
             connector: Arc::new(http.clone()),
             http,
@@ -110,6 +112,7 @@ impl Servers {
             store,
             grants,
             renewals: Renewals::default(),
+            refused: Refused::default(),
             // Authorization servers of tests are on this machine.
             http: HttpConnector::build(Addresses::AlsoPrivate).expect("a client"),
             addresses: Addresses::AlsoPrivate,

@@ -61,12 +61,12 @@ impl Toolbox {
         let mut configured = listed.tools;
         let of_workspace = usize::try_from(listed.workspace_tool_count).unwrap_or(usize::MAX);
         let mut workspace = configured.split_off(configured.len().saturating_sub(of_workspace));
+        let names = |tools: &[ToolDefinition]| tools.iter().map(|tool| tool.name.clone()).collect::<HashSet<_>>();
+        // Also those that there is no room for: a call of an earlier turn is the client's to carry out.
+        let mut of_client = names(&client);
         let mut client = client;
         workspace.retain(|tool| client.iter().all(|other| other.name != tool.name));
         client.retain(|tool| configured.iter().all(|other| other.name != tool.name));
-        let names = |tools: &[ToolDefinition]| tools.iter().map(|tool| tool.name.clone()).collect::<HashSet<_>>();
-        // Also those that there is no room for: a call of an earlier turn is the client's to carry out.
-        let of_client = names(&client);
         let (mut definitions, outside): (Vec<_>, Vec<_>) =
             configured.into_iter().partition(|tool| !is_outside(&tool.name));
         let mut guests = Guests { client, outside, workspace };
@@ -74,6 +74,8 @@ impl Toolbox {
         definitions.append(&mut guests.outside);
         definitions.append(&mut guests.workspace);
         let mesh = names(&definitions);
+        // One that gave way to a tool for which there is no room is the client's all the same.
+        of_client.retain(|name| !mesh.contains(name));
         definitions.append(&mut guests.client);
         Self { definitions, mesh, client: of_client, is_known, missing, workspace_id, left_out }
     }

@@ -27,7 +27,8 @@ pub(super) struct Args {
     /// Users connect to it by themselves, with OAuth
     #[arg(long, conflicts_with = "user_oidc")]
     oauth: bool,
-    /// It is sent the OpenID Connect token with which the user signed in; nothing for users without one
+    /// It is sent the OpenID Connect token with which the user signed in; nothing for users without one, which today is everybody: users
+    /// sign in with tokens of the mesh
     #[arg(long)]
     user_oidc: bool,
     /// A tool that is offered; all are where none is named

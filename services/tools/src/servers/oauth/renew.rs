@@ -7,7 +7,8 @@ use std::time::Duration;
 use chatmesh_core::Backoff;
 use chatmesh_db::DbError;
 use chatmesh_rpc::UserId;
-use moka::future::Cache;
+use moka::future::Cache as Renewed;
+use moka::sync::Cache;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
@@ -27,13 +28,36 @@ const CLAIM: Duration = Duration::from_secs(45);
 /// How long what came of a renewal is remembered: one that failed is not tried again until then.
 const FRESH: Duration = Duration::from_secs(30);
 
+/// How long a server that refuses a renewed token is left alone.
+const REFUSED: Duration = Duration::from_secs(600);
+
 /// What came of renewals a while ago, for all in this process who need the same one.
 #[derive(Debug, Clone)]
-pub(in crate::servers) struct Renewals(pub(super) Cache<(ServerId, UserId, u32), Token>);
+pub(in crate::servers) struct Renewals(pub(super) Renewed<(ServerId, UserId, u32), Token>);
 
 impl Default for Renewals {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(10_000).time_to_live(FRESH).build())
+        Self(Renewed::builder().max_capacity(10_000).time_to_live(FRESH).build())
+    }
+}
+
+/// Tokens that a server refused though they had just been renewed: they are not renewed for that again for a while.
+#[derive(Debug, Clone)]
+pub(in crate::servers) struct Refused(Cache<(ServerId, UserId, u32), ()>);
+
+impl Default for Refused {
+    fn default() -> Self {
+        Self(Cache::builder().max_capacity(10_000).time_to_live(REFUSED).build())
+    }
+}
+
+impl Refused {
+    pub(super) fn contains(&self, server: ServerId, user: UserId, version: u32) -> bool {
+        self.0.contains_key(&(server, user, version))
+    }
+
+    pub(super) fn note(&self, server: ServerId, user: UserId, version: u32) {
+        self.0.insert((server, user, version), ());
     }
 }
 

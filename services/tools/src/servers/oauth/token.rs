@@ -111,7 +111,7 @@ impl Servers {
         let token = if kept.version != refused.version {
             // It was renewed in the meantime, or its user connected anew.
             Token::of(kept.version, &grant)
-        } else if grant.refresh_token.is_empty() {
+        } else if grant.refresh_token.is_empty() || self.refused.contains(server.id, user, kept.version) {
             return None;
         } else {
             debug!(server = %server.slug, "an MCP server refuses a token: it is renewed");
@@ -121,21 +121,11 @@ impl Servers {
         is_another.then_some(token)
     }
 
-    /// Notes that a server refuses a token that was renewed for it just now: only the user can help.
-    pub(in crate::servers) async fn give_up(&self, server: &Server, user: UserId, refused: &Token) {
-        let given_up = async {
-            let granted = self.granted(server, user).await?;
-            let Some((kept, _)) = granted.filter(|(kept, _)| kept.version == refused.version) else { return Ok(()) };
-            let version = kept.version + 1;
-            let dead = GrantRow { is_dead: true, version, updated_at: self.clock.now(), ..kept };
-            if self.grants.replace(&dead).await? {
-                warn!(server = %server.slug, "an MCP server refuses a renewed token: its user has to connect again");
-            }
-            Ok::<_, Error>(())
-        };
-        if let Err(error) = given_up.await {
-            warn!(server = %server.slug, %error, "it cannot be noted that a server refuses a token");
-        }
+    /// Notes that a server refuses a token that was renewed for it just now: another renewal would not help for a while. The
+    /// grant stays, for it is the authorization server that says when it is worth nothing.
+    pub(in crate::servers) fn give_up(&self, server: &Server, user: UserId, refused: &Token) {
+        warn!(server = %server.slug, "an MCP server refuses a renewed token");
+        self.refused.note(server.id, user, refused.version);
     }
 
     /// What a user was granted at the server where it is now, and that is good.

@@ -89,7 +89,7 @@ async fn a_call_whose_token_is_refused_is_made_with_a_new_one() {
     assert_eq!(*world.played.calls.lock(), 2, "each of them is made once");
 }
 
-/// Nobody but the user can help: they are shown as not connected, and it is not tried again and again.
+/// It is not tried again and again; and it is the authorization server that says when a grant is worth nothing.
 #[tokio::test]
 async fn a_server_that_refuses_the_renewed_token_too_wants_its_user_to_connect_again() {
     let world = World::real().await;
@@ -98,12 +98,15 @@ async fn a_server_that_refuses_the_renewed_token_too_wants_its_user_to_connect_a
     world.replace("another", "two");
     let refused = world.call_for_real().await;
     assert!(matches!(&refused, Outcome::Failure(text) if text.contains("nothing was done")), "{refused:?}");
-    assert!(!world.is_connected().await);
+    assert!(world.is_connected().await);
     world.played.form();
     let refused = world.call_for_real().await;
     assert!(matches!(&refused, Outcome::Failure(text) if text.contains("authorization")), "{refused:?}");
     assert!(world.played.forms.lock().is_empty(), "it was renewed once");
     assert_eq!(*world.played.calls.lock(), 1);
+    *world.played.takes.lock() = vec!["two".to_owned()];
+    let called = world.call_for_real().await;
+    assert!(matches!(&called, Outcome::Result(text) if text.contains("done")), "{called:?}: it is as it was before");
 }
 
 #[tokio::test]
