@@ -56,6 +56,6 @@ pub use metrics::WorkspaceMetrics;
 pub use service::{MIGRATIONS, Service};
 pub use store::{
     Activate, Activity, AgentDetails, AgentSeed, Claim, Due, ForChat, Inserted, KnownAgent, Lease, Leased, LeasedAgent,
-    LifecycleReported, NewBuild, NewVersion, NewWorkspace, Prebuilt, Pushed, Reported, STATEMENTS, SqlWorkspaceStore,
-    Start, StoreError, TemplateChange, TemplateFilter, TemplateListing, WorkspaceStore,
+    LifecycleReported, NewBuild, NewVersion, NewWorkspace, PoolVersions, Prebuilt, Pushed, Reported, STATEMENTS,
+    SqlWorkspaceStore, Start, StoreError, TemplateChange, TemplateFilter, TemplateListing, WorkspaceStore,
 };

@@ -16,7 +16,7 @@ mod templates;
 mod unreadable;
 mod usage;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -141,6 +141,15 @@ pub struct Due {
     pub deadline: Timestamp,
 }
 
+/// The active versions for which workspaces may have to be made in advance.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PoolVersions {
+    /// Those that can be read.
+    pub versions: Vec<TemplateVersion>,
+    /// The templates whose active version can not: what there is of it is left alone.
+    pub unreadable: HashSet<TemplateId>,
+}
+
 /// The workspaces that nobody has claimed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Prebuilt {
@@ -228,8 +237,8 @@ pub trait WorkspaceStore: std::fmt::Debug + Send + Sync + 'static {
     async fn find_template(&self, name_or_id: &str) -> Result<Option<Template>, DbError>;
     /// Lists templates by name, and who uses them where that is asked for.
     async fn list_templates(&self, filter: &TemplateFilter) -> Result<Vec<TemplateListing>, DbError>;
-    /// Lists the active versions for which workspaces may have to be made in advance, and that can be read.
-    async fn list_pool_versions(&self) -> Result<Vec<TemplateVersion>, DbError>;
+    /// Lists the active versions for which workspaces may have to be made in advance.
+    async fn list_pool_versions(&self) -> Result<PoolVersions, DbError>;
     /// Deletes a template of which there are no workspaces that are not deleted, and frees its name.
     async fn delete_template(&self, id: TemplateId) -> Result<(), StoreError>;
 

@@ -207,8 +207,6 @@ mod tests {
                 let _ = back.send(number).await;
             }
         });
-        // Not before: without any part it would end at once.
-        let running = tokio_util::task::TaskTracker::new().spawn(parts);
         let count = Arc::clone(&done);
         executor.execute(async move {
             for number in 0..10_usize {

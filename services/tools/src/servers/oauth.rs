@@ -44,7 +44,10 @@ impl Authority {
     pub(super) fn is_of(&self, server: &Server) -> bool {
         let origin = |url: &str| Url::parse(url).ok().map(|url| url.origin());
         let own = origin(&self.resource);
-        own.is_some() && own == origin(&server.settings.url)
+        let is_there = own.is_some() && own == origin(&server.settings.url);
+        // A secret goes where an administrator says, and not where the server itself once said.
+        let configured = server.settings.oauth2.as_ref().map_or("", |oauth2| oauth2.token_url.as_str());
+        is_there && (self.client_secret.is_empty() || self.token_url == configured)
     }
 }
 

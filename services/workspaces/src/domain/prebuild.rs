@@ -15,8 +15,8 @@ pub(crate) use retries::PoolRetries;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Agent, AgentStatus, LifecycleState, TemplateId, TemplateVersion, TemplateVersionId, Transition, WorkspaceDetails,
-    WorkspaceId, WorkspaceStatus,
+    Agent, AgentStatus, EXTERNAL, LifecycleState, TemplateId, TemplateVersion, TemplateVersionId, Transition,
+    WorkspaceDetails, WorkspaceId, WorkspaceStatus,
 };
 
 /// Who owns workspaces that nobody has claimed: no user.
@@ -41,6 +41,10 @@ pub(crate) enum Step {
 
 /// The pools of a version that is active.
 pub(crate) fn pools(version: &TemplateVersion) -> Vec<Pool> {
+    // Nobody starts their agents in advance. Versions of before may ask for it.
+    if version.manifest.provisioner == EXTERNAL {
+        return Vec::new();
+    }
     let presets = version.manifest.presets.iter().filter_map(|preset| {
         let instances = preset.prebuilds.filter(|prebuilds| prebuilds.instances > 0)?.instances;
         let (template_id, version_id) = (version.info.template_id, version.info.id);

@@ -1,5 +1,7 @@
 //! How builds are handed out, and come back.
 
+use std::time::Duration;
+
 use chatmesh_core::Timestamp;
 use chatmesh_db::{Db, DbError, Tx, values};
 
@@ -22,12 +24,16 @@ const MAX_LEASES: u32 = 5;
 /// How many builds are passed over at a time of which not even their rows can be read.
 const MAX_UNREADABLE: usize = 100;
 
+/// How long stops overtake a start.
+const OVERTAKEN: Duration = Duration::from_secs(60);
+
 /// Leases the build that is next.
 pub(super) async fn lease(db: &Db, claim: &Claim) -> Result<Option<Lease>, DbError> {
     let kinds = format!(",{},", claim.kinds.join(","));
+    let overtaken = claim.now - OVERTAKEN;
     for _ in 0..MAX_UNREADABLE {
         let mut tx = db.begin().await?;
-        let found = tx.fetch_optional::<Waiting>(FIND_LEASABLE, values![claim.now, kinds.as_str()]).await?;
+        let found = tx.fetch_optional::<Waiting>(FIND_LEASABLE, values![claim.now, kinds.as_str(), overtaken]).await?;
         let Some(waiting) = found else { return Ok(None) };
         let id = waiting.id;
         let error = match hand_out(tx, waiting, claim).await {

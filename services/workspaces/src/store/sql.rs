@@ -9,6 +9,7 @@ use chatmesh_rpc::UserId;
 
 use super::builds::{KEPT_LOGS, only};
 use super::chats::{self, OfChat, WORKSPACE_OF_CHAT};
+use super::rows::templates::PoolVersion;
 use super::rows::{Number, join};
 use super::statements::build_logs::LIST_LINES as LIST_BUILD_LINES;
 use super::statements::lifecycle::{LIST_LINES, LIST_RUNS};
@@ -22,11 +23,10 @@ use super::statements::{
     CONSUMED, FIND_AGENT_BY_TOKEN, FIND_WORKSPACE_BY_REQUEST, GET_AGENT, GET_BUILD, GET_WORKSPACE, INSERT_BUILD,
     INSERT_WORKSPACE, LIST_BUILDS, LIST_WORKSPACES, LOCK_AGENT, UPDATE_AGENT,
 };
-use super::unreadable::only_readable;
 use super::{
     Activity, AgentDetails, Claim, Due, Inserted, KnownAgent, Lease, LifecycleReported, NewBuild, NewVersion,
-    NewWorkspace, Prebuilt, Pushed, Reported, StoreError, TemplateChange, TemplateFilter, TemplateListing,
-    WorkspaceStore, build_logs, builds, by_hand, leases, lifecycle, prebuilds, templates, usage,
+    NewWorkspace, PoolVersions, Prebuilt, Pushed, Reported, StoreError, TemplateChange, TemplateFilter,
+    TemplateListing, WorkspaceStore, build_logs, builds, by_hand, leases, lifecycle, prebuilds, templates, usage,
 };
 use crate::domain::{
     Agent, AgentId, Build, BuildId, BuildReason, HasEnded, LeaseLost, LifecycleBatch, NumberedBuildLine, NumberedLine,
@@ -89,8 +89,15 @@ impl WorkspaceStore for SqlWorkspaceStore {
         templates::list(&self.db, filter).await
     }
 
-    async fn list_pool_versions(&self) -> Result<Vec<TemplateVersion>, DbError> {
-        Ok(only_readable(self.db.fetch_all(LIST_POOLS, Vec::new()).await?).collect())
+    async fn list_pool_versions(&self) -> Result<PoolVersions, DbError> {
+        let mut found = PoolVersions::default();
+        for PoolVersion(version) in self.db.fetch_all(LIST_POOLS, Vec::new()).await? {
+            match version {
+                Ok(version) => found.versions.push(version),
+                Err(template) => drop(found.unreadable.insert(template)),
+            }
+        }
+        Ok(found)
     }
 
     async fn delete_template(&self, id: TemplateId) -> Result<(), StoreError> {

@@ -5,11 +5,13 @@
 //! has a row for each; they are beside each other.
 
 // The number of the build that the state of the workspace `w` follows from: the latest, but none that was to stop or delete
-// the workspace and was given up before a provisioner had it (`Build::changed_nothing`). Its holder is nobody, `''`.
+// the workspace and was given up before a provisioner had it (`Build::changed_nothing`). Its holder is nobody, `''`. One with a deadline was given
+// up by an older release, which counts on it.
 macro_rules! latest_number {
     () => {
         "(SELECT max(l.build_number) FROM builds l WHERE l.workspace_id = w.id AND NOT \
-         (l.transition <> 'start' AND l.status = 'failed' AND l.canceled AND l.leased_by = ''))"
+         (l.transition <> 'start' AND l.status = 'failed' AND l.canceled AND l.leased_by = '' \
+         AND l.deadline IS NULL))"
     };
 }
 
@@ -128,14 +130,14 @@ macro_rules! find_leasable {
             "SELECT id, provisioner, leases FROM builds \
              WHERE (status = 'pending' OR (status = 'running' AND lease_expires_at <= $1 AND NOT canceled)) \
              AND $2 LIKE '%,' || provisioner || ',%' \
-             ORDER BY coalesce(reason, '') = 'prebuild', transition = 'start', created_at, id LIMIT 1",
+             ORDER BY coalesce(reason, '') = 'prebuild', (transition = 'start' AND created_at > $3), created_at, id LIMIT 1",
             $lock
         )
     };
 }
 
 // What people wait for comes before what is made in advance, and what stops or deletes, which frees what others wait for,
-// before what starts, which may wait for long. The kinds come as `,one,two,`, because a list is no
+// before what starts, which may wait for long; but stops that fail again and again do not overtake a start for ever. The kinds come as `,one,two,`, because a list is no
 // parameter that both engines know.
 pub(super) const FIND_LEASABLE: Sql = Sql::split(
     // PostgreSQL: skip rows that a rival holds, or concurrent callers come back empty while work waits.

@@ -17,14 +17,23 @@ const STEPS: usize = 20;
 
 /// Fills the pools; each replica does, and what two of them do at once is done once.
 pub(super) async fn round(state: &State, retries: &mut PoolRetries) -> Result<(), DbError> {
-    let versions = state.store.list_pool_versions().await?;
-    let pools: Vec<Pool> = versions.iter().flat_map(pools).collect();
+    let found = state.store.list_pool_versions().await?;
+    let pools: Vec<Pool> = found.versions.iter().flat_map(pools).collect();
     let Prebuilt { workspaces, unreadable } = state.store.list_prebuilt().await?;
     let now = state.clock.now();
     retries.observe(&pools, &workspaces, now);
     let steps = plan_prebuilds(&pools, &workspaces, retries, now).into_iter();
-    // A place is taken also where it can not be told by what.
-    let steps = steps.filter(|step| !matches!(step, Step::Make(_, name) if unreadable.contains(name)));
+    let is_unknown = |id: &WorkspaceId| {
+        let template =
+            workspaces.iter().find(|there| there.workspace.id == *id).map(|there| there.workspace.template_id);
+        template.is_some_and(|template| found.unreadable.contains(&template))
+    };
+    let steps = steps.filter(|step| match step {
+        // A place is taken also where it can not be told by what.
+        Step::Make(_, name) => !unreadable.contains(name),
+        // What a newer release has made for its pool is not superfluous.
+        Step::Delete(id) => !is_unknown(id),
+    });
     for step in steps.take(STEPS) {
         let done = match step {
             Step::Make(pool, name) => make(state, pool, name).await,

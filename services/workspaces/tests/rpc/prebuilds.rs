@@ -26,9 +26,14 @@ prebuilds = { instances = 2 }
 
 impl World {
     pub(crate) async fn push_pooled(&self) {
+        self.push_pooled_as("go").await;
+    }
+
+    /// The same for a template of this name.
+    pub(crate) async fn push_pooled_as(&self, template: &str) {
         let admin = Caller::user(UserId(self.uuid()), Role::Admin);
         let request = pb::PushTemplateVersionRequest {
-            template: "go".to_owned(),
+            template: template.to_owned(),
             manifest: MANIFEST.to_owned(),
             ..pb::PushTemplateVersionRequest::default()
         };

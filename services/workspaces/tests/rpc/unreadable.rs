@@ -33,3 +33,24 @@ async fn what_is_due_is_done_beside_a_workspace_that_can_not_be_read() {
     let pooled = world.lease("p").await.expect("asked").expect("the pool is filled");
     assert_eq!(pooled.owner_id, PREBUILD_OWNER.to_string());
 }
+
+const NEWER_VERSION: Sql =
+    Sql::portable("UPDATE template_versions SET manifest = '{\"newer\":1,\"presets\":[{\"prebuilds\":1}]}'");
+
+/// A newer release, which runs beside this one, fills the pool of a version that this one can not read: what is in it is
+/// not superfluous.
+#[tokio::test]
+async fn what_was_made_for_a_version_that_can_not_be_read_is_left_alone() {
+    let world = World::new().await;
+    world.push_pooled().await;
+    world.start_upkeep();
+    for _ in 0..2 {
+        assert_eq!(world.run_job("p").await.template, "go");
+    }
+    assert!(world.database.db.execute(NEWER_VERSION, Vec::new()).await.expect("changed") >= 1);
+    world.push_pooled_as("rust").await;
+    world.clock.advance(Duration::from_secs(600));
+    // Whatever is deleted is asked for before anything is made.
+    let next = world.lease("p").await.expect("asked").expect("the other pool is filled");
+    assert_eq!(next.template, "rust");
+}

@@ -127,6 +127,23 @@ async fn what_stops_or_deletes_comes_before_what_starts_and_what_is_made_in_adva
     }
 }
 
+/// Stops that fail are made again and again: a start is overtaken for a minute, and not for ever.
+#[tokio::test]
+async fn a_start_that_has_waited_is_not_overtaken() {
+    for mut world in worlds().await {
+        let running = world.insert("running").await.workspace.id;
+        world.carry_out("running").await;
+        let start = world.insert("waiting").await.build.id;
+        let stop = world.build(running, Transition::Stop).await.expect("made").id;
+        world.now += Duration::from_secs(60);
+        let mut leased = Vec::new();
+        while let Some(one) = world.lease("p", &leased.len().to_string()).await {
+            leased.push(one.build.id);
+        }
+        assert_eq!(leased, [start, stop], "{}: the older one", world.engine);
+    }
+}
+
 #[tokio::test]
 async fn an_expired_lease_is_taken_over_and_its_holder_is_fenced() {
     for mut world in worlds().await {

@@ -220,7 +220,8 @@ async fn the_versions_with_something_to_make_in_advance_are_found() {
         let template = world.pooled().await;
         let names = async || {
             let found = world.store.list_pool_versions().await.expect("listed");
-            found.into_iter().map(|version| version.info.template_id).collect::<Vec<_>>()
+            assert!(found.unreadable.is_empty());
+            found.versions.into_iter().map(|version| version.info.template_id).collect::<Vec<_>>()
         };
         assert_eq!(names().await, [template.id], "{}", world.engine);
         for (archived, deprecation) in [(true, ""), (false, "use rust")] {

@@ -63,8 +63,9 @@ pub(super) fn write(dir: &Path, manifest: &str, readme: &str, force: bool) -> an
     std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let manifests = MANIFESTS.map(|(name, _)| dir.join(name));
     let readme_file = dir.join(README);
-    let all = manifests.iter().chain((!readme.is_empty()).then_some(&readme_file));
-    let in_the_way: Vec<&PathBuf> = all.filter(|file| file.exists()).collect();
+    // A readme that is not of the template would be pushed with it.
+    let all = manifests.iter().chain((force || !readme.is_empty()).then_some(&readme_file));
+    let in_the_way: Vec<&PathBuf> = all.filter(|file| file.symlink_metadata().is_ok()).collect();
     if let Some(file) = in_the_way.first().filter(|_| !force) {
         bail!("{} is there already: `--force` replaces it, `--dir` writes elsewhere", file.display());
     }

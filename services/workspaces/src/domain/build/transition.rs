@@ -89,7 +89,9 @@ impl Build {
     /// True where the build was to stop or delete its workspace, and was given up before any provisioner had it: the
     /// workspace is as if it had never been asked for.
     pub(crate) fn changed_nothing(&self) -> bool {
-        self.status == BuildStatus::Canceled && self.transition != Transition::Start && self.leased_by.is_none()
+        let is_given_up = self.status == BuildStatus::Canceled && self.leased_by.is_none();
+        // An older release gives it the deadline of the workspace, which then follows from it.
+        is_given_up && self.transition != Transition::Start && self.deadline.is_none()
     }
 
     /// Fails the build that was just leased, in place of handing it out.

@@ -17,6 +17,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// How long it stays at most, however often it failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2 * 3600);
 
+/// How much earlier than it is seen to have failed something may have failed.
+const SLACK: Duration = Duration::from_secs(60);
+
 /// How often the workspaces of pools have failed without one that was ready between.
 #[derive(Debug, Default)]
 pub(crate) struct PoolRetries(HashMap<(TemplateVersionId, String), Tries>);
@@ -24,19 +27,22 @@ pub(crate) struct PoolRetries(HashMap<(TemplateVersionId, String), Tries>);
 #[derive(Debug, Clone, Copy)]
 struct Tries {
     failures: u32,
-    /// When the last of them was seen: what was begun before counts for it.
+    /// When the last of them was seen: what was begun before the pause after it was over counts for it.
     at: Timestamp,
 }
 
 impl PoolRetries {
-    /// Takes in how the workspaces of `pools` are at `now`. What fails at the same time, of all places of a pool, counts once.
+    /// Takes in how the workspaces of `pools` are at `now`. Of all places of a pool what fails
+    /// before the pause is over counts once.
     pub(crate) fn observe(&mut self, pools: &[Pool], there: &[WorkspaceDetails], now: Timestamp) {
         let before = std::mem::take(&mut self.0);
         for pool in pools {
             let (key, places) = (key(pool), pool.places());
             let of_pool = || there.iter().filter(|details| places.contains(&details.workspace.name));
             let known = before.get(&key).copied();
-            let is_new = |details: &&WorkspaceDetails| known.is_none_or(|tries| details.build.created_at >= tries.at);
+            let is_new = |details: &&WorkspaceDetails| {
+                known.is_none_or(|tries| details.build.created_at + SLACK >= tries.at + pause_after(tries.failures))
+            };
             let tries = if of_pool().any(is_ready) {
                 None
             } else if of_pool().filter(is_new).any(|details| has_failed(details, now)) {
@@ -51,10 +57,13 @@ impl PoolRetries {
     /// How long what failed stays in a pool, or in none.
     pub(super) fn pause(&self, pool: Option<&Pool>) -> Duration {
         let tries = pool.and_then(|pool| self.0.get(&key(pool)));
-        let doublings = tries.map_or(0, |tries| tries.failures.saturating_sub(1));
-        let pause = 2_u32.checked_pow(doublings).and_then(|times| FIRST_PAUSE.checked_mul(times));
-        pause.map_or(LONGEST_PAUSE, |pause| pause.min(LONGEST_PAUSE))
+        pause_after(tries.map_or(0, |tries| tries.failures))
     }
+}
+
+fn pause_after(failures: u32) -> Duration {
+    let pause = 2_u32.checked_pow(failures.saturating_sub(1)).and_then(|times| FIRST_PAUSE.checked_mul(times));
+    pause.map_or(LONGEST_PAUSE, |pause| pause.min(LONGEST_PAUSE))
 }
 
 fn key(pool: &Pool) -> (TemplateVersionId, String) {

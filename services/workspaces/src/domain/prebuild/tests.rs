@@ -123,6 +123,28 @@ fn what_runs_and_can_not_be_claimed_is_made_anew_after_a_while() {
     }
 }
 
+/// Places that fail one after the other are one try of the pool.
+#[test]
+fn the_pause_grows_once_for_all_places_of_a_pool() {
+    let pools = pool(2);
+    let places = pools[0].places();
+    let mut retries = PoolRetries::default();
+    let failed = |place: usize, begun: i64, ended: i64| {
+        let details = workspace(&places[place], BuildStatus::Failed);
+        let build = Build { created_at: at(begun), completed_at: Some(at(ended)), ..details.build };
+        WorkspaceDetails { build, ..details }
+    };
+    let mut pause_after = |now: i64, there: &[WorkspaceDetails]| {
+        retries.observe(&pools, there, at(now));
+        retries.pause(pools.first()).as_secs()
+    };
+    assert_eq!(pause_after(10, &[failed(0, 0, 10)]), 300);
+    assert_eq!(pause_after(100, &[failed(0, 0, 10), failed(1, 0, 100)]), 300);
+    assert_eq!(pause_after(320, &[failed(0, 310, 320), failed(1, 0, 100)]), 600, "the second try");
+    assert_eq!(pause_after(800, &[failed(0, 310, 320), failed(1, 700, 790)]), 600, "which this is a part of");
+    assert_eq!(pause_after(940, &[failed(0, 921, 931), failed(1, 700, 790)]), 1200);
+}
+
 /// B.4: what always fails is tried less and less often, until it is ready once.
 #[test]
 fn the_pause_grows_while_the_workspaces_of_a_pool_fail() {

@@ -4,8 +4,9 @@ use chatmesh_core::Uuid;
 use chatmesh_db::{DbError, FromRow, Row};
 use chatmesh_rpc::UserId;
 use serde::de::DeserializeOwned;
+use tracing::warn;
 
-use crate::domain::{Manifest, Recipe, Template, TemplateUsage, TemplateVersion, VersionInfo};
+use crate::domain::{Manifest, Recipe, Template, TemplateId, TemplateUsage, TemplateVersion, VersionInfo};
 
 impl FromRow for Template {
     fn from_row(row: &Row) -> Result<Self, DbError> {
@@ -55,6 +56,22 @@ impl FromRow for TemplateVersion {
     fn from_row(row: &Row) -> Result<Self, DbError> {
         let info = VersionInfo::from_row(row)?;
         Ok(Self { info, manifest: json(row, "manifest")?, readme: row.get("readme")? })
+    }
+}
+
+/// An active version, or of which template there is one that can not be read.
+pub(in crate::store) struct PoolVersion(pub(in crate::store) Result<TemplateVersion, TemplateId>);
+
+impl FromRow for PoolVersion {
+    fn from_row(row: &Row) -> Result<Self, DbError> {
+        match TemplateVersion::from_row(row) {
+            Err(error @ DbError::Inconsistent { .. }) => {
+                let template: TemplateId = row.id("template_id")?;
+                warn!(%template, %error, "nothing is known of the pools of a version that can not be read");
+                Ok(Self(Err(template)))
+            }
+            read => read.map(Ok).map(Self),
+        }
     }
 }
 
