@@ -179,7 +179,9 @@ impl Backend for Kubernetes {
                 return Ok(());
             }
             Ok(Err(failure)) => {
-                let is_in_doubt = matches!(failure, Failure::Kubernetes(KubernetesError::NoAnswer(_)));
+                // Whoever has deleted the Pod may be about to make another.
+                let is_in_doubt =
+                    matches!(failure, Failure::Kubernetes(KubernetesError::NoAnswer(_) | KubernetesError::Deleted));
                 (failure, is_in_doubt)
             }
             Err(_) => (self.late(), true),

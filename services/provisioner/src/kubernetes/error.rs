@@ -26,6 +26,9 @@ pub(crate) enum KubernetesError {
     Refused { what: String, problem: String },
     #[error("{0}")]
     Pod(String),
+    /// By a person, or by another provisioner that has the build by now and makes its own.
+    #[error("the Pod was deleted by somebody else")]
+    Deleted,
     #[error("the Pod does not run after {seconds} seconds: {state}")]
     NotInTime { seconds: u64, state: String },
     #[error("not done after {seconds} seconds")]

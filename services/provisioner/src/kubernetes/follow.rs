@@ -51,11 +51,10 @@ pub(super) async fn follow(
                 Some(Ok(Some(found))) if found.uid() == uid => match judge(&found) {
                     Verdict::Running => return Ok(()),
                     Verdict::Failed(problem) => return Err(KubernetesError::Pod(problem).into()),
+                    Verdict::Deleted => return Err(KubernetesError::Deleted.into()),
                     Verdict::Waiting(patience, what) => state.waits(patience, what, &run.log),
                 },
-                Some(Ok(_)) | None => {
-                    return Err(KubernetesError::Pod("the Pod was deleted by somebody else".to_owned()).into());
-                }
+                Some(Ok(_)) | None => return Err(KubernetesError::Deleted.into()),
                 Some(Err(error)) if is_refused(&error) => return Err(refusal(error)),
                 // It is tried again.
                 Some(Err(_)) => {}

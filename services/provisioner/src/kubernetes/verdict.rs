@@ -15,6 +15,8 @@ pub(super) enum Verdict {
     Waiting(Patience, String),
     /// It will not run any more.
     Failed(String),
+    /// Somebody else has ended it.
+    Deleted,
 }
 
 /// How long a state is put up with.
@@ -31,7 +33,7 @@ pub(super) enum Patience {
 /// Judges a Pod.
 pub(super) fn judge(pod: &Pod) -> Verdict {
     if pod.metadata.deletion_timestamp.is_some() {
-        return Verdict::Failed("the Pod was deleted by somebody else".to_owned());
+        return Verdict::Deleted;
     }
     let Some(status) = &pod.status else { return waiting("the Pod is new") };
     let text = |text: &Option<String>| text.clone().unwrap_or_default();

@@ -17,7 +17,7 @@ async fn what_fails_late_takes_nothing_from_the_one_that_has_the_build_now() {
     let given_up = run();
     let (failure, ()) = tokio::join!(failure_of(&first, &one, &given_up), overtake);
     assert!(failure.to_string().contains("deleted by somebody else"), "{failure}");
-    assert_eq!(failure.left(), crate::failure::Left::default(), "the Pod of the second one runs");
+    assert!(!failure.left().nothing_runs, "the Pod of the second one runs, or is about to");
     assert_eq!(world.server.token(&name_of(id)).as_deref(), Some("two"));
     for part in ["secrets", "networkpolicies"] {
         assert!(world.server.find(part, &name_of(id)).is_some(), "{part}");
