@@ -1,5 +1,6 @@
 //! Limits: what calls use never exceeds them by more than the calls that run.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chatmesh_core::{IdSource as _, SystemIds, Timestamp};
@@ -140,6 +141,45 @@ async fn parallel_calls_never_exceed_a_limit() {
         assert!(!world.admits(&reservation(user, 1, world.now), &limits).await, "{}: it is used up", world.engine);
         let other = reservation(UserId(SystemIds.next()), 1, world.now);
         assert!(world.admits(&other, &limits).await, "{}: another user has their own", world.engine);
+    }
+}
+
+/// Calls that were admitted and calls that nobody asked about end together, of two users and on two
+/// days, while their counters begin: none waits for another in a circle, and none is forgotten.
+#[tokio::test]
+async fn what_ends_at_once_is_counted_to_the_last_call() {
+    const CALLS: u32 = 60;
+    for world in worlds().await {
+        let users = [UserId(SystemIds.next()), UserId(SystemIds.next())];
+        let days = [world.now, Period::Day.end(world.now)];
+        let limits = Period::ALL.map(|period| limit(Scope::Default, "", period, requests(10_000), world.now));
+        let call = async |at: u32| {
+            let (user, day) = (users[at as usize % 2], days[at as usize / 2 % 2]);
+            let admitted = reservation(user, 100, day);
+            let events = users.map(|user| {
+                let mut event = new_event(day);
+                (event.user_id, event.cost_micros) = (Some(user), Some(1));
+                event
+            });
+            let (asked, written) =
+                futures::join!(world.store.reserve(&admitted, &limits), world.store.record_usage(&events));
+            assert_eq!(asked.expect("asked"), Admission::Admitted, "{}", world.engine);
+            written.expect("written");
+            world.settle(&admitted, 7).await;
+        };
+        join_all((0..CALLS).map(call)).await;
+        for (user, period) in users.into_iter().flat_map(|user| Period::ALL.map(|period| (user, period))) {
+            let mut counted = Counted::default();
+            let starts: BTreeSet<_> = days.iter().map(|day| period.start(*day)).collect();
+            for start in starts {
+                let of_one = world.store.counted(user, period, start).await.expect("asked");
+                counted.requests += of_one.requests;
+                counted.cost_micros += of_one.cost_micros;
+            }
+            let (every, admitted) = (i64::from(CALLS), i64::from(CALLS / 2));
+            assert_eq!(counted.requests, every + admitted, "{}: of a {}", world.engine, period.as_str());
+            assert_eq!(counted.cost_micros, every + admitted * 7, "{}: of a {}", world.engine, period.as_str());
+        }
     }
 }
 

@@ -44,6 +44,12 @@ const UPDATE_LIMIT: Sql = Sql::portable(
 );
 const DELETE_LIMIT: Sql = Sql::portable("DELETE FROM limits WHERE id = $1");
 
+/// Everything that is counted for a user waits here, until the transaction ends. One lock, and not those
+/// of the counters: a statement locks several rows in no order, and two that do so wait for each
+/// other; and a counter that begins has to know of every call that was written before it was there.
+/// On SQLite a transaction is the only writer anyway.
+const LOCK_USER: Sql =
+    Sql::split("SELECT pg_advisory_xact_lock(hashtextextended('spend/' || CAST($1 AS TEXT), 0))", "SELECT $1");
 const SET_ASIDE: Sql = Sql::portable(
     "UPDATE spend_counters SET reserved_cost_micros = reserved_cost_micros + $4, \
      reserved_tokens = reserved_tokens + $5, reserved_requests = reserved_requests + 1 \
@@ -155,7 +161,7 @@ impl LimitStore for SqlLlmStore {
 
     async fn reserve(&self, reservation: &Reservation, limits: &[Limit]) -> Result<Admission, DbError> {
         let mut tx = self.db.begin().await?;
-        // The periods in one order, always: two calls never wait for each other.
+        lock_user(&mut tx, reservation.user_id).await?;
         for period in Period::ALL {
             let Some(limit) = limits.iter().find(|limit| limit.period == period) else { continue };
             if !set_aside(&mut tx, reservation, limit).await? {
@@ -184,6 +190,7 @@ impl LimitStore for SqlLlmStore {
             // One transaction each: a call that is being settled is waited for alone.
             let mut tx = self.db.begin().await?;
             if let Some(held) = end_reservation(&mut tx, reservation.id, "expired").await? {
+                lock_user(&mut tx, reservation.user_id).await?;
                 count(&mut tx, reservation.user_id, reservation.created_at, Counted::default(), Some(&held)).await?;
                 tx.commit().await?;
                 given_back += 1;
@@ -201,6 +208,12 @@ impl LimitStore for SqlLlmStore {
         let parameters = values![user.0, period.as_str(), period.start(moment)];
         Ok(self.db.fetch_optional(GET_COUNTER, parameters).await?.unwrap_or_default())
     }
+}
+
+/// Waits until nothing else is counted for a user. Who counts for several locks them in the order of
+/// their ids, after the reservations.
+pub(super) async fn lock_user(tx: &mut Tx, user: UserId) -> Result<(), DbError> {
+    tx.execute(LOCK_USER, values![user.0]).await.map(drop)
 }
 
 async fn set_aside(tx: &mut Tx, reservation: &Reservation, limit: &Limit) -> Result<bool, DbError> {
@@ -357,6 +370,7 @@ pub const STATEMENTS: &[Sql] = &[
     LIMITS_OF_GROUP,
     UPDATE_LIMIT,
     DELETE_LIMIT,
+    LOCK_USER,
     SET_ASIDE,
     SUM_OF_LEDGER,
     BEGIN_COUNTER,

@@ -10,7 +10,7 @@ use chatmesh_db::{DbError, Sql, Tx, values};
 use chatmesh_rpc::UserId;
 
 use super::SqlLlmStore;
-use super::limits::{Held, count, end_reservation};
+use super::limits::{Held, count, end_reservation, lock_user};
 use crate::domain::{Period, UsageEvent, UsageId};
 use crate::store::{Counted, DebugRow, Grouping, LedgerStore, Summary, UsageFilter};
 use rows::{EventRow, Inserted};
@@ -117,8 +117,8 @@ const PURGE_DEBUG: Sql = Sql::portable("DELETE FROM debug_records WHERE created_
 impl LedgerStore for SqlLlmStore {
     async fn record_usage(&self, events: &[UsageEvent]) -> Result<(), DbError> {
         let mut tx = self.db.begin().await?;
-        // First what is set aside, then the counters in the order of their users: two processes
-        // that write at once never wait for each other in a circle.
+        // First what is set aside, then the users in the order of their ids: two processes that
+        // write at once never wait for each other in a circle.
         let mut in_order: Vec<&UsageEvent> = events.iter().collect();
         in_order.sort_by_key(|event| (event.user_id, event.id));
         let mut calls = Vec::with_capacity(in_order.len());
@@ -217,6 +217,7 @@ async fn count_all(
     calls: &[(&UsageEvent, Option<Held>)],
     new: &HashSet<UsageId>,
 ) -> Result<(), DbError> {
+    lock_user(tx, user).await?;
     let mut used: BTreeMap<Timestamp, Counted> = BTreeMap::new();
     for (event, held) in calls {
         let day = Period::Day.start(event.created_at);
