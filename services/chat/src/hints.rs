@@ -1,14 +1,10 @@
 //! Hints on the bus about chats, sent after the change is committed.
 
 use bytes::Bytes;
-use std::time::Duration;
-
-use chatmesh_bus::{Bus, Filter, Hint, Subject, Subscription};
+use chatmesh_bus::{Bus, Filter, Subject};
 use chatmesh_proto::chat::v1::{ChatChanged, ChatListChanged, WatchKind};
 use chatmesh_rpc::UserId;
-use futures::FutureExt as _;
 use prost::Message as _;
-use tokio::time::Instant;
 
 use crate::convert;
 use crate::domain::{Chat, ChatId};
@@ -17,8 +13,6 @@ use crate::machine::Status;
 const CHANGED: &str = "chatmesh.chat.v1.changed";
 const OWNER: &str = "chatmesh.chat.v1.owner";
 const RUNNABLE: &str = "chatmesh.chat.v1.runnable";
-/// How long to wait before a bus that was away is tried again.
-const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
 /// Sends hints.
 #[derive(Debug, Clone)]
@@ -60,53 +54,6 @@ impl Hints {
     pub(crate) async fn status_changed(&self, chat: &Chat) {
         self.changed(chat).await;
         self.listed(chat, WatchKind::StatusChange).await;
-    }
-}
-
-/// Listens for hints as far as there are any. While the bus is away it hears nothing and tries
-/// again from time to time: whoever listens also looks by itself, only less often.
-#[derive(Debug)]
-pub(crate) struct Listener {
-    bus: Bus,
-    filter: Filter,
-    subscription: Option<Subscription>,
-    retry_at: Instant,
-}
-
-impl Listener {
-    pub(crate) async fn open(bus: &Bus, filter: Filter) -> Self {
-        let subscription = bus.subscribe(&filter).await.ok();
-        Self { bus: bus.clone(), filter, subscription, retry_at: Instant::now() + RETRY_PAUSE }
-    }
-
-    /// Forgets the hints that came until now: whoever is about to look needs none of them.
-    pub(crate) fn drain(&mut self) {
-        while let Some(subscription) = &mut self.subscription {
-            match subscription.next().now_or_never() {
-                Some(Some(_)) => {}
-                Some(None) => self.subscription = None,
-                None => return,
-            }
-        }
-    }
-
-    /// Waits for the next hint. Safe to use in `select!`: a hint is never lost by dropping the future.
-    pub(crate) async fn next(&mut self) -> Hint {
-        loop {
-            if let Some(subscription) = &mut self.subscription {
-                match subscription.next().await {
-                    Some(hint) => return hint,
-                    None => self.subscription = None,
-                }
-            }
-            tokio::time::sleep_until(self.retry_at).await;
-            self.retry_at = Instant::now() + RETRY_PAUSE;
-            if let Ok(subscription) = self.bus.subscribe(&self.filter).await {
-                self.subscription = Some(subscription);
-                // What happened in between was not heard.
-                return Hint::Gap;
-            }
-        }
     }
 }
 

@@ -16,13 +16,13 @@ mod view;
 
 use std::sync::Arc;
 
+use chatmesh_bus::Listener;
 use chatmesh_proto::chat::v1::StreamChatResponse;
 use chatmesh_rpc::Caller;
 use futures::Stream;
 use tonic::Status;
 
 use crate::domain::Chat;
-use crate::hints::Listener;
 use crate::state::State;
 use crate::{Error, hints};
 use cursor::ReadCursor;

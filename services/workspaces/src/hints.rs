@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use chatmesh_bus::{Bus, Filter, Subject, Subscription};
-use futures::FutureExt as _;
-use tracing::warn;
+use chatmesh_bus::{Bus, Filter, Listener, Subject};
 
 use crate::domain::{Build, BuildId, WorkspaceId};
 
@@ -82,20 +80,14 @@ impl Hints {
     }
 
     async fn watch(&self, subject: &Subject) -> Watch {
-        match self.bus.subscribe(&Filter::only(subject)).await {
-            Ok(subscription) => Watch { subscription: Some(subscription) },
-            Err(error) => {
-                warn!(%error, %subject, "no hints, going on at poll speed");
-                Watch { subscription: None }
-            }
-        }
+        Watch { hints: Listener::open(&self.bus, Filter::only(subject)).await }
     }
 }
 
 /// Wakes who waits for something.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    subscription: Option<Subscription>,
+    hints: Listener,
 }
 
 impl Watch {
@@ -105,16 +97,10 @@ impl Watch {
         drop(tokio::time::timeout(POLL_INTERVAL, self.hint()).await);
     }
 
-    /// Waits for a hint; for ever where none can come.
+    /// Waits for a hint.
     pub(crate) async fn hint(&mut self) {
-        if let Some(subscription) = &mut self.subscription {
-            if subscription.next().await.is_some() {
-                // One look answers all that are there.
-                while let Some(Some(_)) = subscription.next().now_or_never() {}
-                return;
-            }
-            self.subscription = None;
-        }
-        std::future::pending::<()>().await;
+        self.hints.next().await;
+        // One look answers all that are there.
+        self.hints.drain();
     }
 }

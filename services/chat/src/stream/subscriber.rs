@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatmesh_bus::Hint;
+use chatmesh_bus::{Hint, Listener};
 use chatmesh_proto::chat::v1::StreamChatResponse;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tonic::Status;
@@ -14,7 +14,7 @@ use super::read;
 use super::source::Source;
 use super::view::{self, Look, View};
 use crate::domain::ChatId;
-use crate::hints::{self, Listener};
+use crate::hints;
 use crate::parts::News;
 use crate::state::State;
 

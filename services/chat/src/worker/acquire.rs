@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chatmesh_bus::Listener;
 use chatmesh_core::Backoff;
 use futures::StreamExt as _;
 use futures::stream;
@@ -20,7 +21,7 @@ use super::share::{Offer, rank, share, slice};
 use super::slots::{MAX_ENDING, Place};
 use super::{STATEMENT_TIMEOUT, Worker};
 use crate::domain::{ChatId, Lease};
-use crate::hints::{self, Listener};
+use crate::hints;
 use crate::store::{LiveWorker, Pool, Room, Runnable, StoreError};
 
 /// The most chats that are listed at once.

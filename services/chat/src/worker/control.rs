@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatmesh_bus::Hint;
+use chatmesh_bus::{Hint, Listener};
 use chatmesh_proto::chat::v1::ChatChanged;
 use tokio::time::Instant;
 
 use super::cancel::{Cancel, Cause};
 use crate::convert;
 use crate::domain::{Chat, RunnerId};
-use crate::hints::{self, Listener};
+use crate::hints;
 use crate::machine::Status;
 use crate::state::State;
 use crate::store::Acquired;

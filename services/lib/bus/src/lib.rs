@@ -2,6 +2,7 @@
 //! doubled or reordered and nothing breaks, because receivers compare versions and read the
 //! database. Within one process the bus is memory, in a cluster it is NATS.
 
+mod listener;
 mod memory;
 mod nats;
 mod subject;
@@ -9,6 +10,7 @@ mod subject;
 mod unreliable;
 
 use bytes::Bytes;
+pub use listener::Listener;
 pub use subject::{Filter, Subject};
 
 use memory::MemoryBus;
@@ -69,11 +71,12 @@ impl Bus {
         Self(Kind::Unreliable(unreliable::UnreliableBus::new(inner, seed)))
     }
 
-    /// Connects to the bus that `url` names: `memory:` or `nats://host:port`. A NATS server that
-    /// goes away later is waited for: publishing then does nothing, subscriptions yield [`Hint::Gap`].
+    /// Connects to the bus that `url` names: `memory:` or `nats://host:port`. A NATS server that is
+    /// away, now or later, is waited for: until it is back nothing is published and no subscription
+    /// is made; those that stood yield [`Hint::Gap`] then. Returns after at most two seconds.
     ///
     /// # Errors
-    /// The url is not valid, or the server cannot be reached now.
+    /// The url is not valid, or the server refuses us.
     pub async fn connect(url: &str) -> Result<Self, BusError> {
         if url == "memory:" {
             Ok(Self::memory())
@@ -97,7 +100,7 @@ impl Bus {
     /// Subscribes. Hints that are published after this returns arrive, as far as any do.
     ///
     /// # Errors
-    /// The server cannot be reached.
+    /// The server cannot be reached; while it is known to be away that is said at once.
     pub async fn subscribe(&self, filter: &Filter) -> Result<Subscription, BusError> {
         match &self.0 {
             Kind::Memory(bus) => Ok(Subscription(Source::Memory(bus.subscribe(filter)))),

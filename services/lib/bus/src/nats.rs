@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::connection::State;
-use async_nats::{Client, ConnectOptions, Event, Subscriber};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, Subscriber};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use tokio::sync::broadcast;
@@ -12,6 +12,10 @@ use tracing::warn;
 
 use crate::{BusError, Filter, Hint, SUBSCRIPTION_CAPACITY, Subject};
 
+/// How long one attempt to reach the server may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest pause between two attempts.
+const MAX_RECONNECT_PAUSE: Duration = Duration::from_secs(1);
 /// How long a subscription may take until the server has confirmed that it stands.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a hint may take to be handed to the connection. Whoever publishes has work to do, and
@@ -28,29 +32,28 @@ pub(crate) struct NatsBus {
 impl NatsBus {
     pub(crate) async fn connect(url: &str) -> Result<Self, BusError> {
         let gaps = broadcast::Sender::new(16);
-        let events = gaps.clone();
-        let client = ConnectOptions::new()
-            .subscription_capacity(SUBSCRIPTION_CAPACITY)
-            .event_callback(move |event| {
-                let gaps = events.clone();
-                async move {
-                    if matches!(event, Event::Connected | Event::SlowConsumer(_)) {
-                        let _ = gaps.send(());
-                    }
-                    if matches!(event, Event::Disconnected) {
-                        warn!("bus connection lost, going on at poll speed");
-                    }
-                }
-            })
-            .connect(url)
-            .await
-            .map_err(|error| BusError::Unavailable(error.to_string()))?;
+        let error = match options(&gaps).connect(url).await {
+            Ok(client) => return Ok(Self { client, gaps }),
+            Err(error) => error,
+        };
+        match error.kind() {
+            ConnectErrorKind::Io | ConnectErrorKind::Dns | ConnectErrorKind::TimedOut => {}
+            // Time mends none of the others.
+            _ => return Err(BusError::Unavailable(error.to_string())),
+        }
+        warn!(%error, "the bus cannot be reached, going on at poll speed");
+        let connecting = options(&gaps).retry_on_initial_connect().connect(url);
+        let client = connecting.await.map_err(|error| BusError::Unavailable(error.to_string()))?;
         Ok(Self { client, gaps })
     }
 
+    /// While the server is away nothing reaches it, and what waits for that only holds us up.
+    fn is_connected(&self) -> bool {
+        self.client.connection_state() == State::Connected
+    }
+
     pub(crate) async fn publish(&self, subject: &Subject, payload: Bytes) {
-        // While the server is away the client's queue is not emptied: a full one would hold us up.
-        if self.client.connection_state() != State::Connected {
+        if !self.is_connected() {
             return;
         }
         let publish = self.client.publish(subject.as_str().to_owned(), payload);
@@ -62,6 +65,9 @@ impl NatsBus {
     }
 
     pub(crate) async fn subscribe(&self, filter: &Filter) -> Result<NatsSubscription, BusError> {
+        if !self.is_connected() {
+            return Err(BusError::Unavailable("not connected".to_owned()));
+        }
         let gaps = self.gaps.subscribe();
         let confirmed = async {
             let subscriber = self.client.subscribe(filter.as_str().to_owned()).await;
@@ -84,6 +90,35 @@ impl NatsBus {
         self.client.publish(inbox, Bytes::new()).await.map_err(|error| error.to_string())?;
         echo.next().await.map(drop).ok_or_else(|| "connection closed".to_owned())
     }
+}
+
+/// How a connection is kept, and who is told of its gaps.
+fn options(gaps: &broadcast::Sender<()>) -> ConnectOptions {
+    let gaps = gaps.clone();
+    ConnectOptions::new()
+        .connection_timeout(CONNECT_TIMEOUT)
+        .reconnect_delay_callback(reconnect_pause)
+        .subscription_capacity(SUBSCRIPTION_CAPACITY)
+        .event_callback(move |event| {
+            let gaps = gaps.clone();
+            async move {
+                if matches!(event, Event::Connected | Event::SlowConsumer(_)) {
+                    let _ = gaps.send(());
+                }
+                if matches!(event, Event::Disconnected) {
+                    warn!("bus connection lost, going on at poll speed");
+                }
+            }
+        })
+}
+
+/// Doubles with each attempt that failed.
+fn reconnect_pause(attempts: usize) -> Duration {
+    let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
+    if doublings == 0 {
+        return Duration::ZERO;
+    }
+    Duration::from_millis(2_u64.saturating_pow(doublings)).min(MAX_RECONNECT_PAUSE)
 }
 
 #[derive(Debug)]

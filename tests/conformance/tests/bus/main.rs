@@ -12,7 +12,6 @@ use chatmesh_core::{IdSource as _, SystemIds};
 use chatmesh_testkit::{buses, nats_url};
 use futures::FutureExt as _;
 use futures::future::join_all;
-use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 /// How long anything here may take.
@@ -287,9 +286,6 @@ async fn a_bus_that_cannot_be_is_refused() {
         let refused = Bus::connect(url).await;
         assert!(matches!(refused, Err(BusError::InvalidUrl(_))), "{url}: {refused:?}");
     }
-    let nobody = TcpListener::bind("127.0.0.1:0").await.expect("bound");
-    let url = format!("nats://{}", nobody.local_addr().expect("an address"));
-    drop(nobody);
-    let refused = timeout(DEADLINE, Bus::connect(&url)).await.expect("in time");
+    let refused = Bus::connect("nats://").await;
     assert!(matches!(refused, Err(BusError::Unavailable(_))), "{refused:?}");
 }

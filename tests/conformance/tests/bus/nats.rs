@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use chatmesh_bus::{Bus, Filter, Hint, Subject};
+use chatmesh_bus::{Bus, BusError, Filter, Hint, Subject};
 use chatmesh_testkit::nats_url;
+use futures::FutureExt as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -86,7 +87,10 @@ struct Cable {
 
 impl Cable {
     async fn lay(url: &str) -> (Self, String) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        Self::lay_from(TcpListener::bind("127.0.0.1:0").await.expect("bound"), url)
+    }
+
+    fn lay_from(listener: TcpListener, url: &str) -> (Self, String) {
         let address = listener.local_addr().expect("an address");
         (Self { listener, server: url.trim_start_matches("nats://").to_owned() }, format!("nats://{address}"))
     }
@@ -134,4 +138,62 @@ async fn a_lost_connection_is_a_gap_and_comes_back() {
         healed = timeout(DEADLINE, heals) => healed.expect("it comes back in time"),
         () = cable.carry() => unreachable!("it carries for ever"),
     }
+}
+
+/// A process that starts while the bus is away starts.
+#[tokio::test]
+async fn a_server_that_is_away_at_the_start_is_waited_for() {
+    let Some(url) = nats_url() else { return };
+    let nobody = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+    let address = nobody.local_addr().expect("an address");
+    drop(nobody);
+    let detour = format!("nats://{address}");
+    let bus = timeout(DEADLINE, Bus::connect(&detour)).await.expect("in time").expect("it is waited for");
+    let subject = Subject::of(&new_topic(), "x");
+    let filter = Filter::only(&subject);
+    // Nobody waits for a server that is known to be away.
+    let refused = bus.subscribe(&filter).now_or_never().expect("at once");
+    assert!(matches!(refused, Err(BusError::Unavailable(_))), "{refused:?}");
+    bus.publish(&subject, number(1)).now_or_never().expect("at once");
+
+    let (cable, _) = Cable::lay_from(TcpListener::bind(address).await.expect("still free"), &url);
+    let comes = async {
+        let mut subscription = loop {
+            match bus.subscribe(&filter).await {
+                Ok(subscription) => break subscription,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        bus.publish(&subject, number(2)).await;
+        while next(&mut subscription).await != (Hint::Message { subject: subject.clone(), payload: number(2) }) {}
+    };
+    tokio::select! {
+        came = timeout(DEADLINE, comes) => came.expect("it is found in time"),
+        () = cable.carry() => unreachable!("it carries for ever"),
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_us_is_not_waited_for() {
+    let server = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+    let url = format!("nats://{}", server.local_addr().expect("an address"));
+    let refuses = async {
+        let (mut client, _) = server.accept().await.expect("a connection");
+        let hello =
+            "INFO {\"server_id\":\"X\",\"version\":\"2.10.0\",\"auth_required\":true,\"max_payload\":1048576}\r\n";
+        client.write_all(hello.as_bytes()).await.expect("sent");
+        client.write_all(b"-ERR 'Authorization Violation'\r\n").await.expect("sent");
+        let mut client = BufReader::new(client);
+        let mut line = String::new();
+        while client.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+            line.clear();
+        }
+        std::future::pending::<()>().await;
+    };
+    let refused = tokio::select! {
+        refused = timeout(DEADLINE, Bus::connect(&url)) => refused.expect("in time"),
+        () = refuses => unreachable!("it waits for ever"),
+    };
+    let Err(BusError::Unavailable(reason)) = refused else { panic!("{refused:?}") };
+    assert!(reason.contains("authorization"), "{reason}");
 }

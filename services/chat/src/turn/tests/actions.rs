@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chatmesh_bus::Listener;
 use chatmesh_proto::chat::v1::WatchKind;
 use chatmesh_proto::common::v1::FinishReason;
 
@@ -9,7 +10,7 @@ use super::hands::NAMES;
 use super::model::{Reply, told};
 use super::world::{World, config};
 use crate::Config;
-use crate::hints::{self, Listener};
+use crate::hints;
 use crate::machine::Status;
 use crate::testing::{eventually, pass};
 

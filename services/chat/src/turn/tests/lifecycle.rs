@@ -1,5 +1,6 @@
 //! Tools that give the chat a workspace, or start or stop the one it has.
 
+use chatmesh_bus::Listener;
 use chatmesh_core::{IdSource as _, SystemIds, Uuid};
 use chatmesh_proto::chat::v1::WatchKind;
 use chatmesh_proto::common::v1::FinishReason;
@@ -9,7 +10,7 @@ use serde_json::json;
 use super::model::Reply;
 use super::world::World;
 use crate::domain::ChatId;
-use crate::hints::{Listener, of_owner, read_listed};
+use crate::hints::{of_owner, read_listed};
 use crate::machine::Status;
 use crate::testing::eventually;
 
