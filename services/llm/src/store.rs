@@ -63,8 +63,10 @@ pub trait LlmStore: std::fmt::Debug + Send + Sync + 'static {
     async fn list_models(&self, after: Option<ModelId>, limit: u32) -> Result<Vec<Model>, DbError>;
     /// Returns the oldest model of a provider.
     async fn first_model(&self, provider: ProviderId) -> Result<Option<Model>, DbError>;
-    /// Writes everything of a model but its names, and returns what is there then. A model that is
-    /// switched off is no default; where none is left, the oldest enabled one becomes it.
+    /// Writes everything of a model but its names, and returns what is there then. `is_default` makes
+    /// it the default, and leaves that as it is where it is false: another may have become it since
+    /// the model was read. A model that is switched off is no default; where none is left, the oldest
+    /// enabled one becomes it.
     async fn update_model(&self, model: &Model) -> Result<Option<Model>, DbError>;
     /// Deletes a model; where it was the default, the oldest enabled one becomes it.
     async fn delete_model(&self, id: ModelId, now: Timestamp) -> Result<Deleted, DbError>;

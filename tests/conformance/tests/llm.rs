@@ -343,6 +343,13 @@ async fn a_changed_model_is_read_back_and_keeps_its_names() {
         assert_eq!(world.model(changed.id).await, Some(changed.clone()), "{}", world.engine);
         assert_eq!(world.default_name().await.as_deref(), Some("second"), "{}", world.engine);
 
+        // Who changed something else has read it before it became the default, or while it was.
+        for id in [first.id, changed.id] {
+            let stale = Model { is_default: false, ..world.model(id).await.expect("there") };
+            world.store.update_model(&stale).await.expect("updated");
+            assert_eq!(world.default_name().await.as_deref(), Some("second"), "{}", world.engine);
+        }
+
         let off = Model { enabled: false, ..changed };
         let result = world.store.update_model(&off).await.expect("updated").expect("there");
         assert!(!result.is_default && !result.enabled, "{}: {result:?}", world.engine);

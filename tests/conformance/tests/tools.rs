@@ -184,7 +184,9 @@ async fn grants_are_a_users_own_and_go_with_their_server() {
         let dead = GrantRow { is_dead: true, ..grant(&two, ann, 2, b"x") };
         assert!(world.grants.replace(&dead).await.expect("asked"));
         assert_eq!(world.grants.list(ann).await.expect("listed"), [one.id], "{}", world.engine);
-        world.grants.forget(one.id, ann).await.expect("forgotten");
+        let forgotten = world.grants.forget(one.id, ann).await.expect("forgotten");
+        assert_eq!(forgotten, Some(grant(&one, ann, 1, b"x")), "{}: it can be taken back", world.engine);
+        assert_eq!(world.grants.forget(one.id, ann).await.expect("asked"), None, "{}: once", world.engine);
         assert_eq!(world.grants.get(one.id, ann).await.expect("asked"), None, "{}", world.engine);
         assert_eq!(world.grants.list(bob).await.expect("listed"), [one.id], "{}", world.engine);
         let granted = world.store.delete(one.id).await.expect("deleted");
@@ -282,6 +284,24 @@ async fn a_server_that_is_another_one_forgets_its_users_and_those_who_are_on_the
         assert_eq!(list().await, [two.id], "{}", world.engine);
         let taken = world.grants.take_login(login.id, one.id, user, one.created_at).await.expect("asked");
         assert_eq!(taken, None, "{}", world.engine);
+    }
+}
+
+/// Whoever is first, nobody waits for the other in a circle, and what users were granted is told once.
+#[tokio::test]
+async fn a_server_can_be_moved_and_deleted_at_once() {
+    for world in worlds().await {
+        for number in 0..20 {
+            let one = world.insert(&format!("one{number}"), true).await;
+            for _ in 0..5 {
+                world.grants.put(&grant(&one, UserId(SystemIds.next()), 1, b"x")).await.expect("written");
+            }
+            let moved = Server { version: 2, ..one.clone() };
+            let (replaced, deleted) = futures::join!(world.store.replace(&moved), world.store.delete(one.id));
+            let (replaced, deleted) = (replaced.expect("moved"), deleted.expect("deleted").expect("it was there"));
+            let told = replaced.map_or(0, |granted| granted.len()) + deleted.len();
+            assert_eq!((told, world.get(&one).await), (5, None), "{}", world.engine);
+        }
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn update_model(
 
     model.context_limit = request.context_limit.unwrap_or(model.context_limit);
     model.enabled = enabled;
-    model.is_default = enabled && (model.is_default || request.is_default == Some(true));
+    model.is_default = request.is_default == Some(true);
     model.options = request.options.unwrap_or(model.options);
     model.compaction_threshold_percent = request.compaction_threshold_percent.or(model.compaction_threshold_percent);
     model.fallbacks = request.fallbacks.map_or(model.fallbacks, |fallbacks| fallbacks.models);

@@ -75,7 +75,7 @@ const PROMOTE_OLDEST: Sql = Sql::portable(
      AND NOT EXISTS (SELECT 1 FROM models WHERE is_default)",
 );
 const UPDATE_MODEL: Sql = Sql::portable(
-    "UPDATE models SET context_limit = $2, is_default = $3, enabled = $4, options = $5, updated_at = $6, \
+    "UPDATE models SET context_limit = $2, is_default = $4 AND (is_default OR $3), enabled = $4, options = $5, updated_at = $6, \
      compaction_threshold_percent = $7, fallbacks = $8, record_debug = $9 WHERE id = $1",
 );
 const FIRST_MODEL: Sql = Sql::portable(model_select!("WHERE models.provider_id = $1 ORDER BY models.id LIMIT 1"));
@@ -227,13 +227,13 @@ impl LlmStore for SqlLlmStore {
 
     async fn update_model(&self, model: &Model) -> Result<Option<Model>, DbError> {
         let mut tx = self.begin_with_models().await?;
-        if model.is_default {
+        if model.is_default && model.enabled {
             tx.execute(CLEAR_DEFAULT, values![]).await?;
         }
         let row = values![
             model.id.0,
             model.context_limit,
-            model.is_default && model.enabled,
+            model.is_default,
             model.enabled,
             model.options.encode_to_vec(),
             model.updated_at,

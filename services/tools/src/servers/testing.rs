@@ -361,9 +361,12 @@ impl GrantStore for Granted {
         Ok(true)
     }
 
-    async fn forget(&self, server: ServerId, user: UserId) -> Result<(), DbError> {
-        self.grants.lock().get_mut(&(server, user)).into_iter().for_each(clear);
-        Ok(())
+    async fn forget(&self, server: ServerId, user: UserId) -> Result<Option<GrantRow>, DbError> {
+        let mut grants = self.grants.lock();
+        let Some(kept) = grants.get_mut(&(server, user)) else { return Ok(None) };
+        let forgotten = kept.clone();
+        clear(kept);
+        Ok((!forgotten.sealed.is_empty()).then_some(forgotten))
     }
 
     async fn insert_login(&self, login: &LoginRow, _: Timestamp) -> Result<(), DbError> {

@@ -8,7 +8,7 @@ use super::rows::{Id, Number, Ttl, join};
 use super::statements::build_logs::FORGET_LINES;
 use super::statements::{
     CLEAR_DEADLINE, FIND_BUILD_BY_REQUEST, GET_TTL, GET_WORKSPACE, INSERT_BUILD, LAST_NUMBER, LOCK_BUILD,
-    LOCK_WORKSPACE, TOUCH_WORKSPACE, UPDATE_BUILD,
+    LOCK_WORKSPACE, TAKE_DEADLINE, TOUCH_WORKSPACE, UPDATE_BUILD,
 };
 use super::{NewBuild, StoreError, templates};
 use crate::domain::{
@@ -32,8 +32,11 @@ pub(super) async fn insert(db: &Db, new: &NewBuild) -> Result<Build, StoreError>
     let last = tx.fetch_optional::<Number>(LAST_NUMBER, values![new.workspace_id.0]).await?;
     let number = last.map_or(details.build.number, |Number(last)| last) + 1;
     let mut build = details.next_build(new.id, number, new.transition, new.now)?;
-    // It may have been used since somebody saw that it was not.
-    if new.reason == BuildReason::Autostop && !details.build.is_due(new.now) {
+    // It may have been used since somebody saw that it was not, and may be until its deadline is gone: what is used
+    // moves that of the build and asks for no lock of the workspace.
+    if new.reason == BuildReason::Autostop
+        && tx.execute(TAKE_DEADLINE, values![details.build.id.0, new.now]).await? == 0
+    {
         return Err(StoreError::NotDue);
     }
     // And what was made in advance may be somebody's by now.

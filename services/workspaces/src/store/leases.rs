@@ -150,15 +150,19 @@ pub(super) async fn renew(db: &Db, build: BuildId, holder: &str, expires_at: Tim
 
 /// Gives up builds that provisioners were asked to give up, and say nothing any more.
 pub(super) async fn give_up(db: &Db, now: Timestamp, limit: u32) -> Result<Vec<Build>, DbError> {
-    let mut tx = db.begin().await?;
-    let found: Vec<Readable<Build>> = tx.fetch_all(LIST_UNANSWERED, values![now, limit]).await?;
+    let found: Vec<Readable<Build>> = db.fetch_all(LIST_UNANSWERED, values![now, limit]).await?;
     let mut ended = Vec::with_capacity(found.len());
-    for build in unreadable::only_readable(found).filter_map(|build| build.expire(now)) {
+    // One transaction each: builds of several workspaces and owners are locked in no order.
+    for build in unreadable::only_readable(found) {
+        let mut tx = db.begin().await?;
+        let locked: Option<Build> = tx.fetch_optional(LOCK_BUILD, values![build.id.0]).await?;
+        // Its provisioner may have said something meanwhile.
+        let Some(build) = locked.and_then(|build| build.expire(now)) else { continue };
         touch(&mut tx, build.workspace_id, false, now).await?;
         let build = settle(&mut tx, build, true, now).await?;
         update(&mut tx, &build).await?;
+        tx.commit().await?;
         ended.push(build);
     }
-    tx.commit().await?;
     Ok(ended)
 }

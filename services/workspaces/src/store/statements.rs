@@ -173,6 +173,9 @@ pub(super) const UPDATE_BUILD: Sql = Sql::portable(
 pub(super) const BEGIN_LEASE: Sql =
     Sql::portable("UPDATE builds SET lease_log_lines = 0, leases = leases + 1 WHERE id = $1");
 /// Only the latest build has a deadline: another one is about to follow.
+/// Where it has passed.
+pub(super) const TAKE_DEADLINE: Sql =
+    Sql::portable("UPDATE builds SET deadline = NULL WHERE id = $1 AND deadline <= $2");
 pub(super) const CLEAR_DEADLINE: Sql =
     Sql::portable("UPDATE builds SET deadline = NULL WHERE workspace_id = $1 AND deadline IS NOT NULL");
 pub(super) const GET_TTL: Sql = Sql::portable("SELECT ttl_seconds FROM workspaces WHERE id = $1");
@@ -234,6 +237,7 @@ pub const STATEMENTS: &[Sql] = &[
     LOCK_BUILD,
     UPDATE_BUILD,
     BEGIN_LEASE,
+    TAKE_DEADLINE,
     CLEAR_DEADLINE,
     GET_FORMER,
     GET_TTL,

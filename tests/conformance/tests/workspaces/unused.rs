@@ -148,6 +148,35 @@ async fn many_uses_are_written_down_at_once_and_none_beyond_the_last_deadline() 
     }
 }
 
+/// What several processes say at once is of the same workspaces, in any order.
+#[tokio::test]
+async fn many_say_at_once_that_the_same_workspaces_are_used() {
+    for mut world in worlds().await {
+        let free = world.template("free", "default_ttl = '30m'").await.id;
+        let mut ids = Vec::new();
+        for number in 0..12 {
+            ids.push(world.create_of(free, &format!("w{number}"), None).await.workspace.id);
+            world.carry_out("free").await;
+        }
+        for round in 0..5 {
+            world.now += HOUR / 4;
+            let orders = (0..8).map(|reporter| {
+                let mut ids = ids.clone();
+                ids.rotate_left((reporter * 5 + round) % 12);
+                ids.truncate(9);
+                ids
+            });
+            let told = orders.map(async |ids| world.store.report_activities(&ids, world.now).await.expect("written"));
+            let told = join_all(told).await;
+            let moved = told.iter().flatten().filter(|(_, activity)| activity.moved).count();
+            assert_eq!(moved, ids.len(), "{}: each was moved once", world.engine);
+            for id in &ids {
+                assert_eq!(world.deadline(*id).await, Some(world.now + HOUR), "{}", world.engine);
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_time_to_live_that_is_changed_counts_from_now_where_the_workspace_runs() {
     for mut world in worlds().await {

@@ -132,9 +132,7 @@ impl Servers {
     /// Forgets what a user was granted. What was opened or listed with it is not used again: it is known by the version
     /// of the grant, here and in every other process.
     pub(in crate::servers) async fn disconnect(&self, server: &Server, user: UserId) -> Result<(), Error> {
-        let kept = self.grants.get(server.id, user).await?;
-        self.grants.forget(server.id, user).await?;
-        let Some(kept) = kept else { return Ok(()) };
+        let Some(kept) = self.grants.forget(server.id, user).await? else { return Ok(()) };
         let Ok(grant) = self.open_value::<Grant>(row(server.id, user), &kept.sealed) else { return Ok(()) };
         if let Err(problem) = revoke(&self.http, &grant).await {
             warn!(server = %server.slug, %problem, "a token that a user gave up was not taken back and may still be good");

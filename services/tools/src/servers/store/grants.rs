@@ -60,8 +60,8 @@ pub trait GrantStore: std::fmt::Debug + Send + Sync + 'static {
     /// Writes a grant whose version is one more than the stored one, and ends the claim; false where it is not, and
     /// nothing is written.
     async fn replace(&self, grant: &GrantRow) -> Result<bool, DbError>;
-    /// Forgets a grant.
-    async fn forget(&self, server: ServerId, user: UserId) -> Result<(), DbError>;
+    /// Forgets a grant and returns it as it was last.
+    async fn forget(&self, server: ServerId, user: UserId) -> Result<Option<GrantRow>, DbError>;
     /// Writes a login, and deletes those that began before `not_before`.
     async fn insert_login(&self, login: &LoginRow, not_before: Timestamp) -> Result<(), DbError>;
     /// Takes a login that did not begin before `not_before`: it is there once, and for its user at its server.
@@ -77,6 +77,11 @@ pub trait GrantStore: std::fmt::Debug + Send + Sync + 'static {
 const GET: Sql = Sql::portable(
     "SELECT server_id, user_id, version, sealed, is_dead, renewing_until, updated_at FROM mcp_grants \
      WHERE server_id = $1 AND user_id = $2 AND NOT is_forgotten",
+);
+/// As [`GET`]; no renewal changes it until the transaction ends.
+const LOCK: Sql = select_for_update!(
+    "SELECT server_id, user_id, version, sealed, is_dead, renewing_until, updated_at FROM mcp_grants \
+     WHERE server_id = $1 AND user_id = $2 AND NOT is_forgotten"
 );
 const LIST: Sql = Sql::portable(
     "SELECT server_id, user_id, version, sealed, is_dead, renewing_until, updated_at FROM mcp_grants \
@@ -165,8 +170,12 @@ impl GrantStore for SqlGrantStore {
         Ok(self.db.execute(REPLACE, row(grant)).await? == 1)
     }
 
-    async fn forget(&self, server: ServerId, user: UserId) -> Result<(), DbError> {
-        self.db.execute(FORGET, values![server.0, user.0, Vec::<u8>::new()]).await.map(drop)
+    async fn forget(&self, server: ServerId, user: UserId) -> Result<Option<GrantRow>, DbError> {
+        let mut tx = self.db.begin().await?;
+        let forgotten = tx.fetch_optional(LOCK, values![server.0, user.0]).await?;
+        tx.execute(FORGET, values![server.0, user.0, Vec::<u8>::new()]).await?;
+        tx.commit().await?;
+        Ok(forgotten)
     }
 
     async fn insert_login(&self, login: &LoginRow, not_before: Timestamp) -> Result<(), DbError> {
@@ -223,6 +232,7 @@ impl FromRow for LoginRow {
 #[doc(hidden)]
 pub const STATEMENTS: &[Sql] = &[
     GET,
+    LOCK,
     LIST,
     PUT,
     CLAIM,

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chatmesh_core::Uuid;
-use chatmesh_db::{Db, DbError, FromRow, Row, Sql, Value, values};
+use chatmesh_db::{Db, DbError, FromRow, Row, Sql, Value, select_for_update, values};
 use chatmesh_proto::tools::v1 as pb;
 use prost::Message as _;
 
@@ -24,6 +24,9 @@ const INSERT: Sql = Sql::portable(
      updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
 );
 const GET: Sql = Sql::portable(select!("WHERE id = $1"));
+const LOCK: Sql = select_for_update!(
+    "SELECT id, slug, enabled, version, settings, sealed_secrets, created_at, updated_at FROM mcp_servers WHERE id = $1"
+);
 const FIND_BY_SLUG: Sql = Sql::portable(select!("WHERE slug = $1"));
 const FIND_BY_REQUEST: Sql = Sql::portable(select!("WHERE request_id = $1"));
 const LIST: Sql = Sql::portable(select!("WHERE (id > $1 OR $1 IS NULL) ORDER BY id LIMIT $2"));
@@ -102,6 +105,8 @@ impl ServerStore for SqlServerStore {
 
     async fn delete(&self, id: ServerId) -> Result<Option<Vec<GrantRow>>, DbError> {
         let mut tx = self.db.begin().await?;
+        // First of all, as in `replace`; and until it is gone no user is granted anything at it.
+        tx.fetch_optional::<Server>(LOCK, values![id.0]).await?;
         let granted = tx.fetch_all(OF_SERVER, values![id.0]).await?;
         if tx.execute(DELETE, values![id.0]).await? == 0 {
             return Ok(None);
@@ -141,4 +146,4 @@ impl FromRow for Server {
 
 /// Every statement, for the test that prepares them on both engines.
 #[doc(hidden)]
-pub const STATEMENTS: &[Sql] = &[INSERT, GET, FIND_BY_SLUG, FIND_BY_REQUEST, LIST, LIST_ENABLED, UPDATE, DELETE];
+pub const STATEMENTS: &[Sql] = &[INSERT, GET, LOCK, FIND_BY_SLUG, FIND_BY_REQUEST, LIST, LIST_ENABLED, UPDATE, DELETE];

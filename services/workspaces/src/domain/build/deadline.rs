@@ -56,9 +56,4 @@ impl Build {
     fn runs(&self) -> bool {
         self.transition == Transition::Start && self.status == BuildStatus::Succeeded
     }
-
-    /// True where nobody used the workspace until its deadline, or changed it where this build came to nothing.
-    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
-        self.status.has_ended() && self.deadline.is_some_and(|deadline| deadline <= now)
-    }
 }

@@ -24,16 +24,20 @@ pub(in crate::store) const GET_USED: Sql = Sql::split(
     ),
     get_used!("SELECT unhex(named.value) FROM json_each($1) AS named"),
 );
-/// Of the workspaces of a JSON array, `$1`.
+/// Of the workspaces of a JSON array, `$1`. Several who say so at once lock them in one order.
 pub(in crate::store) const USE_WORKSPACES: Sql = Sql::split(
-    "UPDATE workspaces SET last_used_at = $2 WHERE id IN (SELECT CAST(named.value AS UUID) \
-     FROM jsonb_array_elements_text(CAST($1 AS TEXT)::jsonb) AS named (value))",
+    "WITH used AS MATERIALIZED (SELECT id FROM workspaces WHERE id IN (SELECT CAST(named.value AS UUID) \
+     FROM jsonb_array_elements_text(CAST($1 AS TEXT)::jsonb) AS named (value)) ORDER BY id FOR NO KEY UPDATE) \
+     UPDATE workspaces SET last_used_at = $2 WHERE id IN (SELECT id FROM used)",
     "UPDATE workspaces SET last_used_at = $2 WHERE id IN (SELECT unhex(named.value) FROM json_each($1) AS named)",
 );
 /// Of the builds of a JSON array, each to its own. A build that another one followed has no deadline any more.
+/// Locked in one order, too.
 pub(in crate::store) const BUMP_DEADLINES: Sql = Sql::split(
-    "UPDATE builds SET deadline = bumped.deadline \
-     FROM jsonb_to_recordset(CAST($1 AS TEXT)::jsonb) AS bumped (id UUID, deadline TIMESTAMPTZ) \
+    "WITH bumped AS MATERIALIZED (SELECT builds.id, later.deadline FROM builds \
+     JOIN jsonb_to_recordset(CAST($1 AS TEXT)::jsonb) AS later (id UUID, deadline TIMESTAMPTZ) \
+     ON builds.id = later.id WHERE builds.deadline < later.deadline ORDER BY builds.id FOR NO KEY UPDATE OF builds) \
+     UPDATE builds SET deadline = bumped.deadline FROM bumped \
      WHERE builds.id = bumped.id AND builds.deadline < bumped.deadline RETURNING builds.id",
     "UPDATE builds SET deadline = bumped.later FROM (SELECT unhex(value ->> 'id') AS build_id, \
      value ->> 'deadline' AS later FROM json_each($1)) AS bumped \
