@@ -33,7 +33,7 @@ pub(super) struct Args {
     /// How many seconds to wait between questions
     #[arg(short, long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     interval: Duration,
-    /// Also measure how many bytes per second come and go
+    /// Also measure how many bytes per second come and go, after --count questions
     #[arg(long)]
     throughput: bool,
     #[command(flatten)]
