@@ -80,7 +80,7 @@ impl Bus {
     pub async fn connect(url: &str) -> Result<Self, BusError> {
         if url == "memory:" {
             Ok(Self::memory())
-        } else if url.starts_with("nats://") {
+        } else if url.strip_prefix("nats://").is_some_and(|server| !server.is_empty()) {
             Ok(Self(Kind::Nats(NatsBus::connect(url).await?)))
         } else {
             Err(BusError::InvalidUrl(url.to_owned()))

@@ -156,7 +156,7 @@ async fn many_say_at_once_that_the_same_workspaces_are_used() {
         let mut ids = Vec::new();
         for number in 0..12 {
             ids.push(world.create_of(free, &format!("w{number}"), None).await.workspace.id);
-            world.carry_out("free").await;
+            world.carry_out(&format!("t{number}")).await;
         }
         for round in 0..5 {
             world.now += HOUR / 4;

@@ -20,9 +20,16 @@ pub(crate) fn unified(label: &str, old: &[u8], new: &[u8], max_bytes: usize) -> 
     let Some(room) = max_bytes.checked_sub(header.len()) else {
         return Diff { text: String::new(), truncated: old != new };
     };
-    match hunks::unified(old, new, room) {
-        Ok(hunks) if hunks.is_empty() => Diff::default(),
-        Ok(hunks) => Diff { text: format!("{header}{}", String::from_utf8_lossy(&hunks)), truncated: false },
-        Err(_) => Diff { text: String::new(), truncated: true },
+    let Ok(hunks) = hunks::unified(old, new, room) else {
+        return Diff { text: String::new(), truncated: true };
+    };
+    if hunks.is_empty() {
+        return Diff::default();
     }
+    // What stands for a byte that is no text takes three.
+    let shown = String::from_utf8_lossy(&hunks);
+    if shown.len() > room {
+        return Diff { text: String::new(), truncated: true };
+    }
+    Diff { text: format!("{header}{shown}"), truncated: false }
 }

@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use proptest::prelude::*;
 
-use super::super::diff::unified;
+use super::super::diff::{Diff, unified};
 use super::super::each;
 use super::*;
 
@@ -130,7 +130,7 @@ proptest! {
         let edit = Edit { search: &content[start..end], replace: &replace, replace_all: true };
         let applied = apply(&content, &edit).expect("it is there");
         prop_assert_eq!(applied.pass, Pass::Exact);
-        let _ = unified("f", &content, &applied.content, 1000);
+        prop_assert!(unified("f", &content, &applied.content, 300).text.len() <= 300);
     }
 
     /// F03: the difference says what changed, in the format that everybody reads.
@@ -144,6 +144,15 @@ proptest! {
         prop_assert!(diff.starts_with("--- f\n+++ f\n@@ "));
         prop_assert_eq!(patched(&old, &diff), new);
     }
+}
+
+/// F03: what stands for bytes that are no text counts, too.
+#[test]
+fn f03_a_difference_that_is_shown_longer_than_it_is_keeps_its_bound() {
+    let new = [0xFF; 100];
+    let diff = unified("f", b"", &new, 1000);
+    assert!(diff.text.ends_with("\u{FFFD}\n\\ No newline at end of file\n") && !diff.truncated, "{diff:?}");
+    assert_eq!(unified("f", b"", &new, 300), Diff { text: String::new(), truncated: true });
 }
 
 /// F03: a carriage return alone ends no line.
