@@ -94,7 +94,7 @@ struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Read all sources and say what is wrong
+    /// Read all sources and say which settings are unknown or wrong
     Check(Sources),
 }
 

@@ -18,6 +18,8 @@ pub(super) fn config(sources: &Sources, mut overrides: Vec<(&'static str, String
     let mut config: Config = sources.with_process_environment().load()?;
     config.provisioner.local.hidden.extend(file.into_iter().flat_map(hidden_with));
     config.chat.validate().map_err(anyhow::Error::msg)?;
+    config.relay.validate().map_err(anyhow::Error::msg)?;
+    config.tools.validate().map_err(anyhow::Error::msg)?;
     config.workspaces.validate().map_err(anyhow::Error::msg)?;
     Ok(config)
 }
@@ -44,6 +46,26 @@ pub(super) async fn flush(guard: Guard) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const EXAMPLE: &str = include_str!("../../../../examples/chatmesh.toml");
+
+    /// With the settings that the example only shows.
+    fn whole(example: &str) -> String {
+        let shown = |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).map(str::to_owned);
+        example.lines().map(|line| shown(line).unwrap_or_else(|| line.to_owned()) + "\n").collect()
+    }
+
+    #[test]
+    fn the_example_is_a_configuration_also_with_what_it_leaves_out() {
+        let directory = tempfile::tempdir().expect("a directory");
+        assert_ne!(whole(EXAMPLE), EXAMPLE);
+        for text in [EXAMPLE.to_owned(), whole(EXAMPLE)] {
+            let file = directory.path().join("chatmesh.toml");
+            std::fs::write(&file, text).expect("written");
+            let read = config(&Sources { config: Some(file), log: None }, vec![]);
+            read.unwrap_or_else(|error| panic!("{error:#}"));
+        }
+    }
 
     #[test]
     fn workspaces_do_not_see_the_configuration_nor_a_directory_that_is_there_for_it() {

@@ -11,9 +11,9 @@ use crate::terminal;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The address to listen on
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7080")]
-    listen: String,
+    /// The address to listen on; 127.0.0.1:7080 where nothing says another
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
     /// Where everything is kept
     #[arg(long, value_name = "DIR", default_value = ".chatmesh")]
     data_dir: PathBuf,
@@ -23,7 +23,8 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<bool> {
     let began = Instant::now();
-    let config = setup::config(&args.sources, vec![("server.listen", args.listen)])?;
+    let config =
+        setup::config(&args.sources, args.listen.map(|listen| ("server.listen", listen)).into_iter().collect())?;
     let telemetry = setup::telemetry("chatmesh", &config)?;
     let options = UpOptions { data_dir: args.data_dir, presets: environment::presets(), agent: None };
     let up = Up::start(config, options).await?;

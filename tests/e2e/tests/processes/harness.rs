@@ -24,6 +24,7 @@ use std::path::PathBuf;
 
 pub(crate) use api::{Api, text};
 pub(crate) use audit::{Audit, Turn};
+pub(crate) use binaries::command;
 pub(crate) use cluster::Cluster;
 pub(crate) use deadline::{LONG, eventually, file_appears};
 pub(crate) use events::Events;

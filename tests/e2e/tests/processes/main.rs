@@ -10,6 +10,7 @@ mod cluster_crashes;
 mod command_line;
 mod conversation;
 mod crashes;
+mod database_tls;
 mod harness;
 mod ingress;
 mod leases;

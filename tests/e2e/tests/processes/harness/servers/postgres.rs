@@ -52,6 +52,28 @@ impl Postgres {
         self.control(&["restart", "-m", "immediate"]).await;
     }
 
+    /// Refuses whoever does not come over TLS, from now on. Returns the authority of its certificate.
+    pub(crate) async fn demand_tls(&self) -> PathBuf {
+        let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+        let authority = self.home().join("authority.pem");
+        std::fs::write(&authority, certified.cert.pem()).expect("written");
+        for (name, text) in [
+            ("server.crt", certified.cert.pem()),
+            ("server.key", certified.signing_key.serialize_pem()),
+            ("pg_hba.conf", "hostssl all all 127.0.0.1/32 trust\n".to_owned()),
+            ("postgresql.auto.conf", "ssl = on\n".to_owned()),
+        ] {
+            let file = self.data().join(name);
+            std::fs::write(&file, text).expect("written");
+            std::fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("changed");
+            if is_root() {
+                run(Command::new("chown").arg("postgres:postgres").arg(&file));
+            }
+        }
+        self.control(&["restart", "-m", "fast"]).await;
+        authority
+    }
+
     async fn control(&self, arguments: &[&str]) {
         let options = format!("{OPTIONS} -p {} -c unix_socket_directories={}", self.port, self.home().display());
         let mut command = self.program("pg_ctl");
