@@ -132,7 +132,7 @@ impl Servers {
     pub(super) async fn granted(&self, server: &Server, user: UserId) -> Result<Option<(GrantRow, Grant)>, Error> {
         let Some(kept) = self.grants.get(server.id, user).await?.filter(|kept| !kept.is_dead) else { return Ok(None) };
         let grant: Grant = self.open_value(sealed_for(&kept), &kept.sealed)?;
-        if !grant.authority.is_of(server) {
+        if !grant.authority.is_of(server, &self.open(server)?) {
             debug!(server = %server.slug, "a token is not sent: the server has moved to another host since it was granted");
             return Ok(None);
         }
