@@ -3,14 +3,16 @@
 //! A user is sent to the authorization server with a challenge that only the mesh can answer (PKCE), and brings a code
 //! back, which the mesh exchanges: [`connect`]. Where the authorization server is, and who the mesh is there, is found
 //! out unless it is configured: [`discover`]. What was granted is kept sealed, for its user alone, and shown to the server
-//! that it is for, where that was then: [`token`]. It is renewed when it is about to expire: [`renew`]. Where a
-//! server is deleted or becomes another one, it is taken back: [`revoke`]. [`endpoint`] speaks to authorization servers.
+//! that it is for, where that was then: [`token`]. It is renewed when it is about to expire: [`renew`]; whether it is of
+//! use, or the user has to connect again, says [`standing`]. Where a server is deleted or becomes another one, it is taken
+//! back: [`revoke`]. [`endpoint`] speaks to authorization servers.
 
 mod connect;
 mod discover;
 mod endpoint;
 mod renew;
 mod revoke;
+mod standing;
 mod token;
 
 use chatmesh_core::Uuid;

@@ -1,4 +1,5 @@
 mod elsewhere;
+mod ended;
 mod refused;
 mod registered;
 mod renewals;
