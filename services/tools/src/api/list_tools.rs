@@ -42,7 +42,7 @@ async fn outside(state: &State, caller: &Caller, request: &pb::ListToolsRequest,
 /// file there does not take the place of what an administrator configured. Nor do they describe it: what is called like a
 /// tool of a server outside of the mesh goes there, so none of the workspace's is. Where nobody can say which servers there
 /// are outside, that may be any of them.
-fn joined(mut listed: pb::ListToolsResponse, mut found: mcp::Found, outside: Offered) -> pb::ListToolsResponse {
+fn joined(mut listed: pb::ListToolsResponse, mut found: mcp::Found, mut outside: Offered) -> pb::ListToolsResponse {
     let is_elsewhere = |name: &str| mcp::server_of(name).is_some_and(|server| outside.slugs.contains(server));
     let before = found.tools.len();
     found.tools.retain(|tool| !outside.is_unknown && !is_elsewhere(&tool.name));
@@ -54,10 +54,14 @@ fn joined(mut listed: pb::ListToolsResponse, mut found: mcp::Found, outside: Off
         listed.workspace_context = format!("{}\n\n{NOTHING_OUTSIDE}", listed.workspace_context).trim_start().to_owned();
     }
     let mut room = Room::default();
-    listed.tools.extend(outside.tools.into_iter().filter(|tool| room.take(tool)));
+    listed.tools.extend(std::mem::take(&mut outside.tools).into_iter().filter(|tool| room.take(tool)));
     let all = found.tools.len();
     found.tools.retain(|tool| room.take(tool));
     found.left_out += all - found.tools.len();
+    if let Some(note) = outside.note() {
+        // Not with what the workspace says: the chat keeps that, and tells it again once the user has done it.
+        listed.skill_index = format!("{}\n\n{note}", listed.skill_index).trim_start().to_owned();
+    }
     if let Some(note) = found.note() {
         listed.workspace_context = format!("{}\n\n{note}", listed.workspace_context);
     }
@@ -136,7 +140,7 @@ mod tests {
         };
         let of_workspace = mcp::Found::of(found);
         let slugs = slugs.iter().map(ToString::to_string).collect();
-        joined(listed, of_workspace, Offered { tools: outside, slugs, is_unknown: false })
+        joined(listed, of_workspace, Offered { tools: outside, slugs, ..Offered::default() })
     }
 
     fn names(listed: &pb::ListToolsResponse) -> Vec<&str> {
@@ -170,6 +174,37 @@ mod tests {
         assert_eq!((names(&listed), listed.workspace_tool_count), (vec!["execute"], 0));
         assert_eq!(listed.workspace_context, format!("Here.\n\n{NOTHING_OUTSIDE}"));
         assert_eq!(join(Vec::new(), "").workspace_context, "", "a chat without a workspace has nothing to say it in");
+    }
+
+    /// Once, in chats without a workspace, too, and not in what the chat keeps of its workspace; the tools are the same.
+    #[test]
+    fn the_model_is_told_of_servers_to_which_the_user_has_to_connect_again() {
+        let join = |context: &str, skill_index: &str, to_connect: &[&str]| {
+            let listed = pb::ListToolsResponse {
+                tools: vec![tool("execute", 0)],
+                workspace_context: context.to_owned(),
+                skill_index: skill_index.to_owned(),
+                ..pb::ListToolsResponse::default()
+            };
+            let to_connect = to_connect.iter().map(ToString::to_string).collect();
+            joined(listed, mcp::Found::default(), Offered { to_connect, ..Offered::default() })
+        };
+        for (context, skill_index) in [("Here.", "Skills."), ("", "")] {
+            let plain = join(context, skill_index, &[]);
+            assert_eq!((plain.workspace_context.as_str(), plain.skill_index.as_str()), (context, skill_index));
+            let told = join(context, skill_index, &["github", "jira"]);
+            assert_eq!((&told.tools, told.workspace_context.as_str()), (&plain.tools, context));
+            assert!(told.skill_index.starts_with(skill_index), "{}", told.skill_index);
+            for slug in ["github", "jira"] {
+                let line =
+                    format!("\n- server `{slug}`: what the user granted has ended; `chatmesh mcp connect {slug}`");
+                assert_eq!(told.skill_index.matches(&line).count(), 1, "{}", told.skill_index);
+            }
+        }
+        let slugs: Vec<String> = (10..30).map(|number| format!("s{number}")).collect();
+        let many = join("", "", &slugs.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(many.skill_index.matches("\n- ").count(), 9, "{}", many.skill_index);
+        assert!(many.skill_index.ends_with("\n- and more"));
     }
 
     /// Providers refuse every turn of a chat with more than 128 tools.

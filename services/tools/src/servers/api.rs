@@ -132,7 +132,7 @@ async fn find_with_users(servers: &Servers, caller: &Caller, name: &str) -> Resu
 async fn seen(servers: &Servers, caller: &Caller, server: Server) -> Result<pb::McpServer, Error> {
     let is_connected = match caller.require_user() {
         Ok(user) if server.settings.auth_type() == McpAuthType::Oauth2 => {
-            servers.grants.get(server.id, user).await?.is_some_and(|grant| !grant.is_dead)
+            servers.grants.get(server.id, user).await?.is_some_and(|kept| servers.is_connected(&server, kept))
         }
         _ => false,
     };

@@ -77,6 +77,7 @@ impl Servers {
         }
         let explained = |unreached: Unreached| match unreached {
             Unreached::Late => late(server),
+            Unreached::Unauthorized => unauthorized(server),
             Unreached::Failed(problem) => failed(server, &problem),
         };
         let mut visit = self.visit(server, asked).await.map_err(explained)?;
@@ -102,13 +103,7 @@ impl Servers {
             Err(CallError::Refused(problem)) => {
                 Err(format!("MCP server `{}` refused the call of `{tool}`: {problem}", server.slug))
             }
-            Err(CallError::Unauthorized) => {
-                let who = match server.settings.auth_type() {
-                    McpAuthType::Oauth2 => "the user has to connect to it again",
-                    _ => "an administrator has to look after it",
-                };
-                Err(format!("MCP server `{}` does not take its authorization: nothing was done, {who}", server.slug))
-            }
+            Err(CallError::Unauthorized) => Err(unauthorized(server)),
             Err(CallError::Lost(problem)) => {
                 // The next call begins anew, and those that go on in this session end as they would.
                 self.sessions.end(&visit.session_key(), &session).await;
@@ -130,6 +125,7 @@ impl Servers {
                 offered.originals.remove(name).ok_or_else(gone)
             }
             Listing::Late => Err(late(server)),
+            Listing::Unauthorized => Err(unauthorized(server)),
             Listing::Failed(problem) => Err(failed(server, &problem)),
         }
     }
@@ -137,6 +133,14 @@ impl Servers {
 
 fn late(server: &Server) -> String {
     format!("MCP server `{}` did not answer within 10 seconds: nothing was done", server.slug)
+}
+
+fn unauthorized(server: &Server) -> String {
+    let who = match server.settings.auth_type() {
+        McpAuthType::Oauth2 => "the user has to connect to it again",
+        _ => "an administrator has to look after it",
+    };
+    format!("MCP server `{}` does not take its authorization: nothing was done, {who}", server.slug)
 }
 
 fn failed(server: &Server, problem: &str) -> String {

@@ -3,14 +3,16 @@
 //! A user is sent to the authorization server with a challenge that only the mesh can answer (PKCE), and brings a code
 //! back, which the mesh exchanges: [`connect`]. Where the authorization server is, and who the mesh is there, is found
 //! out unless it is configured: [`discover`]. What was granted is kept sealed, for its user alone, and shown to the server
-//! that it is for, where that was then: [`token`]. It is renewed when it is about to expire: [`renew`]. Where a
-//! server is deleted or becomes another one, it is taken back: [`revoke`]. [`endpoint`] speaks to authorization servers.
+//! that it is for, where that was then: [`token`]. It is renewed when it is about to expire: [`renew`]; whether it is of
+//! use, or the user has to connect again, says [`standing`]. Where a server is deleted or becomes another one, it is taken
+//! back: [`revoke`]. [`endpoint`] speaks to authorization servers.
 
 mod connect;
 mod discover;
 mod endpoint;
 mod renew;
 mod revoke;
+mod standing;
 mod token;
 
 use chatmesh_core::Uuid;
@@ -18,11 +20,23 @@ use chatmesh_rpc::UserId;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::domain::{Server, ServerId};
+use super::domain::{Secrets, Server, ServerId};
 pub(super) use connect::check_redirect;
 use endpoint::TokenError;
 pub(super) use renew::{Refused, Renewals};
 pub(super) use token::Token;
+
+/// Who says who the mesh is at an authorization server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum ClientFrom {
+    /// From before this was noted.
+    #[default]
+    Unknown,
+    /// An administrator.
+    Configuration,
+    /// The authorization server, which may have issued a secret for it.
+    Registration,
+}
 
 /// Where an authorization server is, and who the mesh is there.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,20 +48,39 @@ pub(super) struct Authority {
     pub(super) client_id: String,
     /// Empty where there is none.
     pub(super) client_secret: String,
+    #[serde(default)]
+    pub(super) client_from: ClientFrom,
+    /// True where the secret goes into the form of a request, and not into its header.
+    #[serde(default)]
+    pub(super) secret_in_form: bool,
     /// What tokens are for: the server, as it names itself.
     pub(super) resource: String,
     pub(super) scopes: Vec<String>,
 }
 
 impl Authority {
-    /// True where its tokens are for the server as it is configured now: on another host, somebody else would see them.
-    pub(super) fn is_of(&self, server: &Server) -> bool {
+    /// True where its tokens are for the server as it is configured now, with these secrets: on another host, somebody else
+    /// would see them.
+    pub(super) fn is_of(&self, server: &Server, secrets: &Secrets) -> bool {
         let origin = |url: &str| Url::parse(url).ok().map(|url| url.origin());
         let own = origin(&self.resource);
         let is_there = own.is_some() && own == origin(&server.settings.url);
-        // A secret goes where an administrator says, and not where the server itself once said.
+        // A secret that an administrator gave goes where an administrator says, and not where the server itself once said.
         let configured = server.settings.oauth2.as_ref().map_or("", |oauth2| oauth2.token_url.as_str());
-        is_there && (self.client_secret.is_empty() || self.token_url == configured)
+        let has_secret_of_ours = !self.client_secret.is_empty() && !self.is_registered(server, secrets);
+        is_there && (!has_secret_of_ours || self.token_url == configured)
+    }
+
+    /// True where the authorization server itself made the client, and with it the secret. Where nobody noted that, it did
+    /// so if nothing of the client is what is configured: an administrator who gives a client another secret keeps its
+    /// identifier.
+    fn is_registered(&self, server: &Server, secrets: &Secrets) -> bool {
+        let configured = server.settings.oauth2.as_ref().map_or("", |oauth2| oauth2.client_id.as_str());
+        match self.client_from {
+            ClientFrom::Registration => true,
+            ClientFrom::Configuration => false,
+            ClientFrom::Unknown => self.client_secret != secrets.oauth2_client_secret && self.client_id != configured,
+        }
     }
 }
 

@@ -28,6 +28,12 @@ use crate::mcp::Room;
 
 /// From when on it is remarkable how long a server takes.
 const SLOW: Duration = Duration::from_secs(5);
+/// How many servers are told of to which the user has to connect again.
+const MAX_TOLD: usize = 8;
+/// What stands before them.
+const TO_CONNECT: &str = "The user has to connect again to MCP servers outside of this mesh: until then, their tools are \
+                          missing or fail. Where that is in the way, tell the user what to do; it shows with the user's \
+                          next message:";
 
 /// For whom a server is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +59,8 @@ pub(super) enum Outcome {
     Listed(Arc<Vec<RemoteTool>>),
     /// It did not answer in time.
     Late,
+    /// It does not take what it was shown, or wants to be shown something.
+    Unauthorized,
     /// It could not be connected; redacted.
     Failed(String),
 }
@@ -65,8 +73,27 @@ pub(crate) struct Offered {
     /// The names of all of these servers: a call of a tool that begins with one goes there, also where the server did not
     /// list it.
     pub(crate) slugs: HashSet<String>,
+    /// The names of those to which the user has to connect again, ordered.
+    pub(crate) to_connect: Vec<String>,
     /// True where nobody can say which servers these are: any `server__tool` may be of one of them.
     pub(crate) is_unknown: bool,
+}
+
+impl Offered {
+    /// What the model is told of servers whose tools are missing until the user does something; `None` where there are
+    /// none. The words are the same until the user has done it: they stand in the prompt, which providers cache.
+    pub(crate) fn note(&self) -> Option<String> {
+        let line = |slug: &String| {
+            format!(
+                "\n- server `{slug}`: what the user granted has ended; `chatmesh mcp connect {slug}` grants it anew"
+            )
+        };
+        let mut lines: String = self.to_connect.iter().take(MAX_TOLD).map(line).collect();
+        if self.to_connect.len() > MAX_TOLD {
+            lines.push_str("\n- and more");
+        }
+        (!lines.is_empty()).then(|| format!("{TO_CONNECT}{lines}"))
+    }
 }
 
 /// As many as there is room for, and how many are left out.
@@ -89,13 +116,12 @@ impl Servers {
             return Offered { is_unknown: true, ..Offered::default() };
         };
         let has: Vec<Server> = enabled.into_iter().filter(|server| govern::has(server, choice, mode)).collect();
-        let listed = join_all(has.iter().map(async |server| match is_current {
-            true => self.listing(server, asked).await,
-            false => self.listed_before(server, asked).await,
-        }));
-        let listed = listed.await;
-        let (mut all, mut unusable) = (Vec::new(), 0);
-        for (server, outcome) in has.iter().zip(listed) {
+        let listed = join_all(has.iter().map(|server| self.offer_of(server, asked, is_current))).await;
+        let (mut all, mut unusable, mut to_connect) = (Vec::new(), 0, Vec::new());
+        for (server, (outcome, has_to_connect)) in has.iter().zip(listed) {
+            if has_to_connect {
+                to_connect.push(server.slug.clone());
+            }
             if let Outcome::Listed(tools) = outcome {
                 let of_server = govern::tools_of(server, &tools);
                 unusable += of_server.left_out;
@@ -103,19 +129,37 @@ impl Servers {
             }
         }
         all.sort_by(|a, b| a.name.cmp(&b.name));
+        to_connect.sort_unstable();
         let (tools, left_out) = bounded(all);
         if left_out + unusable > 0 {
             warn!(chat = %asked.chat_id, left_out, unusable, "tools of MCP servers are not offered");
         }
-        Offered { tools, slugs: has.into_iter().map(|server| server.slug).collect(), is_unknown: false }
+        let slugs = has.into_iter().map(|server| server.slug).collect();
+        Offered { tools, slugs, to_connect, is_unknown: false }
+    }
+
+    /// What a server said, and whether the user has to connect to it again. One to which they never did, or not any more,
+    /// is left at that.
+    async fn offer_of(self: &Arc<Self>, server: &Server, asked: &Asked, is_current: bool) -> (Outcome, bool) {
+        let visit = match self.visit(server, asked).await {
+            Ok(visit) => visit,
+            Err(unreached) => return (unreached.into(), false),
+        };
+        let (has_ended, has_token) = (visit.token.has_ended, visit.token.header.is_some());
+        let outcome = if is_current { self.listing_for(visit).await } else { self.listed_before(&visit) };
+        let is_refused = has_token && outcome == Outcome::Unauthorized;
+        (outcome, has_ended || is_refused)
     }
 
     /// What a server said lately, or says now. Once it has failed, it is looked at again without anybody waiting.
     pub(super) async fn listing(self: &Arc<Self>, server: &Server, asked: &Asked) -> Outcome {
-        let visit = match self.visit(server, asked).await {
-            Ok(visit) => visit,
-            Err(unreached) => return unreached.into(),
-        };
+        match self.visit(server, asked).await {
+            Ok(visit) => self.listing_for(visit).await,
+            Err(unreached) => unreached.into(),
+        }
+    }
+
+    async fn listing_for(self: &Arc<Self>, visit: Visit) -> Outcome {
         let key = visit.key();
         match self.listings.get(&key) {
             Known::Fresh(outcome) => outcome,
@@ -136,11 +180,10 @@ impl Servers {
     }
 
     /// What a server said lately; it is not asked.
-    async fn listed_before(self: &Arc<Self>, server: &Server, asked: &Asked) -> Outcome {
-        match self.visit(server, asked).await.map(|visit| self.listings.get(&visit.key())) {
-            Ok(Known::Fresh(outcome) | Known::Stale(outcome)) => outcome,
-            Ok(Known::Nothing) => Outcome::Failed("it said nothing lately".to_owned()),
-            Err(unreached) => unreached.into(),
+    fn listed_before(&self, visit: &Visit) -> Outcome {
+        match self.listings.get(&visit.key()) {
+            Known::Fresh(outcome) | Known::Stale(outcome) => outcome,
+            Known::Nothing => Outcome::Failed("it said nothing lately".to_owned()),
         }
     }
 
@@ -165,6 +208,7 @@ impl Servers {
                 debug!(server = %server.slug, ?took, tools = tools.len(), "an MCP server answered");
             }
             Outcome::Late => warn!(server = %server.slug, "an MCP server did not answer in time and is skipped"),
+            Outcome::Unauthorized => warn!(server = %server.slug, "an MCP server wants another authorization"),
             Outcome::Failed(error) => warn!(server = %server.slug, %error, "an MCP server failed and is skipped"),
         }
         outcome

@@ -315,10 +315,10 @@ impl GrantStore for Granted {
         Ok(self.grants.lock().get(&(server, user)).filter(|grant| !grant.sealed.is_empty()).cloned())
     }
 
-    async fn list(&self, user: UserId) -> Result<Vec<ServerId>, DbError> {
+    async fn list(&self, user: UserId) -> Result<Vec<GrantRow>, DbError> {
         let grants = self.grants.lock();
         let is_good = |grant: &&GrantRow| grant.user_id == user && !grant.is_dead && !grant.sealed.is_empty();
-        Ok(grants.values().filter(is_good).map(|grant| grant.server_id).collect())
+        Ok(grants.values().filter(is_good).cloned().collect())
     }
 
     async fn put(&self, grant: &GrantRow) -> Result<(), DbError> {

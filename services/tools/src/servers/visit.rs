@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
 use super::cache::Key;
-use super::client::RemoteTool;
+use super::client::{OpenError, RemoteTool};
 use super::domain::Server;
 use super::oauth::Token;
 use super::offer::{Asked, Outcome};
@@ -38,6 +38,8 @@ pub(super) struct Visit {
 pub(super) enum Unreached {
     /// It did not answer in time.
     Late,
+    /// It does not take what it was shown, or wants to be shown something.
+    Unauthorized,
     /// It could not be connected; redacted.
     Failed(String),
 }
@@ -46,7 +48,17 @@ impl From<Unreached> for Outcome {
     fn from(unreached: Unreached) -> Self {
         match unreached {
             Unreached::Late => Self::Late,
+            Unreached::Unauthorized => Self::Unauthorized,
             Unreached::Failed(problem) => Self::Failed(problem),
+        }
+    }
+}
+
+impl From<OpenError> for Unreached {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Unauthorized => Self::Unauthorized,
+            OpenError::Failed(problem) => Self::Failed(problem),
         }
     }
 }
@@ -145,7 +157,7 @@ impl Servers {
         match timeout_at(visit.deadline, receiver).await {
             Err(_) => Err(Unreached::Late),
             Ok(Err(_)) => Err(Unreached::Failed("the mesh is about to end".to_owned())),
-            Ok(Ok(opened)) => opened.map_err(|error| Unreached::Failed(error.to_string())),
+            Ok(Ok(opened)) => opened.map_err(Unreached::from),
         }
     }
 }

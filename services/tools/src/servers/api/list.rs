@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use chatmesh_core::{Uuid, Violations, page};
 use chatmesh_proto::tools::v1 as pb;
 use chatmesh_rpc::Caller;
@@ -6,6 +8,7 @@ use crate::Error;
 use crate::servers::convert::shown_to;
 use crate::servers::domain::ServerId;
 use crate::servers::state::Servers;
+use crate::servers::store::GrantRow;
 
 const SCOPE: &str = "mcp-servers";
 
@@ -23,12 +26,13 @@ pub(super) async fn list(
     let only_enabled = caller.require_admin().is_err();
     let found = servers.store.list(only_enabled, after.map(ServerId), size + 1).await?;
     let (found, next_page_token) = page::cut(found, size, SCOPE, |server| server.id.0);
-    let connected = match caller.require_user() {
-        Ok(user) => servers.grants.list(user).await?,
-        Err(_) => Vec::new(),
+    let mut granted: HashMap<ServerId, GrantRow> = match caller.require_user() {
+        Ok(user) => servers.grants.list(user).await?.into_iter().map(|kept| (kept.server_id, kept)).collect(),
+        Err(_) => HashMap::new(),
     };
     let shown = found.into_iter().map(|server| {
-        let is_connected = connected.contains(&server.id);
+        // When it ends stands in what is sealed. Only what the user has at a server of this page is opened.
+        let is_connected = granted.remove(&server.id).is_some_and(|kept| servers.is_connected(&server, kept));
         shown_to(&caller, server, is_connected)
     });
     let shown = shown.collect();

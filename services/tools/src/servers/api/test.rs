@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::find;
 use crate::Error;
+use crate::servers::client::OpenError;
 use crate::servers::govern::tools_of;
 use crate::servers::offer::{Asked, Outcome};
 use crate::servers::state::Servers;
@@ -34,6 +35,7 @@ pub(super) async fn test(
             pb::TestMcpServerResponse { tools, ..failed(outcome, String::new()) }
         }
         Outcome::Late => failed(pb::McpOutcome::Timeout, "it did not answer within 10 seconds".to_owned()),
+        Outcome::Unauthorized => failed(pb::McpOutcome::Error, OpenError::Unauthorized.to_string()),
         Outcome::Failed(error) => failed(pb::McpOutcome::Error, error),
     })
 }

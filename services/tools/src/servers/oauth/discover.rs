@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::json;
 use url::{Position, Url};
 
-use super::Authority;
 use super::endpoint::{checked, fetch, send};
+use super::{Authority, ClientFrom};
 use crate::servers::client::HttpConnector;
 use crate::servers::domain::{Secrets, Server};
 
@@ -35,7 +35,9 @@ struct Metadata {
 #[serde(default)]
 struct Registered {
     client_id: String,
+    /// Issued by some though the mesh asks for none.
     client_secret: String,
+    token_endpoint_auth_method: String,
 }
 
 /// Where the user is sent, and as whom the mesh asks. What is configured is not looked for. A client secret that is
@@ -57,6 +59,8 @@ pub(super) async fn authority(
         revocation_url: known.revocation_url,
         client_id: known.client_id,
         client_secret: secrets.oauth2_client_secret.clone(),
+        client_from: ClientFrom::Configuration,
+        secret_in_form: false,
         resource: url[..Position::AfterQuery].to_owned(),
         scopes: known.scopes,
     };
@@ -93,6 +97,8 @@ pub(super) async fn authority(
     if authority.client_id.is_empty() {
         let registered = register(http, &registration, redirect_uri).await?;
         (authority.client_id, authority.client_secret) = (registered.client_id, registered.client_secret);
+        authority.client_from = ClientFrom::Registration;
+        authority.secret_in_form = registered.token_endpoint_auth_method == "client_secret_post";
     }
     Ok(authority)
 }

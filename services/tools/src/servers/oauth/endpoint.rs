@@ -94,6 +94,8 @@ fn posted<'a>(
     let mut request = http.http().post(url).header("accept", "application/json");
     if authority.client_secret.is_empty() {
         form.push(("client_id", &authority.client_id));
+    } else if authority.secret_in_form {
+        form.extend([("client_id", authority.client_id.as_str()), ("client_secret", &authority.client_secret)]);
     } else {
         // As RFC 6749 has it: both are form-encoded before they are joined.
         request = request.basic_auth(encoded(&authority.client_id), Some(encoded(&authority.client_secret)));

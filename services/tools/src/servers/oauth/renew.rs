@@ -13,7 +13,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
 use super::endpoint::token;
-use super::token::{Token, sealed_for};
+use super::standing::{Standing, sealed_for};
+use super::token::Token;
 use super::{Grant, TokenError};
 use crate::servers::domain::{Server, ServerId};
 use crate::servers::state::Servers;
@@ -107,7 +108,7 @@ impl Servers {
             }
             Err(TokenError::Dead) => {
                 let changed = GrantRow { is_dead: true, version, updated_at: self.clock.now(), ..kept.clone() };
-                Ok((changed, Token::default()))
+                Ok((changed, Token::ended()))
             }
             Err(problem) => Err(problem),
         }
@@ -122,10 +123,10 @@ impl Servers {
             Ok(true) => token,
             // The user connected anew or took it back in the meantime, or a write counted that seemed to fail: what there
             // is now is what counts.
-            Ok(false) => match self.granted(server, changed.user_id).await {
-                Ok(Some((kept, grant))) => Token::of(kept.version, &grant),
-                Ok(None) | Err(_) => Token::default(),
-            },
+            Ok(false) => {
+                let standing = self.standing(server, changed.user_id).await;
+                standing.map_or_else(|_| Token::default(), |standing| standing.token())
+            }
             Err(error) => {
                 warn!(server = %server.slug, %error, "a renewed token could not be kept");
                 token
@@ -157,14 +158,11 @@ impl Servers {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
         loop {
             sleep(backoff.next_pause()).await;
-            match self.granted(server, before.user_id).await {
-                Ok(Some((kept, grant))) if kept.version != before.version => {
-                    return Some(Token::of(kept.version, &grant));
+            match self.standing(server, before.user_id).await {
+                Ok(Standing::Good(good)) if good.0.version == before.version => {
+                    good.0.renewing_until.filter(|until| *until > self.clock.now())?;
                 }
-                Ok(Some((kept, _))) => {
-                    kept.renewing_until.filter(|until| *until > self.clock.now())?;
-                }
-                Ok(None) => return Some(Token::default()),
+                Ok(standing) => return Some(standing.token()),
                 Err(error) => warn!(server = %server.slug, %error, "the token of a user cannot be read"),
             }
         }

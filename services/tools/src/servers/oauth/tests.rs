@@ -1,5 +1,7 @@
 mod elsewhere;
+mod ended;
 mod refused;
+mod registered;
 mod renewals;
 mod revocation;
 mod sessions;
@@ -38,6 +40,8 @@ struct Played {
     answers: Arc<Mutex<VecDeque<Value>>>,
     /// What it was sent: registrations, and forms.
     registered: Arc<Mutex<Vec<Value>>>,
+    /// What it says of whom it registered, beside the identifier.
+    issues: Arc<Mutex<Fields>>,
     forms: Arc<Mutex<Vec<Fields>>>,
     /// What callers of it must show in `Authorization`; they need not where it is empty.
     wants: Arc<Mutex<String>>,
@@ -101,7 +105,9 @@ async fn metadata(State(played): State<Played>) -> Json<Value> {
 
 async fn register(State(played): State<Played>, Json(body): Json<Value>) -> Json<Value> {
     played.registered.lock().push(body);
-    Json(json!({"client_id": "the-mesh"}))
+    let mut answer = played.issues.lock().clone();
+    answer.insert("client_id".to_owned(), "the-mesh".to_owned());
+    Json(json!(answer))
 }
 
 async fn token(State(played): State<Played>, headers: HeaderMap, Form(form): Form<Fields>) -> Json<Value> {

@@ -3,14 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chatmesh_core::{Timestamp, Uuid};
+use chatmesh_core::Timestamp;
 use chatmesh_proto::tools::v1::McpAuthType;
 use chatmesh_rpc::UserId;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
-use super::{Grant, row};
+use super::Grant;
+use super::standing::Standing;
 use crate::Error;
 use crate::servers::domain::Server;
 use crate::servers::enabled::READ_TIMEOUT;
@@ -29,6 +30,8 @@ pub(in crate::servers) struct Token {
     pub(in crate::servers) header: Option<String>,
     /// In seconds since 1970; `None` where nobody said.
     expires_at: Option<i64>,
+    /// True where there is none because the user has to connect again.
+    pub(in crate::servers) has_ended: bool,
 }
 
 impl fmt::Debug for Token {
@@ -41,9 +44,14 @@ impl Token {
     /// That of a grant; none where it is empty.
     pub(super) fn of(version: u32, grant: &Grant) -> Self {
         match grant.header() {
-            Some(header) => Self { version, header: Some(header), expires_at: grant.expires_at },
+            Some(header) => Self { version, header: Some(header), expires_at: grant.expires_at, has_ended: false },
             None => Self::default(),
         }
+    }
+
+    /// That of a user who has to connect again: none.
+    pub(super) fn ended() -> Self {
+        Self { has_ended: true, ..Self::default() }
     }
 
     /// The same as long as it lasts.
@@ -66,18 +74,21 @@ impl Servers {
     }
 
     async fn current(self: &Arc<Self>, server: &Server, user: UserId) -> Result<Token, Error> {
-        let Ok(granted) = timeout(READ_TIMEOUT, self.granted(server, user)).await else {
+        let Ok(standing) = timeout(READ_TIMEOUT, self.standing(server, user)).await else {
             warn!(server = %server.slug, "the token of a user cannot be read: the database does not answer");
             return Ok(Token::default());
         };
-        let Some((kept, grant)) = granted? else { return Ok(Token::default()) };
-        let token = Token::of(kept.version, &grant);
+        let (kept, grant) = match standing? {
+            Standing::Good(good) => *good,
+            none @ (Standing::Nothing | Standing::Ended) => return Ok(none.token()),
+        };
         let now = self.clock.now();
-        if grant.expires_at.is_none_or(|at| at > now.timestamp() + MARGIN_SECONDS) {
-            return Ok(token);
+        if grant.is_over(now) {
+            return Ok(self.end(server, kept).await);
         }
-        if grant.refresh_token.is_empty() {
-            return Ok(token.lasting(now));
+        let lasts = grant.expires_at.is_none_or(|at| at > now.timestamp() + MARGIN_SECONDS);
+        if lasts || grant.refresh_token.is_empty() {
+            return Ok(Token::of(kept.version, &grant));
         }
         Ok(self.renewal(server, kept, grant).await.lasting(self.clock.now()))
     }
@@ -127,20 +138,4 @@ impl Servers {
         warn!(server = %server.slug, "an MCP server refuses a renewed token");
         self.refused.note(server.id, user, refused.version);
     }
-
-    /// What a user was granted at the server where it is now, and that is good.
-    pub(super) async fn granted(&self, server: &Server, user: UserId) -> Result<Option<(GrantRow, Grant)>, Error> {
-        let Some(kept) = self.grants.get(server.id, user).await?.filter(|kept| !kept.is_dead) else { return Ok(None) };
-        let grant: Grant = self.open_value(sealed_for(&kept), &kept.sealed)?;
-        if !grant.authority.is_of(server) {
-            debug!(server = %server.slug, "a token is not sent: the server has moved to another host since it was granted");
-            return Ok(None);
-        }
-        Ok(Some((kept, grant)))
-    }
-}
-
-/// What the value of a row is sealed for.
-pub(super) fn sealed_for(kept: &GrantRow) -> Uuid {
-    row(kept.server_id, kept.user_id)
 }

@@ -18,7 +18,7 @@ pub struct GrantRow {
     pub version: u32,
     /// Tokens, sealed.
     pub sealed: Vec<u8>,
-    /// True where the server takes it no more and only the user can help.
+    /// True where the server takes it no more, or it has expired and cannot be renewed: only the user can help.
     pub is_dead: bool,
     /// Until when somebody renews it, and nobody else does.
     pub renewing_until: Option<Timestamp>,
@@ -47,8 +47,8 @@ pub struct LoginRow {
 pub trait GrantStore: std::fmt::Debug + Send + Sync + 'static {
     /// Returns what a user was granted at a server.
     async fn get(&self, server: ServerId, user: UserId) -> Result<Option<GrantRow>, DbError>;
-    /// The servers at which a user was granted something that is good.
-    async fn list(&self, user: UserId) -> Result<Vec<ServerId>, DbError>;
+    /// Returns all that a user was granted and that is not dead, by server.
+    async fn list(&self, user: UserId) -> Result<Vec<GrantRow>, DbError>;
     /// Writes a grant that nobody renews in the place of the one before; its version is one more than that of the one
     /// before, also where that was forgotten.
     async fn put(&self, grant: &GrantRow) -> Result<(), DbError>;
@@ -147,9 +147,8 @@ impl GrantStore for SqlGrantStore {
         self.db.fetch_optional(GET, values![server.0, user.0]).await
     }
 
-    async fn list(&self, user: UserId) -> Result<Vec<ServerId>, DbError> {
-        let grants: Vec<GrantRow> = self.db.fetch_all(LIST, values![user.0]).await?;
-        Ok(grants.into_iter().map(|grant| grant.server_id).collect())
+    async fn list(&self, user: UserId) -> Result<Vec<GrantRow>, DbError> {
+        self.db.fetch_all(LIST, values![user.0]).await
     }
 
     async fn put(&self, grant: &GrantRow) -> Result<(), DbError> {

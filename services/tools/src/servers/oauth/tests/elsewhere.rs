@@ -9,7 +9,7 @@ async fn a_server_that_moved_to_another_host_is_shown_no_token() {
     world.connect(json!({"access_token": "one", "refresh_token": "old", "expires_in": 5})).await;
     let mut moved = world.server.clone();
     moved.settings.url = "https://evil.example/mcp".to_owned();
-    assert_eq!(world.servers.token(&moved, world.user).await, Token::default());
+    assert_eq!(world.servers.token(&moved, world.user).await, Token::ended());
     assert!(world.played.forms.lock().is_empty(), "nor is it renewed for that");
     let sent = world.begin().await;
     let state = sent["state"].parse().expect("a state");

@@ -31,7 +31,7 @@ pub(super) async fn serve(State(played): State<Played>, headers: HeaderMap, Json
 
 impl World {
     /// The same with a server that is really there.
-    async fn real() -> Self {
+    pub(super) async fn real() -> Self {
         let world = Self::new().await;
         let connector = Arc::new(HttpConnector::build(Addresses::AlsoPrivate).expect("a client"));
         let servers = Arc::new(world.servers.with_connector(connector));

@@ -45,7 +45,7 @@ impl World {
     }
 }
 
-fn called<M>(caller: &Caller, message: M) -> Request<M> {
+pub(super) fn called<M>(caller: &Caller, message: M) -> Request<M> {
     let mut request = Request::new(message);
     request.extensions_mut().insert(caller.clone());
     request
