@@ -115,7 +115,7 @@ async fn follow(
 ) -> Result<Outcome, Trouble> {
     call.notices.bound(&workspace.id, &build.id).await;
     let build = build::wait(&Services::of(call), &build, NAME).await?;
-    let readiness = ready::wait(call, &build, ready::From::Connect).await;
+    let readiness = ready::wait(call, &build, ready::From::Connect).await?;
     call.notices.settled(&workspace.id, &build.id).await;
     let is_updated = before.is_some_and(|before| before != build.template_version_id);
     let started = Started {
@@ -150,7 +150,7 @@ async fn running(call: &Call<'_>, workspace: Workspace, has_no_parameters: bool)
         started: true,
         no_build: Some(true),
         message: (!has_no_parameters).then_some(NOT_APPLIED_TO_RUNNING),
-        readiness: ready::wait(call, &latest, ready::From::Connect).await,
+        readiness: ready::wait(call, &latest, ready::From::Connect).await?,
         workspace_name: workspace.name,
         ..Started::default()
     }))
