@@ -92,6 +92,9 @@ pub struct NewWorkspace {
     pub start: Start,
     /// The chat that it is made for.
     pub chat: Option<ForChat>,
+    /// True where a time to live that is longer than the template lets workspaces run becomes as long as that; else it is
+    /// [`StoreError::Unfit`].
+    pub bounds_ttl: bool,
     /// What there is for whom.
     pub quota: Arc<Quota>,
 }

@@ -36,7 +36,8 @@ pub(super) async fn create_workspace(
     let template = state.store.find_template(&request.template).await?;
     let template = template.ok_or_else(|| Error::no_template(&request.template))?;
     // Where this can not be read, nothing is made.
-    if caller.require_service().is_ok_and(|service| service == TOOLS) && !template.allowed_for_agents {
+    let is_for_tools = caller.require_service().is_ok_and(|service| service == TOOLS);
+    if is_for_tools && !template.allowed_for_agents {
         return Err(Error::NotAllowed(template.name));
     }
     let now = state.clock.now();
@@ -53,7 +54,10 @@ pub(super) async fn create_workspace(
         last_used_at: None,
     };
     let quota = Arc::clone(&state.quota);
-    let new = NewWorkspace { workspace, build_id: BuildId(state.ids.next()), request_id, start, quota, chat };
+    // Tools ask for the time of the deployment's settings, whatever the template: no model could ask for another one.
+    let bounds_ttl = is_for_tools;
+    let new =
+        NewWorkspace { workspace, build_id: BuildId(state.ids.next()), request_id, start, quota, chat, bounds_ttl };
     let inserted = state.store.insert_workspace(&new).await;
     let mut made_for_chat_before = false;
     let details = match inserted.map_err(|error| Error::on_template(&new.workspace.template, error))? {

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{AgentId, BuildId, Lifecycle, WorkspaceId};
 
-/// How long an agent may take to connect for the first time.
+/// How long an agent may take to connect for the first time where its template does not say.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long an agent counts as connected after the last report: two missed ones.
 pub(crate) const INACTIVE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,6 +40,10 @@ pub struct Agent {
     pub epoch: u32,
     /// When it got its token.
     pub created_at: Timestamp,
+    /// When its build ended; `None` while that is carried out.
+    pub built_at: Option<Timestamp>,
+    /// How long it may take then to connect for the first time, zero for ever; `None` where its template does not say.
+    pub connection_timeout: Option<Duration>,
     /// When it first connected.
     pub first_connected_at: Option<Timestamp>,
     /// When it was last known to be connected.
@@ -77,12 +81,19 @@ impl Agent {
     #[must_use]
     pub fn status(&self, now: Timestamp) -> AgentStatus {
         let Some(last) = self.last_connected_at else {
-            let late = now - self.created_at > to_delta(CONNECTION_TIMEOUT);
-            return if late { AgentStatus::Timeout } else { AgentStatus::Connecting };
+            return if self.is_late(now) { AgentStatus::Timeout } else { AgentStatus::Connecting };
         };
         let ended = self.disconnected_at.is_some_and(|at| at >= last);
         let silent = now - last > to_delta(INACTIVE_TIMEOUT);
         if ended || silent { AgentStatus::Disconnected } else { AgentStatus::Connected }
+    }
+
+    /// Whether it should have connected for the first time by `now`. As long as its build is carried out it cannot.
+    fn is_late(&self, now: Timestamp) -> bool {
+        let timeout = self.connection_timeout.unwrap_or(CONNECTION_TIMEOUT);
+        // An owner who starts it may get the token long after the build has ended.
+        let since = self.built_at.map(|built_at| built_at.max(self.created_at));
+        !timeout.is_zero() && since.is_some_and(|since| now - since > to_delta(timeout))
     }
 
     /// When the agent was last found to be disconnected, as of `now`. One that fell silent was
@@ -171,6 +182,8 @@ pub(super) mod tests {
             lifecycle: Lifecycle::default(),
             epoch: 3,
             created_at: at(0),
+            built_at: Some(at(0)),
+            connection_timeout: None,
             first_connected_at: last_connected.map(at),
             last_connected_at: last_connected.map(at),
             disconnected_at: disconnected.map(at),
@@ -198,6 +211,37 @@ pub(super) mod tests {
             let agent = agent(last, disconnected);
             assert_eq!(agent.status(at(now)), status, "{agent:?} at {now}");
             assert_eq!(agent.disconnect_time(at(now)), said.map(at), "{agent:?} at {now}");
+        }
+    }
+
+    /// C.1: the time in which an agent has to connect is its template's, and begins when its build has ended.
+    #[test]
+    fn an_agent_that_never_connected_is_late_once_the_time_of_its_template_is_over() {
+        use AgentStatus::{Connecting, Timeout};
+        let minutes = |minutes: u64| Some(Duration::from_secs(minutes * 60));
+        let table = [
+            // (token, build ended, what the template says), now and the status
+            ((0, None, None), 100_000, Connecting),
+            ((0, None, minutes(1)), 100_000, Connecting),
+            ((0, Some(300), None), 420, Connecting),
+            ((0, Some(300), None), 421, Timeout),
+            ((0, Some(300), minutes(1)), 360, Connecting),
+            ((0, Some(300), minutes(1)), 361, Timeout),
+            ((0, Some(300), minutes(15)), 1200, Connecting),
+            ((0, Some(300), minutes(15)), 1201, Timeout),
+            ((0, Some(300), minutes(0)), 100_000, Connecting),
+            // Its owner got the token after the build.
+            ((500, Some(300), None), 620, Connecting),
+            ((500, Some(300), None), 621, Timeout),
+            // Clocks of two replicas may differ.
+            ((0, Some(300), None), 200, Connecting),
+        ];
+        for ((created, built, connection_timeout), now, expected) in table {
+            let (created_at, built_at) = (at(created), built.map(at));
+            let agent = Agent { created_at, built_at, connection_timeout, ..agent(None, None) };
+            assert_eq!(agent.status(at(now)), expected, "{agent:?} at {now}");
+            let connected = Agent { last_connected_at: Some(at(now)), ..agent };
+            assert_eq!(connected.status(at(now)), AgentStatus::Connected, "{connected:?} at {now}");
         }
     }
 

@@ -54,6 +54,15 @@ impl From<&Manifest> for Terms {
 }
 
 impl Terms {
+    /// The time to live of its own for a workspace of which `ttl` is asked without knowing the template: no longer than
+    /// that lets workspaces run.
+    pub(crate) fn bounded_ttl(&self, ttl: Option<u32>) -> Option<u32> {
+        match self.max_lifetime_seconds {
+            0 => ttl,
+            most => ttl.map(|ttl| ttl.min(most)),
+        }
+    }
+
     /// Checks the time to live that a workspace is to have of its own.
     ///
     /// # Errors
@@ -69,5 +78,26 @@ impl Terms {
              they are used"
         );
         Err(Violations::one("ttl_seconds", demands))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_to_live_is_bounded_by_the_lifetime_or_refused() {
+        for (most, ttl, bounded) in [
+            (0, None, None),
+            (0, Some(9000), Some(9000)),
+            (7200, None, None),
+            (7200, Some(0), Some(0)),
+            (7200, Some(7200), Some(7200)),
+            (7200, Some(7201), Some(7200)),
+        ] {
+            let terms = Terms { max_lifetime_seconds: most, ..Terms::default() };
+            assert_eq!(terms.bounded_ttl(ttl), bounded, "{ttl:?} of {most}");
+            assert_eq!(terms.check_ttl(ttl).is_ok(), ttl == bounded, "{ttl:?} of {most}");
+        }
     }
 }

@@ -4,6 +4,8 @@ pub(super) mod build_logs;
 pub(super) mod lifecycle;
 pub(super) mod templates;
 
+use std::time::Duration;
+
 use chatmesh_core::{Timestamp, Uuid};
 use chatmesh_db::{DbError, FromRow, Row};
 
@@ -173,8 +175,12 @@ impl FromRow for WorkspaceDetails {
             last_used_at: row.get("w_last_used_at")?,
         };
         let has_agent = row.get::<Option<Uuid>>("a_id")?.is_some();
-        let agents = if has_agent { vec![agent(row)?] } else { Vec::new() };
-        Ok(Self { workspace, build: Build::from_row(row)?, agents })
+        let build = Build::from_row(row)?;
+        let agents = match has_agent {
+            true => vec![agent(row, build.completed_at, build.terms.timeouts.connection)?],
+            false => Vec::new(),
+        };
+        Ok(Self { workspace, build, agents })
     }
 }
 
@@ -195,7 +201,10 @@ pub(super) fn join(rows: Vec<WorkspaceDetails>) -> Vec<WorkspaceDetails> {
 
 impl FromRow for KnownAgent {
     fn from_row(row: &Row) -> Result<Self, DbError> {
-        Ok(Self { agent: agent(row)?, current: row.get("is_current")? })
+        // Agents report also where a newer release has written what this one can not read of their builds.
+        let terms: Terms = serde_json::from_str(&row.get::<String>("terms")?).unwrap_or_default();
+        let agent = agent(row, row.get("completed_at")?, terms.timeouts.connection)?;
+        Ok(Self { agent, current: row.get("is_current")? })
     }
 }
 
@@ -208,7 +217,8 @@ impl FromRow for AgentDetails {
     }
 }
 
-fn agent(row: &Row) -> Result<Agent, DbError> {
+/// Reads an agent of a build that ended at `built_at`.
+fn agent(row: &Row, built_at: Option<Timestamp>, connection_timeout: Option<Duration>) -> Result<Agent, DbError> {
     Ok(Agent {
         id: row.id("a_id")?,
         workspace_id: row.id("a_workspace_id")?,
@@ -223,6 +233,8 @@ fn agent(row: &Row) -> Result<Agent, DbError> {
         },
         epoch: row.u32("a_epoch")?,
         created_at: row.get("a_created_at")?,
+        built_at,
+        connection_timeout,
         first_connected_at: row.get("a_first_connected_at")?,
         last_connected_at: row.get("a_last_connected_at")?,
         disconnected_at: row.get("a_disconnected_at")?,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chatmesh_core::{Timestamp, Uuid};
-use chatmesh_db::{Db, DbError, Value, values};
+use chatmesh_db::{Db, DbError, Tx, Value, values};
 use chatmesh_rpc::UserId;
 
 use super::builds::{KEPT_LOGS, only};
@@ -18,7 +18,7 @@ use super::statements::purge::{FORGET_AGENTS, FORGET_BUILD_LINES};
 use super::statements::templates::{
     FIND_TEMPLATE_BY_NAME, GET_TEMPLATE, GET_VERSION_BY_NUMBER, GET_VERSION_OF_TEMPLATE, LIST_VERSIONS,
 };
-use super::statements::usage::LIST_DUE;
+use super::statements::usage::{LIST_DUE, SET_TTL};
 use super::statements::{
     CONSUMED, FIND_AGENT_BY_TOKEN, FIND_WORKSPACE_BY_REQUEST, GET_AGENT, GET_BUILD, GET_WORKSPACE, INSERT_BUILD,
     INSERT_WORKSPACE, LIST_BUILDS, LIST_WORKSPACES, LOCK_AGENT, UPDATE_AGENT,
@@ -30,8 +30,8 @@ use super::{
 };
 use crate::domain::{
     Agent, AgentId, Build, BuildId, BuildReason, HasEnded, LeaseLost, LifecycleBatch, NumberedBuildLine, NumberedLine,
-    NumberedRun, Outcome, PREBUILD_OWNER, Report, Template, TemplateId, TemplateVersion, Transition, VersionInfo,
-    WhichVersion, Workspace, WorkspaceDetails, WorkspaceId,
+    NumberedRun, Outcome, PREBUILD_OWNER, Report, Template, TemplateId, TemplateVersion, Terms, Transition,
+    VersionInfo, WhichVersion, Workspace, WorkspaceDetails, WorkspaceId,
 };
 
 /// The store on a database.
@@ -112,7 +112,8 @@ impl WorkspaceStore for SqlWorkspaceStore {
             return Ok(self.what_is_there(new).await?);
         }
         let (recipe, terms) = templates::plan(&mut tx, workspace, None, &new.start).await?;
-        terms.check_ttl(workspace.ttl_seconds).map_err(StoreError::Unfit)?;
+        let new = &fit_ttl(&mut tx, new, &terms).await?;
+        let workspace = &new.workspace;
         let details = match prebuilds::claim(&mut tx, new, &recipe).await? {
             Some(claimed) => claimed,
             None => {
@@ -340,6 +341,22 @@ impl From<HasEnded> for StoreError {
     fn from(HasEnded(status): HasEnded) -> Self {
         Self::BuildEnded(status)
     }
+}
+
+/// Gives a workspace that was just inserted a time to live that its template allows.
+async fn fit_ttl(tx: &mut Tx, new: &NewWorkspace, terms: &Terms) -> Result<NewWorkspace, StoreError> {
+    let mut new = new.clone();
+    let workspace = &mut new.workspace;
+    if !new.bounds_ttl {
+        terms.check_ttl(workspace.ttl_seconds).map_err(StoreError::Unfit)?;
+        return Ok(new);
+    }
+    let bounded = terms.bounded_ttl(workspace.ttl_seconds);
+    if bounded != workspace.ttl_seconds {
+        workspace.ttl_seconds = bounded;
+        tx.execute(SET_TTL, values![workspace.id.0, bounded]).await?;
+    }
+    Ok(new)
 }
 
 fn workspace_row(new: &NewWorkspace) -> Vec<Value> {

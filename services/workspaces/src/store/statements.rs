@@ -76,15 +76,16 @@ macro_rules! select_agent {
         concat!(
             "SELECT ",
             $further,
-            "id AS a_id, workspace_id AS a_workspace_id, build_id AS a_build_id, epoch AS a_epoch, \
-             created_at AS a_created_at, first_connected_at AS a_first_connected_at, \
-             last_connected_at AS a_last_connected_at, disconnected_at AS a_disconnected_at, \
-             name AS a_name, display_order AS a_display_order, parent_id AS a_parent_id, \
-             lifecycle_state AS a_lifecycle_state, lifecycle_changed_at AS a_lifecycle_changed_at, \
-             lifecycle_message AS a_lifecycle_message, \
-             build_id = (SELECT b.id FROM builds b WHERE b.workspace_id = agents.workspace_id \
+            "a.id AS a_id, a.workspace_id AS a_workspace_id, a.build_id AS a_build_id, a.epoch AS a_epoch, \
+             a.created_at AS a_created_at, a.first_connected_at AS a_first_connected_at, \
+             a.last_connected_at AS a_last_connected_at, a.disconnected_at AS a_disconnected_at, \
+             a.name AS a_name, a.display_order AS a_display_order, a.parent_id AS a_parent_id, \
+             a.lifecycle_state AS a_lifecycle_state, a.lifecycle_changed_at AS a_lifecycle_changed_at, \
+             a.lifecycle_message AS a_lifecycle_message, own.terms, own.completed_at, \
+             a.build_id = (SELECT b.id FROM builds b WHERE b.workspace_id = a.workspace_id \
              AND (b.transition = 'start' OR b.status = 'succeeded') \
-             ORDER BY b.build_number DESC LIMIT 1) AS is_current FROM agents ",
+             ORDER BY b.build_number DESC LIMIT 1) AS is_current \
+             FROM agents a JOIN builds own ON own.id = a.build_id ",
             $rest
         )
     };
@@ -200,17 +201,14 @@ pub(super) const ISSUE_TOKEN: Sql = Sql::portable(
 );
 macro_rules! select_agent_details {
     ($rest:literal) => {
-        Sql::portable(select_agent!(
-            "scripts, (SELECT of_agent.provisioner FROM builds of_agent WHERE of_agent.id = build_id) AS provisioner, ",
-            $rest
-        ))
+        Sql::portable(select_agent!("a.scripts, own.provisioner, ", $rest))
     };
 }
 
-pub(super) const FIND_AGENT_BY_TOKEN: Sql = select_agent_details!("WHERE token_digest = $1");
-pub(super) const GET_AGENT: Sql = select_agent_details!("WHERE id = $1");
+pub(super) const FIND_AGENT_BY_TOKEN: Sql = select_agent_details!("WHERE a.token_digest = $1");
+pub(super) const GET_AGENT: Sql = select_agent_details!("WHERE a.id = $1");
 pub(super) const LOCK_AGENT: Sql =
-    Sql::split(select_agent!("", "WHERE id = $1 FOR UPDATE"), select_agent!("", "WHERE id = $1"));
+    Sql::split(select_agent!("", "WHERE a.id = $1 FOR UPDATE OF a"), select_agent!("", "WHERE a.id = $1"));
 pub(super) const UPDATE_AGENT: Sql = Sql::portable(
     "UPDATE agents SET epoch = $2, first_connected_at = $3, last_connected_at = $4, disconnected_at = $5 WHERE id = $1",
 );

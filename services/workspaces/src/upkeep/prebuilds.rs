@@ -65,8 +65,15 @@ async fn make(state: &State, pool: Pool, name: String) -> Result<(), DbError> {
     };
     let start = Start { version: Some(WhichVersion::Id(pool.version_id)), preset: pool.preset, ..Start::default() };
     let quota = Arc::clone(&state.quota);
-    let new =
-        NewWorkspace { workspace, build_id: BuildId(state.ids.next()), request_id: None, start, quota, chat: None };
+    let new = NewWorkspace {
+        workspace,
+        build_id: BuildId(state.ids.next()),
+        request_id: None,
+        start,
+        quota,
+        chat: None,
+        bounds_ttl: false,
+    };
     match state.store.insert_workspace(&new).await {
         Ok(Inserted::Created(details)) => {
             info!(workspace = %details.workspace.id, name = details.workspace.name, "a workspace is made in advance");

@@ -1,11 +1,14 @@
-//! Workspaces with several agents.
+//! Workspaces with several agents, and with one that never comes.
+
+use std::time::Duration;
 
 use chatmesh_db::{Sql, values};
 use chatmesh_proto::workspaces::v1 as pb;
+use chatmesh_rpc::{Caller, Role, UserId};
 use tonic::Code;
 
 use crate::expect;
-use crate::world::World;
+use crate::world::{World, as_caller};
 
 const INSERT_AGENT: Sql = Sql::portable(
     "INSERT INTO agents (id, workspace_id, build_id, token_digest, epoch, created_at, name, display_order, parent_id) \
@@ -65,4 +68,58 @@ async fn all_ways_to_an_agent_select_the_same_and_an_ambiguity_names_them_all() 
     world.stop(owner, &id, "").await.expect("stopping");
     expect(world.resolve(owner, &id).await.map(drop), Code::FailedPrecondition, "WORKSPACE_NOT_RUNNING");
     expect(world.resolve_named(owner, &id, "a-first").await, Code::FailedPrecondition, "WORKSPACE_NOT_RUNNING");
+}
+
+/// C.1: an agent has the time that its template gives it, and that begins when the build has ended. Whoever asks is told
+/// the same.
+#[tokio::test]
+async fn an_agent_that_never_connects_is_late_after_the_time_of_its_template() {
+    for (manifest, longest) in [("", 120), ("timeouts.connection = '15m'", 900), ("timeouts.connection = '10s'", 10)] {
+        let world = World::new().await;
+        let admin = Caller::user(UserId(world.uuid()), Role::Admin);
+        let request = pb::PushTemplateVersionRequest {
+            template: "slow".to_owned(),
+            manifest: format!("provisioner = 'local'\n{manifest}"),
+            ..pb::PushTemplateVersionRequest::default()
+        };
+        world.templates().push_template_version(as_caller(&admin, request)).await.expect("pushed");
+        let owner = &world.owner;
+        let id = world.create(owner, "slow", "dev", "").await.expect("created").id;
+        let job = world.lease("p").await.expect("leased").expect("a job");
+        let status = async || {
+            let found = world.get(owner, &id).await.expect("found");
+            let said = found.agents[0].status();
+            let listed = world.list(owner).await.expect("listed");
+            let known = world.authenticate(&job.agent_token).await.expect("known");
+            assert_eq!([listed[0].agents[0].status(), known.status()], [said, said], "{manifest}");
+            if found.status() == pb::WorkspaceStatus::Running {
+                assert_eq!(world.resolve(owner, &id).await.expect("an agent").status(), said, "{manifest}");
+            }
+            said
+        };
+        world.clock.advance(Duration::from_secs(2000));
+        assert_eq!(status().await, pb::AgentStatus::Connecting, "{manifest}: it is being built");
+        world.complete("p", &job.build_id).await.expect("completed");
+        world.clock.advance(Duration::from_secs(longest));
+        assert_eq!(status().await, pb::AgentStatus::Connecting, "{manifest}");
+        world.clock.advance(Duration::from_secs(1));
+        assert_eq!(status().await, pb::AgentStatus::Timeout, "{manifest}");
+        let mut changes = world.changes(&id).await;
+        assert!(world.report(&job.agent_id, 1, true).await.expect("reported"));
+        assert!(changes.arrived().await, "{manifest}: it is there all the same");
+        assert_eq!(status().await, pb::AgentStatus::Connected, "{manifest}");
+    }
+}
+
+const NEWER_TERMS: Sql = Sql::portable("UPDATE builds SET terms = '{\"timeouts\":{\"newer\":1}}'");
+
+/// What a newer release says of a build in its own words keeps no agent of it away.
+#[tokio::test]
+async fn an_agent_of_a_build_that_can_not_be_read_reports_on() {
+    let world = World::new().await;
+    world.create(&world.owner, "local", "dev", "").await.expect("created");
+    let job = world.run_job("p").await;
+    assert_eq!(world.database.db.execute(NEWER_TERMS, Vec::new()).await.expect("changed"), 1);
+    assert_eq!(world.authenticate(&job.agent_token).await.expect("known").id, job.agent_id);
+    assert!(world.report(&job.agent_id, 1, true).await.expect("reported"));
 }

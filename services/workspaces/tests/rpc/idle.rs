@@ -16,13 +16,17 @@ impl World {
     }
 
     async fn create_for(&self, ttl_seconds: Option<u32>) -> Result<pb::Workspace, Status> {
+        self.create_by(&self.owner, ttl_seconds).await
+    }
+
+    async fn create_by(&self, caller: &Caller, ttl_seconds: Option<u32>) -> Result<pb::Workspace, Status> {
         let request = pb::CreateWorkspaceRequest {
             template: "local".to_owned(),
             name: "dev".to_owned(),
             ttl_seconds,
             ..pb::CreateWorkspaceRequest::default()
         };
-        let reply = self.workspaces().create_workspace(as_caller(&self.owner, request)).await?;
+        let reply = self.workspaces().create_workspace(as_caller(caller, request)).await?;
         Ok(reply.into_inner().workspace.expect("a workspace"))
     }
 
@@ -266,6 +270,30 @@ async fn a_workspace_runs_no_longer_than_its_template_lets_it() {
     world.run_job("p").await;
     let again = chatmesh_core::Clock::now(&*world.clock);
     assert_eq!(last(&found().await), Some(again + 2 * hour), "each start counts anew");
+}
+
+/// A.3: no model can mend what the settings of the deployment ask for, so it is made to fit.
+#[tokio::test]
+async fn the_time_that_tools_ask_for_is_bounded_by_the_template_and_that_of_people_is_refused() {
+    for (ttl, bounded, runs_for) in [(None, None, 5400), (Some(600), Some(600), 600), (Some(28_800), Some(7200), 7200)]
+    {
+        let world = World::new().await;
+        let request = pb::PushTemplateVersionRequest {
+            template: "local".to_owned(),
+            manifest: "max_lifetime = '2h'\ndefault_ttl = '90m'".to_owned(),
+            ..pb::PushTemplateVersionRequest::default()
+        };
+        world.templates().push_template_version(as_caller(&world.administrator(), request)).await.expect("pushed");
+        if ttl != bounded {
+            expect(world.create_for(ttl).await, Code::InvalidArgument, "INVALID_PARAMETERS");
+        }
+        let created = world.create_by(&world.tools(), ttl).await.expect("created");
+        assert_eq!(created.ttl_seconds, bounded);
+        world.run_job("p").await;
+        let found = world.get(&world.owner, &created.id).await.expect("found");
+        let until = chatmesh_core::Clock::now(&*world.clock) + Duration::from_secs(runs_for);
+        assert_eq!((found.ttl_seconds, deadline(&found)), (bounded, Some(until)));
+    }
 }
 
 /// B.8: a workspace that could not be stopped is not forgotten.

@@ -314,6 +314,9 @@ async fn reports_of_an_older_session_change_nothing() {
         let at = |seconds| began + Duration::from_secs(seconds);
 
         assert_eq!(status(at(0)).await, (AgentStatus::Connecting, 0));
+        let known = world.store.get_agent(agent).await.expect("asked").expect("known").agent;
+        assert_eq!(Some(known), world.get(id).await.agents.pop(), "{}: all ways to it say the same", world.engine);
+        assert_eq!(status(at(121)).await, (AgentStatus::Timeout, 0), "{}", world.engine);
         let first = report(7, true, at(1)).await;
         assert_eq!((first.workspace_id, first.current, first.flipped), (id, true, true), "{}", world.engine);
         assert!(!report(7, true, at(2)).await.flipped);

@@ -182,6 +182,22 @@ async fn a_workspace_is_not_handed_over_to_whoever_has_not_enough_credits() {
     }
 }
 
+/// A.3: what was made in advance gets a time to live that fits, like what is made anew.
+#[tokio::test]
+async fn a_time_to_live_is_made_to_fit_where_a_workspace_is_claimed() {
+    for world in worlds().await {
+        let template = world.pooled().await;
+        let (id, _) = world.ready(&template, "pre-1").await;
+        let mut new = NewWorkspace { bounds_ttl: true, ..world.wanted(&template, "dev", large()) };
+        new.workspace.ttl_seconds = Some(28_800);
+        let claimed = world.create_as(&new).await;
+        let lasts = Duration::from_secs(5400);
+        assert_eq!((claimed.workspace.id, claimed.workspace.ttl_seconds), (id, Some(5400)), "{}", world.engine);
+        let deadlines = (claimed.build.deadline, claimed.build.max_deadline);
+        assert_eq!(deadlines, (Some(world.now + lasts), Some(world.now + lasts)), "{}", world.engine);
+    }
+}
+
 #[tokio::test]
 async fn what_somebody_claimed_is_not_cleared_away_and_what_people_wait_for_comes_first() {
     for mut world in worlds().await {

@@ -145,6 +145,11 @@ async fn many_uses_are_written_down_at_once_and_none_beyond_the_last_deadline() 
         (new.workspace.template_id, new.workspace.ttl_seconds) = (bound, Some(4801));
         let refused = world.store.insert_workspace(&new).await;
         assert!(matches!(refused, Err(StoreError::Unfit(_))), "{}: {refused:?}", world.engine);
+        new.bounds_ttl = true;
+        let Ok(Inserted::Created(created)) = world.store.insert_workspace(&new).await else { panic!("not created") };
+        assert_eq!(created.workspace.ttl_seconds, Some(4800), "{}: it is made to fit", world.engine);
+        let found = world.get(created.workspace.id).await.workspace;
+        assert_eq!(found.ttl_seconds, Some(4800), "{}: and written down so", world.engine);
     }
 }
 

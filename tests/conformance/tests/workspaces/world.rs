@@ -89,6 +89,7 @@ impl World {
             request_id,
             start: Start::default(),
             chat: None,
+            bounds_ttl: false,
             quota: Arc::clone(&self.quota),
         }
     }

@@ -143,7 +143,7 @@ async fn settle(call: &Call<'_>, workspace: Workspace) -> Result<Outcome, Troubl
     }
     call.notices.bound(&id, &build.id).await;
     build::wait(&Services::of(call), &build, start::NAME).await?;
-    let readiness = ready::wait(call, &build, ready::From::Connect).await;
+    let readiness = ready::wait(call, &build, ready::From::Connect).await?;
     call.notices.settled(&id, &build.id).await;
     Ok(Outcome::of(&Created { created: true, workspace_name: name, build_id: build.id, readiness }))
 }

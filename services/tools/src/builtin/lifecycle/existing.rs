@@ -51,8 +51,10 @@ pub(super) async fn examine(call: &Call<'_>, id: &str) -> Result<Option<Outcome>
             Use::Replace => return Ok(None),
             Use::Stopped => return Ok(Some(stopped(workspace))),
             Use::Running(build, from) => {
-                let readiness = ready::wait(call, &build, from).await;
-                return Ok(Some(running(workspace, None, readiness)));
+                return Ok(match ready::wait(call, &build, from).await {
+                    Ok(readiness) => Some(running(workspace, None, readiness)),
+                    Err(ready::Deleted) => None,
+                });
             }
             Use::Wait(build) => {
                 call.notices.bound(id, &build.id).await;
@@ -60,7 +62,7 @@ pub(super) async fn examine(call: &Call<'_>, id: &str) -> Result<Option<Outcome>
                 let again = if starts { start::NAME } else { "create_workspace" };
                 let build = build::wait(&services, &build, again).await?;
                 if starts {
-                    let readiness = ready::wait(call, &build, ready::From::Connect).await;
+                    let Ok(readiness) = ready::wait(call, &build, ready::From::Connect).await else { return Ok(None) };
                     call.notices.settled(id, &build.id).await;
                     return Ok(Some(running(workspace, Some(build), readiness)));
                 }

@@ -1,6 +1,6 @@
 //! Waits until what was built can be worked in: until the agent answers, and its startup scripts have ended.
 //!
-//! Nothing here is a failure of the tool: the workspace is there, and the model is told what is the matter with it.
+//! Nothing here is a failure of the tool as long as the workspace is there: the model is told what is the matter with it.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use tonic::Status;
 
 use super::super::Call;
 use super::build::timeout_of;
-use super::failure::is;
+use super::deleted;
+use super::failure::{Trouble, is};
 use super::services::Services;
 use crate::agent::explain;
 
@@ -39,6 +40,16 @@ pub(super) struct Readiness {
     lifecycle_state: Option<String>,
 }
 
+/// The workspace is deleted: there is nothing to wait for any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Deleted;
+
+impl std::convert::From<Deleted> for Trouble {
+    fn from(Deleted: Deleted) -> Self {
+        deleted()
+    }
+}
+
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum From {
@@ -49,24 +60,27 @@ pub(super) enum From {
 }
 
 /// Waits until the workspace that `build` started can be worked in.
-pub(super) async fn wait(call: &Call<'_>, build: &Build, from: From) -> Readiness {
+///
+/// # Errors
+/// It is deleted by now.
+pub(super) async fn wait(call: &Call<'_>, build: &Build, from: From) -> Result<Readiness, Deleted> {
     let services = Services::of(call);
     let timeouts = build.timeouts.unwrap_or_default();
     let agent_id = match from {
         From::Scripts => None,
         From::Connect => {
             let longest = timeout_of(Some(timeouts.connection_seconds), CONNECT_TIMEOUT);
-            match connect(call, build, longest).await {
+            match connect(call, build, longest).await? {
                 Ok(agent_id) => Some(agent_id),
-                Err(readiness) => return readiness,
+                Err(readiness) => return Ok(readiness),
             }
         }
     };
     scripts(&services, build, agent_id, timeout_of(Some(timeouts.startup_seconds), SCRIPTS_TIMEOUT)).await
 }
 
-/// Waits for the agent, as the workspace has it at each moment.
-async fn connect(call: &Call<'_>, build: &Build, longest: Duration) -> Result<String, Readiness> {
+/// Waits for the agent, as the workspace has it at each moment. Where it does not connect, that is told.
+async fn connect(call: &Call<'_>, build: &Build, longest: Duration) -> Result<Result<String, Readiness>, Deleted> {
     let deadline = Instant::now() + longest;
     let workspace = call.workspace.at(&build.workspace_id);
     let mut backoff = Backoff::new(MIN_PAUSE, MAX_PAUSE);
@@ -74,14 +88,13 @@ async fn connect(call: &Call<'_>, build: &Build, longest: Duration) -> Result<St
     loop {
         // Why a workspace has no agent to wait for is known before the wait.
         match timeout_at(deadline, workspace.find()).await {
-            Ok(Err(status)) if matches!(status.code(), Code::FailedPrecondition | Code::NotFound) => {
-                return Err(not_selected(&status));
-            }
+            Ok(Err(status)) if is_deleted(&status) => return Err(Deleted),
+            Ok(Err(status)) if status.code() == Code::FailedPrecondition => return Ok(Err(not_selected(&status))),
             Ok(_) => {}
             Err(_) => break,
         }
         match timeout_at(deadline, workspace.await_agent()).await {
-            Ok(Ok(agent_id)) => return Ok(agent_id),
+            Ok(Ok(agent_id)) => return Ok(Ok(agent_id)),
             Ok(Err(status)) => last = Some(status),
             Err(_) => break,
         }
@@ -93,7 +106,12 @@ async fn connect(call: &Call<'_>, build: &Build, longest: Duration) -> Result<St
         || format!("the agent did not connect within {}", humantime::format_duration(longest)),
         |status| explain(&status),
     );
-    Err(Readiness { agent_status: Some("not_ready"), agent_error: Some(error), ..Readiness::default() })
+    Ok(Err(Readiness { agent_status: Some("not_ready"), agent_error: Some(error), ..Readiness::default() }))
+}
+
+/// True where a workspace is not there any more. For others it looks as if it never was.
+fn is_deleted(status: &Status) -> bool {
+    status.code() == Code::NotFound || is(status, "WORKSPACE_DELETED")
 }
 
 fn not_selected(status: &Status) -> Readiness {
@@ -103,22 +121,28 @@ fn not_selected(status: &Status) -> Readiness {
 }
 
 /// Waits until the startup scripts have ended. An answer that does not come changes nothing of the wait.
-async fn scripts(services: &Services<'_>, build: &Build, agent_id: Option<String>, longest: Duration) -> Readiness {
+async fn scripts(
+    services: &Services<'_>,
+    build: &Build,
+    agent_id: Option<String>,
+    longest: Duration,
+) -> Result<Readiness, Deleted> {
     let deadline = Instant::now() + longest;
     let mut backoff = Backoff::new(MIN_PAUSE, MAX_PAUSE);
-    let soft = |startup_scripts| Readiness { startup_scripts: Some(startup_scripts), ..Readiness::default() };
+    let soft = |startup_scripts| Ok(Readiness { startup_scripts: Some(startup_scripts), ..Readiness::default() });
     loop {
         match timeout_at(deadline, services.workspace(&build.workspace_id)).await {
             Err(_) => return soft("startup_scripts_timeout"),
             Ok(Ok(workspace)) => match state(&workspace, build, agent_id.as_deref()) {
                 None => return soft("startup_scripts_unknown"),
-                Some(LifecycleState::Ready) => return Readiness::default(),
+                Some(LifecycleState::Ready) => return Ok(Readiness::default()),
                 Some(LifecycleState::Unspecified | LifecycleState::Created | LifecycleState::Starting) => {}
                 Some(other) => {
-                    let lifecycle_state = Some(word(other));
-                    return Readiness { lifecycle_state, ..soft("startup_scripts_failed") };
+                    let failed = soft("startup_scripts_failed")?;
+                    return Ok(Readiness { lifecycle_state: Some(word(other)), ..failed });
                 }
             },
+            Ok(Err(status)) if is_deleted(&status) => return Err(Deleted),
             Ok(Err(_)) => {}
         }
         if timeout_at(deadline, sleep(backoff.next_pause())).await.is_err() {

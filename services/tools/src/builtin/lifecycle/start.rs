@@ -18,6 +18,13 @@ use crate::outcome::Outcome;
 /// The tool.
 pub(super) const NAME: &str = "start_workspace";
 
+/// What became of parameters for a workspace that runs.
+const NOT_APPLIED_TO_RUNNING: &str =
+    "it was running already, so the parameters were not applied: stop it first to change them";
+/// What became of them where it was being started.
+const NOT_APPLIED_TO_START: &str =
+    "it was being started already, so the parameters were not applied: stop it first to change them";
+
 #[derive(Debug, Deserialize)]
 struct Args {
     #[serde(default)]
@@ -58,14 +65,15 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Outcome, Trouble> {
         match services.start(request).await {
             Ok(build) => {
                 let before = version_before(&services, &build).await;
-                return follow(call, workspace, build, before).await;
+                return follow(call, workspace, build, before, None).await;
             }
             Err(status) if is(&status, "WORKSPACE_ALREADY_RUNNING") => {
                 return running(call, workspace, args.parameters.is_empty()).await;
             }
             Err(status) if is(&status, "BUILD_ACTIVE") => {
                 if let Some(started) = join(call, id).await? {
-                    return follow(call, workspace, started, None).await;
+                    let note = (!args.parameters.is_empty()).then_some(NOT_APPLIED_TO_START);
+                    return follow(call, workspace, started, None, note).await;
                 }
             }
             Err(status) => return Err(refused(&services, &workspace, &status).await),
@@ -96,22 +104,25 @@ async fn join(call: &Call<'_>, id: &str) -> Result<Option<Build>, Trouble> {
     Ok(None)
 }
 
-/// Waits for a build that starts the workspace. `before` is the version that the build before was of.
+/// Waits for a build that starts the workspace. `before` is the version that the build before was of, where that is to be
+/// compared; `note` is what else is to be said.
 async fn follow(
     call: &Call<'_>,
     workspace: Workspace,
     build: Build,
     before: Option<String>,
+    note: Option<&'static str>,
 ) -> Result<Outcome, Trouble> {
     call.notices.bound(&workspace.id, &build.id).await;
     let build = build::wait(&Services::of(call), &build, NAME).await?;
-    let readiness = ready::wait(call, &build, ready::From::Connect).await;
+    let readiness = ready::wait(call, &build, ready::From::Connect).await?;
     call.notices.settled(&workspace.id, &build.id).await;
     let is_updated = before.is_some_and(|before| before != build.template_version_id);
     let started = Started {
         started: true,
         workspace_name: workspace.name,
         build_id: Some(build.id),
+        message: note,
         readiness,
         ..Started::default()
     };
@@ -135,12 +146,11 @@ async fn version_before(services: &Services<'_>, build: &Build) -> Option<String
 
 async fn running(call: &Call<'_>, workspace: Workspace, has_no_parameters: bool) -> Result<Outcome, Trouble> {
     let latest = open(&Services::of(call), &workspace.id).await?.latest_build.ok_or_else(restless)?;
-    let message = "it was running already, so the parameters were not applied: stop it first to change them";
     Ok(Outcome::of(&Started {
         started: true,
         no_build: Some(true),
-        message: (!has_no_parameters).then_some(message),
-        readiness: ready::wait(call, &latest, ready::From::Connect).await,
+        message: (!has_no_parameters).then_some(NOT_APPLIED_TO_RUNNING),
+        readiness: ready::wait(call, &latest, ready::From::Connect).await?,
         workspace_name: workspace.name,
         ..Started::default()
     }))

@@ -6,7 +6,7 @@ use chatmesh_proto::agent::v1::LifecycleState;
 use chatmesh_proto::workspaces::v1::{AgentStatus, Transition};
 use serde_json::{Value, json};
 
-use super::super::workspace::World;
+use super::super::workspace::{Ends, World};
 
 /// The fields that say what is the matter with the agent.
 fn trouble(result: &Value) -> [&Value; 3] {
@@ -100,6 +100,66 @@ async fn an_agent_that_comes_late_is_waited_for() {
     };
     let called = world.tool(&workspace, "start_workspace", json!({})).await;
     assert_eq!(json!(trouble(&called.result)), json!([null, null, null]), "{called:?}");
+}
+
+impl World {
+    /// Deletes a workspace at once, some time from now.
+    async fn delete_in(&self, workspace: &str, seconds: u64) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let mut cloud = self.workspace.cloud.lock();
+        cloud.build_time = Duration::ZERO;
+        cloud.build(workspace, Transition::Delete, Ends::Well);
+    }
+}
+
+/// G1, B.8: what is deleted while its agent or its scripts are waited for does not come back.
+#[tokio::test(start_paused = true)]
+async fn g1_a_workspace_that_is_deleted_meanwhile_is_not_waited_for() {
+    let never = Duration::from_secs(100_000);
+    for (what, connect_after) in [("the agent", None), ("the scripts", Some(Duration::from_secs(3)))] {
+        for tool in ["start_workspace", "create_workspace"] {
+            let world = World::new();
+            let (template, workspace) = {
+                let mut cloud = world.workspace.cloud.lock();
+                (cloud.agents.connect_after, cloud.agents.scripts_for) = (connect_after, never);
+                let template = cloud.template("local");
+                let is_start = tool == "start_workspace";
+                (template, if is_start { cloud.workspace("local", Transition::Stop) } else { String::new() })
+            };
+            // The build takes 20 s.
+            let args = json!({"template_id": template});
+            let (called, ()) = tokio::join!(world.tool(&workspace, tool, args), world.delete_in("w-1", 40));
+            let error = super::flat(&called);
+            assert!(error.contains("is deleted") && error.contains("create_workspace"), "{tool}, {what}: {error}");
+            assert!((40..=75).contains(&called.took.as_secs()), "{tool}, {what}: {called:?}");
+        }
+    }
+}
+
+/// L04, G1: where a chat asks for a workspace and the one that it has is deleted meanwhile, it gets another one.
+#[tokio::test(start_paused = true)]
+async fn l04_a_workspace_that_is_deleted_while_it_is_waited_for_is_replaced() {
+    for transition in [Transition::Start, Transition::Stop] {
+        let world = World::new();
+        let (template, workspace) = {
+            let mut cloud = world.workspace.cloud.lock();
+            cloud.agents.scripts_for = Duration::from_secs(100_000);
+            (cloud.template("local"), cloud.workspace("local", transition))
+        };
+        {
+            let mut cloud = world.workspace.cloud.lock();
+            if transition == Transition::Stop {
+                cloud.build(&workspace, Transition::Start, Ends::Well);
+            }
+            cloud.agents.scripts_for = Duration::from_secs(5);
+        }
+        let args = json!({"template_id": template});
+        let (called, ()) =
+            tokio::join!(world.tool(&workspace, "create_workspace", args), world.delete_in(&workspace, 40));
+        assert_eq!(called.result["created"], true, "{transition:?}: {called:?}");
+        assert_eq!(called.notices.last().map(|(_, notice)| notice.as_str()), Some("settled w-2 w-2-b1"));
+        assert!(called.took.as_secs() <= 75, "{transition:?}: {called:?}");
+    }
 }
 
 /// What a template says of how long to wait counts.

@@ -78,7 +78,15 @@ async fn l05_a_start_that_is_under_way_is_joined() {
     let called = world.tool(&workspace, "start_workspace", json!({})).await;
     assert_eq!((&called.result["build_id"], called.result.get("no_build")), (&json!("w-1-b2"), None));
     assert_eq!(told(&called), ["bound w-1 w-1-b2", "settled w-1 w-1-b2"]);
+    assert_eq!(called.result.get("message"), None, "nothing was asked for that was not done");
     assert_eq!(world.workspace.cloud.lock().builds_of(&workspace), 2);
+
+    let world = World::new();
+    let workspace = with_workspace(&world, Transition::Stop);
+    world.workspace.cloud.lock().build(&workspace, Transition::Start, Ends::Well);
+    let called = world.tool(&workspace, "start_workspace", json!({"parameters": {"size": 4}})).await;
+    assert_eq!((&called.result["build_id"], &called.result["started"]), (&json!("w-1-b2"), &json!(true)));
+    assert!(called.result["message"].as_str().is_some_and(|message| message.contains("not applied")), "{called:?}");
 }
 
 /// L06, L07: the failure of a fresh start keeps its fields; where the numbers cannot be had, they alone are missing.

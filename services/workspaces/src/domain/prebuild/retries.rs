@@ -61,6 +61,14 @@ impl PoolRetries {
     }
 }
 
+#[cfg(test)]
+impl PoolRetries {
+    /// Whether the last try of a pool failed.
+    pub(super) fn has_failures(&self, pool: &Pool) -> bool {
+        self.0.contains_key(&key(pool))
+    }
+}
+
 fn pause_after(failures: u32) -> Duration {
     let pause = 2_u32.checked_pow(failures.saturating_sub(1)).and_then(|times| FIRST_PAUSE.checked_mul(times));
     pause.map_or(LONGEST_PAUSE, |pause| pause.min(LONGEST_PAUSE))

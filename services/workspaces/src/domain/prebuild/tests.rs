@@ -123,6 +123,22 @@ fn what_runs_and_can_not_be_claimed_is_made_anew_after_a_while() {
     }
 }
 
+/// C.1: an agent that may take longer than the pause to connect is waited for.
+#[test]
+fn what_its_template_gives_longer_to_connect_is_not_made_anew_before() {
+    let pools = pool(1);
+    let mut waiting = with_agent(LifecycleState::Created, None);
+    waiting.agents[0].connection_timeout = Some(Duration::from_secs(900));
+    let there = [waiting];
+    let mut retries = PoolRetries::default();
+    for (when, failed) in [(300, false), (900, false), (901, true)] {
+        let expected: &[Step] = if failed { &[Step::Delete(there[0].workspace.id)] } else { &[] };
+        assert_eq!(plan(&pools, &there, at(when)), expected, "at {when}");
+        retries.observe(&pools, &there, at(when));
+        assert_eq!(retries.has_failures(&pools[0]), failed, "at {when}");
+    }
+}
+
 /// Places that fail one after the other are one try of the pool.
 #[test]
 fn the_pause_grows_once_for_all_places_of_a_pool() {
