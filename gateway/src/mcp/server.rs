@@ -13,6 +13,7 @@ use rmcp::model::{
 };
 use rmcp::service::{RequestContext, RoleServer};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::call::{Call, run};
@@ -23,6 +24,9 @@ use crate::authenticate::Admission;
 
 /// How long a tool may take: what the longest wait for a command takes, and a little more.
 const CALL_TIMEOUT: Duration = Duration::from_secs(330);
+
+/// The tool whose work is of no use to anybody else: a command ends with its time, and with its client.
+const COMMAND_TOOL: &str = "workspace_bash";
 
 const INSTRUCTIONS: &str = "Acts on workspaces of a chatmesh deployment: machines in which files are read and written \
 and commands are run. Name a workspace by its name or its identifier; `list_workspaces` says which there are. One that \
@@ -62,6 +66,16 @@ impl Server {
     }
 }
 
+/// Drops the work when the client goes away or cancels the request, and with it the calls that it has made. Without this,
+/// it goes on.
+async fn unless_gone<T>(gone: &CancellationToken, work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    tokio::select! {
+        biased;
+        done = work => done,
+        () = gone.cancelled() => Err("the request was cancelled, and what ran for it was told to end".to_owned()),
+    }
+}
+
 impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
@@ -94,9 +108,45 @@ impl ServerHandler for Server {
         let progress = Progress::new(&context.peer, context.meta.get_progress_token());
         let parts = context.extensions.get::<Parts>();
         let parts = parts.ok_or_else(|| ErrorData::internal_error("the request has no headers", None))?;
-        Ok(match self.result(request, parts, progress).await {
+        let ends_with_client = request.name == COMMAND_TOOL;
+        let result = Box::pin(self.result(request, parts, progress));
+        let result = if ends_with_client { unless_gone(&context.ct, result).await } else { result.await };
+        Ok(match result {
             Ok(result) => CallToolResult::success(vec![ContentBlock::text(result.to_string())]).into(),
             Err(message) => CallToolResult::error(vec![ContentBlock::text(message)]).into(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// G21: a command whose client went away runs on for nobody. Its call is dropped, by which the tools know.
+    #[tokio::test]
+    async fn work_for_a_client_that_went_away_is_dropped() {
+        let gone = CancellationToken::new();
+        let alive = Arc::new(());
+        let work = {
+            let alive = Arc::clone(&alive);
+            let gone = gone.clone();
+            async move {
+                gone.cancel();
+                std::future::pending::<()>().await;
+                drop(alive);
+                Ok(Value::Null)
+            }
+        };
+        let told = unless_gone(&gone, work).await;
+        assert!(told.is_err_and(|told| told.contains("cancelled")));
+        assert_eq!(Arc::strong_count(&alive), 1, "nobody works on");
+        assert_eq!(unless_gone(&gone, async { Ok(3) }).await, Ok(3), "what is done is told");
+    }
+
+    #[test]
+    fn there_is_the_tool_that_ends_with_its_client() {
+        assert!(tools::all().iter().any(|tool| tool.name == COMMAND_TOOL));
     }
 }

@@ -117,6 +117,39 @@ impl Receipts {
         tokio::time::timeout(CLAIM_TIMEOUT, waiting).await.unwrap_or(Err(ClaimError::Busy))
     }
 
+    /// Gives `key` up: its effect is not done from here on, unless it was done before. Returns the receipt of that.
+    ///
+    /// # Errors
+    /// The first call with the key takes too long.
+    pub(crate) async fn cancel(&self, key: Key) -> Result<Option<Outcome>, ClaimError> {
+        let record = Record::new(key, InputDigest::default().finish(), Outcome::Canceled);
+        let waiting = async {
+            loop {
+                let lookup = {
+                    let mut slots = self.inner.slots.lock();
+                    let lookup = slots.look(key);
+                    if lookup.is_none() {
+                        slots.put(record.clone());
+                    }
+                    lookup
+                };
+                match lookup {
+                    Some(Lookup::AtWork(done)) => done.cancelled().await,
+                    Some(Lookup::Kept(outcome)) => return Some(outcome),
+                    Some(Lookup::Claimed | Lookup::Conflict) | None => return None,
+                }
+            }
+        };
+        let found = tokio::time::timeout(CLAIM_TIMEOUT, waiting).await.map_err(|_| ClaimError::Busy)?;
+        match found {
+            Some(outcome) => Ok(Some(outcome).filter(|outcome| *outcome != Outcome::Canceled)),
+            None => {
+                self.write(record, false).await;
+                Ok(None)
+            }
+        }
+    }
+
     /// True where `key` has a receipt.
     pub(crate) fn has(&self, key: Key) -> bool {
         self.inner.slots.lock().has(key)

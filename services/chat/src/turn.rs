@@ -41,6 +41,7 @@ pub(crate) use answer::Answer;
 pub(crate) use markers::cleared_context;
 pub(crate) use partial::{Partial, StopReason};
 pub(crate) use persist::persist;
+pub(crate) use tools::end_commands;
 
 use crate::domain::{Chat, Message, NewMessage, RunnerId};
 use crate::machine::Status;
@@ -123,7 +124,7 @@ impl Turn {
         let answer = match work.kept.take() {
             Some(KeptStep { answer, workspace_id }) => {
                 made_for = workspace_id;
-                self.take_up(answer, partial).await?
+                self.take_up(answer, made_for, partial).await?
             }
             None => match generate::generate(self, work, partial).await? {
                 Generated::Answer(answer) => self.keep(answer, made_for).await?,
@@ -137,6 +138,7 @@ impl Turn {
                 _ => self.finish().await.map(over),
             };
         }
+        partial.run_tools(made_for);
         let began = Instant::now();
         let bench = Bench {
             state: &self.state,
@@ -226,9 +228,14 @@ impl Turn {
     }
 
     /// Takes up an answer whose tools another worker was running, and shows it again to those who watch.
-    async fn take_up(&mut self, message: NewMessage, partial: &mut Partial) -> Result<Answer, StoreError> {
+    async fn take_up(
+        &mut self,
+        message: NewMessage,
+        workspace: Option<Uuid>,
+        partial: &mut Partial,
+    ) -> Result<Answer, StoreError> {
         let answer = Answer::from_message(message);
-        partial.resume(self.chat.versions.history, &answer);
+        partial.resume(self.chat.versions.history, &answer, workspace);
         let episode = self.begin_attempt().await?;
         self.forgive_attempt();
         for (index, part) in (0..).zip(&answer.message.content) {

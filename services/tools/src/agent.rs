@@ -39,7 +39,7 @@ const MIN_PAUSE: Duration = Duration::from_millis(50);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// A chat's workspace, as its tools see it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Workspace {
     pub(crate) neighbours: Neighbours,
     pub(crate) bindings: Bindings,
@@ -159,14 +159,7 @@ impl Workspace {
 
     /// Another workspace of the same chat.
     pub(crate) fn at(&self, workspace_id: &str) -> Self {
-        Self {
-            neighbours: self.neighbours.clone(),
-            bindings: self.bindings.clone(),
-            caller: self.caller.clone(),
-            chat_id: self.chat_id.clone(),
-            workspace_id: workspace_id.to_owned(),
-            agent: self.agent.clone(),
-        }
+        Self { workspace_id: workspace_id.to_owned(), ..self.clone() }
     }
 
     /// Waits until the agent that the workspace has now is connected, half a minute at most.

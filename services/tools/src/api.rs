@@ -2,6 +2,7 @@
 
 mod call_tool;
 mod call_workspace_tool;
+mod cancel_call;
 mod discover_tools;
 mod list_tools;
 
@@ -36,6 +37,10 @@ impl ToolService for Api {
 
     async fn call_tool(&self, r: Request<pb::CallToolRequest>) -> Result<Response<Events>, Status> {
         streaming(r, |caller, m| call_tool::call_tool(Arc::clone(&self.state), caller, m)).await
+    }
+
+    async fn cancel_call(&self, r: Request<pb::CancelCallRequest>) -> Result<Response<pb::CancelCallResponse>, Status> {
+        unary(r, |caller, m| cancel_call::cancel_call(&self.state, caller, m)).await
     }
 
     async fn discover_tools(

@@ -1,6 +1,7 @@
 //! The tools of the mesh itself.
 
 mod attach_file;
+mod cancel;
 mod edit_files;
 mod execute;
 mod lifecycle;
@@ -26,6 +27,7 @@ use tonic_types::StatusExt as _;
 use crate::agent::Workspace;
 use crate::notices::Notices;
 use crate::outcome::Outcome;
+pub(crate) use cancel::{cancel, execute_while_wanted};
 pub(crate) use writes::Writes;
 
 /// How long the agent has to answer a call that only looks.
@@ -136,12 +138,6 @@ impl Tool {
         };
         outcome.unwrap_or_else(Outcome::Failure)
     }
-}
-
-/// Runs a command that does not outlive its time.
-pub(crate) async fn execute_to_its_end(call: &Call<'_>) -> Outcome {
-    let done = execute::run(call.workspace, call.args, call.key, execute::Late::Ends).await;
-    done.unwrap_or_else(Outcome::Failure)
 }
 
 /// A call of a tool.

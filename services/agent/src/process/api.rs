@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::error::Error;
-use super::input::Input;
+use super::input::{Input, canceled_key};
 use super::manager::Manager;
 use crate::chat::ChatId;
 use crate::touched::Touched;
@@ -88,6 +88,15 @@ impl ProcessService for ProcessApi {
         let id = process_id(&request.process_id)?;
         self.manager.signal(chat.as_ref(), id, signal(request.signal())?)?;
         Ok(Response::new(pb::SignalProcessResponse {}))
+    }
+
+    async fn cancel_process(
+        &self,
+        request: Request<pb::CancelProcessRequest>,
+    ) -> Result<Response<pb::CancelProcessResponse>, Status> {
+        let (chat, request) = open(request)?;
+        let key = canceled_key(chat.as_ref(), &request.idempotency_key)?;
+        Ok(Response::new(self.manager.cancel(chat.as_ref(), key).await?))
     }
 }
 

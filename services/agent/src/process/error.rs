@@ -42,6 +42,9 @@ pub(crate) enum Error {
     /// The idempotency key is of no use.
     #[error(transparent)]
     Claim(#[from] ClaimError),
+    /// Whoever asked for it does not want it any more.
+    #[error("the command was given up before it was started, so it was not run")]
+    Canceled,
     /// As many processes run as the agent allows.
     #[error("{0} processes run already; end some first")]
     TooMany(usize),
@@ -63,6 +66,7 @@ impl Error {
             Self::Signal(_) => (Code::Internal, "SIGNAL_FAILED"),
             Self::Claim(ClaimError::Conflict) => (Code::AlreadyExists, "IDEMPOTENCY_KEY_REUSED"),
             Self::Claim(ClaimError::Busy) => (Code::Aborted, "IDEMPOTENCY_KEY_BUSY"),
+            Self::Canceled => (Code::FailedPrecondition, "PROCESS_CANCELED"),
             Self::TooMany(_) => (Code::ResourceExhausted, "TOO_MANY_PROCESSES"),
             Self::ShuttingDown => (Code::Unavailable, "AGENT_SHUTTING_DOWN"),
         }

@@ -26,7 +26,7 @@ pub(super) struct Input {
 impl Input {
     /// Names the effect, where the caller did.
     pub(super) fn key(&self, chat: Option<&ChatId>) -> Option<Key> {
-        (!self.key.is_empty()).then(|| Key::new("StartProcess", chat, &self.key))
+        (!self.key.is_empty()).then(|| start_key(chat, &self.key))
     }
 
     /// Tells this input from every other one.
@@ -58,9 +58,7 @@ impl TryFrom<StartProcessRequest> for Input {
         if request.workdir.contains('\0') {
             return invalid("`workdir` must not contain NUL");
         }
-        if request.idempotency_key.len() > Key::MAX_LENGTH {
-            return Err(Error::Invalid(format!("`idempotency_key` must have {} bytes at most", Key::MAX_LENGTH)));
-        }
+        check_key(&request.idempotency_key)?;
         for (name, value) in &request.env {
             check_variable(name, value)?;
         }
@@ -73,6 +71,26 @@ impl TryFrom<StartProcessRequest> for Input {
             key: request.idempotency_key,
         })
     }
+}
+
+/// The key of a start that was given up, which must have one.
+pub(super) fn canceled_key(chat: Option<&ChatId>, name: &str) -> Result<Key, Error> {
+    if name.is_empty() {
+        return Err(Error::Invalid("`idempotency_key` must be set".to_owned()));
+    }
+    check_key(name)?;
+    Ok(start_key(chat, name))
+}
+
+fn start_key(chat: Option<&ChatId>, name: &str) -> Key {
+    Key::new("StartProcess", chat, name)
+}
+
+fn check_key(name: &str) -> Result<(), Error> {
+    if name.len() > Key::MAX_LENGTH {
+        return Err(Error::Invalid(format!("`idempotency_key` must have {} bytes at most", Key::MAX_LENGTH)));
+    }
+    Ok(())
 }
 
 /// Says whether a caller may set this variable.

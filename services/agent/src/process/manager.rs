@@ -22,7 +22,7 @@ use super::launch::Launcher;
 use super::table::Table;
 use super::viewer::Viewer;
 use crate::chat::ChatId;
-use crate::receipts::{Fate, Outcome, Receipts};
+use crate::receipts::{Fate, Key, Outcome, Receipts};
 use crate::touched::Touched;
 
 /// Bounds of time and number.
@@ -153,6 +153,21 @@ impl Manager {
             error => error,
         })?;
         entry.signal(signal)
+    }
+
+    /// Gives up the start of a process: one that runs in the foreground is asked to end, and one that was not started
+    /// is not started any more.
+    pub(super) async fn cancel(&self, chat: Option<&ChatId>, key: Key) -> Result<pb::CancelProcessResponse, Error> {
+        let Some(Outcome::Process(receipt)) = self.inner.receipts.cancel(key).await? else {
+            return Ok(pb::CancelProcessResponse::default());
+        };
+        let entry = self.inner.table.lock().get(receipt.id, chat);
+        let signaled = match entry.filter(|entry| !entry.about.background).map(|entry| entry.signal(Signal::SIGTERM)) {
+            Some(Ok(())) => true,
+            Some(Err(Error::NotRunning(_))) | None => false,
+            Some(Err(error)) => return Err(error),
+        };
+        Ok(pb::CancelProcessResponse { process_id: receipt.id.to_string(), signaled })
     }
 
     /// Refuses new processes and ends those that run: first asks, then, after `Limits::stop`, kills.

@@ -28,6 +28,7 @@ impl Inner {
             return self.launch(chat, input, None).await.map(|entry| started(&entry, false));
         };
         match self.receipts.claim(key, input.digest()).await? {
+            Claim::Known(Outcome::Canceled) => Err(Error::Canceled),
             Claim::Known(outcome) => self.attach(&input, outcome),
             Claim::New(ticket) => {
                 let entry = self.launch(chat, input, Some((key, ticket))).await?;

@@ -1,5 +1,6 @@
 //! What all tests of processes share.
 
+mod canceled;
 mod idempotency;
 mod lifecycle;
 mod output;

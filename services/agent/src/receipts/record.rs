@@ -26,6 +26,8 @@ pub(crate) enum Outcome {
     Edit(EditReceipt),
     /// Nothing: the effect failed without a trace and may be tried again.
     Forgotten,
+    /// Nothing: the effect was given up before it was done, whatever its input, and is not to be done.
+    Canceled,
 }
 
 /// How far the start of a build came.

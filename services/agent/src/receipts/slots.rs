@@ -54,10 +54,20 @@ impl Slots {
                 Lookup::Claimed
             }
             Some(Slot::AtWork { digest: first, .. }) if *first != digest => Lookup::Conflict,
+            // Whoever gave it up did not know the input.
+            Some(Slot::Kept(Record { outcome: Outcome::Canceled, .. })) => Lookup::Kept(Outcome::Canceled),
             Some(Slot::Kept(record)) if record.digest != digest => Lookup::Conflict,
             Some(Slot::AtWork { done, .. }) => Lookup::AtWork(done.clone()),
             Some(Slot::Kept(record)) => Lookup::Kept(record.outcome.clone()),
         }
+    }
+
+    /// What is to be known of a key before it is given up.
+    pub(super) fn look(&self, key: Key) -> Option<Lookup> {
+        self.slots.get(&key).map(|slot| match slot {
+            Slot::AtWork { done, .. } => Lookup::AtWork(done.clone()),
+            Slot::Kept(record) => Lookup::Kept(record.outcome.clone()),
+        })
     }
 
     /// Gives a claimed key back.

@@ -1,10 +1,15 @@
 //! What was said and done in a step that is not committed yet: what an interruption keeps.
 
-use chatmesh_proto::common::v1::part::Body;
-use chatmesh_proto::common::v1::{FinishReason, Part, Role, ToolCall, ToolResult};
+mod missing;
 
+use chatmesh_core::Uuid;
+use chatmesh_proto::common::v1::part::Body;
+use chatmesh_proto::common::v1::{FinishReason, Part, Role, ToolCall};
+
+use super::answer::local_calls;
 use super::{Answer, Reply, tool_message};
 use crate::domain::NewMessage;
+use missing::{Missing, is_command};
 
 /// Why a step ended before its time; the model reads it as the result of every call without one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,26 +20,13 @@ pub(crate) enum StopReason {
     Failed,
 }
 
-/// What is known of a call without a result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Missing {
-    Interrupted,
-    /// Its answer broke off before it could be run.
-    NotRun,
-    /// A worker that is gone may have run it.
-    Unknown,
-}
-
-impl Missing {
-    fn result(self) -> &'static str {
-        match self {
-            Self::Interrupted => r#"{"error":"interrupted by the user before the tool returned a result"}"#,
-            Self::NotRun => r#"{"error":"not run: the answer that asked for it broke off"}"#,
-            Self::Unknown => {
-                r#"{"error":"no result: the turn failed, and whether the tool did anything is not known"}"#
-            }
-        }
-    }
+/// Commands whose calls were given up: nobody waits for them any more, and their calls are not made again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Abandoned {
+    /// Where they run.
+    pub(super) workspace: Uuid,
+    /// The calls.
+    pub(super) calls: Vec<ToolCall>,
 }
 
 /// A step under way.
@@ -45,8 +37,10 @@ pub(crate) struct Partial {
     parts: Vec<PartialPart>,
     replies: Vec<Reply>,
     answer: Option<NewMessage>,
-    /// Another worker may have run the answer's tools.
-    is_taken_up: bool,
+    /// The answer's tools may have been run, here or by another worker.
+    may_have_run: bool,
+    /// The workspace that they act on.
+    workspace: Option<Uuid>,
 }
 
 #[derive(Debug, Clone)]
@@ -66,11 +60,17 @@ impl Partial {
         *self = Self { history_version, ..Self::default() };
     }
 
-    /// Takes up an answer that was kept.
-    pub(crate) fn resume(&mut self, history_version: u32, answer: &Answer) {
+    /// Takes up an answer that was kept, whose tools act on `workspace`.
+    pub(crate) fn resume(&mut self, history_version: u32, answer: &Answer, workspace: Option<Uuid>) {
         self.begin(history_version);
         self.answer = Some(answer.message.clone());
-        self.is_taken_up = true;
+        self.run_tools(workspace);
+    }
+
+    /// The tools that the answer asks for are run from here on, in `workspace`.
+    pub(super) fn run_tools(&mut self, workspace: Option<Uuid>) {
+        self.may_have_run = true;
+        self.workspace = workspace;
     }
 
     pub(super) fn answered_by(&mut self, model: &str) {
@@ -118,6 +118,15 @@ impl Partial {
         self.replies.push(reply);
     }
 
+    /// The commands that may run and that nobody would wait for any more. Nothing where another history goes on.
+    pub(crate) fn commands_at_work(&self, history_version: u32) -> Option<Abandoned> {
+        let workspace = self.workspace.filter(|_| self.may_have_run && self.continues(history_version))?;
+        let calls = self.answer.iter().flat_map(|answer| local_calls(&answer.content));
+        let is_answered = |call: &ToolCall| self.replies.iter().any(|reply| answers(reply, &call.call_id));
+        let calls: Vec<ToolCall> = calls.filter(|call| is_command(call) && !is_answered(call)).cloned().collect();
+        (!calls.is_empty()).then_some(Abandoned { workspace, calls })
+    }
+
     /// The messages that keep what was said and done until a turn was stopped: texts as far as
     /// they came, whole tool calls, real results, and an error result for every other call.
     /// Nothing where nothing was said, or where it continued another history.
@@ -138,15 +147,11 @@ impl Partial {
             return Vec::new();
         }
         message.finish_reason.get_or_insert(FinishReason::Unspecified);
-        let missing = match reason {
-            StopReason::Interrupted => Missing::Interrupted,
-            StopReason::Failed if self.is_taken_up => Missing::Unknown,
-            StopReason::Failed => Missing::NotRun,
-        };
+        let missing = Missing::of(reason, self.may_have_run);
         let calls: Vec<ToolCall> = Answer::from_message(message.clone()).local_calls();
         let results = calls.into_iter().map(|call| {
             let real = self.replies.iter().find(|reply| answers(reply, &call.call_id)).cloned();
-            tool_message(real.unwrap_or_else(|| vec![missing_result(call, missing)]))
+            tool_message(real.unwrap_or_else(|| vec![missing.answer(call)]))
         });
         let results: Vec<NewMessage> = results.collect();
         std::iter::once(message).chain(results).collect()
@@ -189,20 +194,10 @@ fn answers(reply: &Reply, call_id: &str) -> bool {
     reply.iter().any(|part| matches!(&part.body, Some(Body::ToolResult(result)) if result.call_id == call_id))
 }
 
-fn missing_result(call: ToolCall, missing: Missing) -> Part {
-    let result = ToolResult {
-        call_id: call.call_id,
-        name: call.name,
-        result: missing.result().to_owned(),
-        is_error: true,
-        provider_executed: false,
-        ..ToolResult::default()
-    };
-    Part { body: Some(Body::ToolResult(result)), ..Part::default() }
-}
-
 #[cfg(test)]
 mod tests {
+    use chatmesh_proto::common::v1::ToolResult;
+
     use super::*;
 
     fn text(text: &str) -> Part {
@@ -255,6 +250,77 @@ mod tests {
             .collect();
         assert_eq!(ids, [("1".to_owned(), true), ("2".to_owned(), false)]);
         assert_eq!(messages[2].content[1..], [text("its file")], "what came with a result stays with it");
+    }
+
+    /// The results of the calls of an answer that was stopped.
+    fn told(partial: Partial, reason: StopReason) -> Vec<String> {
+        let messages = partial.into_stopped_messages(4, reason);
+        let results = messages.iter().flat_map(|message| &message.content).filter_map(|part| match &part.body {
+            Some(Body::ToolResult(result)) => Some(result.result.clone()),
+            _ => None,
+        });
+        results.collect()
+    }
+
+    fn named(id: &str, name: &str) -> Part {
+        let Some(Body::ToolCall(call)) = call(id, false).body else { panic!("no call") };
+        Part { body: Some(Body::ToolCall(ToolCall { name: name.to_owned(), ..call })), ..Part::default() }
+    }
+
+    /// What may have been done is unknown, and what was not begun was not run: a model that is told otherwise does it
+    /// twice, or not at all.
+    #[test]
+    fn a_call_without_a_result_says_what_is_known_of_it() {
+        let mut broken = Partial::default();
+        broken.begin(4);
+        broken.start(named("1", "look"));
+        broken.finish(0, named("1", "look"));
+        let content = vec![named("1", "look"), named("2", "execute")];
+        let answer = Answer::from_message(NewMessage::new(Role::Assistant, content));
+        let mut running = Partial::default();
+        running.begin(4);
+        running.answered(&answer);
+        let waiting = running.clone();
+        running.run_tools(None);
+        let mut taken_up = Partial::default();
+        taken_up.resume(4, &answer, None);
+        use StopReason::{Failed, Interrupted};
+        for (partial, reason, expected) in [
+            (&broken, Interrupted, &["not run"] as &[&str]),
+            (&broken, Failed, &["not run"]),
+            (&waiting, Interrupted, &["not run", "not run"]),
+            (&waiting, Failed, &["not run", "not run"]),
+            (&running, Interrupted, &["interrupted by the user", "told to end"]),
+            (&running, Failed, &["is not known", "is not known"]),
+            (&taken_up, Interrupted, &["interrupted by the user", "told to end"]),
+            (&taken_up, Failed, &["is not known", "is not known"]),
+        ] {
+            let told = told(partial.clone(), reason);
+            assert_eq!(told.len(), expected.len(), "{told:?}");
+            assert!(told.iter().zip(expected).all(|(told, expected)| told.contains(expected)), "{reason:?}: {told:?}");
+            let may_run: Vec<bool> = told.iter().map(|told| told.contains("`process_list`")).collect();
+            let is_known = told.iter().all(|told| told.contains("not run"));
+            assert_eq!(may_run, if is_known { vec![false; told.len()] } else { vec![false, true] }, "{told:?}");
+        }
+    }
+
+    #[test]
+    fn only_commands_without_a_result_that_may_run_are_at_work() {
+        let content = vec![named("1", "execute"), named("2", "look"), named("3", "execute")];
+        let answer = Answer::from_message(NewMessage::new(Role::Assistant, content));
+        let mut partial = Partial::default();
+        partial.begin(4);
+        partial.answered(&answer);
+        assert_eq!(partial.commands_at_work(4), None, "they were not begun");
+        let workspace = Uuid::from_u128(7);
+        partial.run_tools(Some(workspace));
+        partial.reply(vec![result("1")]);
+        let at_work = partial.commands_at_work(4).expect("one");
+        let ids: Vec<&str> = at_work.calls.iter().map(|call| call.call_id.as_str()).collect();
+        assert_eq!((at_work.workspace, ids), (workspace, vec!["3"]));
+        assert_eq!(partial.commands_at_work(5), None, "another history");
+        partial.reply(vec![result("3")]);
+        assert_eq!(partial.commands_at_work(4), None, "all have ended");
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub(super) async fn prepare(turn: &Turn, partial: &mut Partial) -> Result<Result
         Ok(equipment) => taken_apart(equipment),
         Err(error) => {
             if let Some(kept) = kept {
-                partial.resume(chat.versions.history, &Answer::from_message(kept.answer));
+                partial.resume(chat.versions.history, &Answer::from_message(kept.answer), kept.workspace_id);
             }
             return Ok(Err(error));
         }

@@ -3,6 +3,7 @@
 mod actions;
 mod attachments;
 mod chains;
+mod commands;
 mod compacting;
 mod hands;
 mod instructions;

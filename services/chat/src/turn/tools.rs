@@ -2,6 +2,7 @@
 
 mod attach;
 mod call;
+mod end_commands;
 mod lifecycle;
 mod list;
 mod outcome;
@@ -19,6 +20,7 @@ use futures::StreamExt as _;
 use futures::stream::{self, FuturesUnordered};
 use tracing::{Instrument as _, info_span};
 
+pub(crate) use end_commands::end_commands;
 pub(super) use list::list;
 pub(super) use primer::Primer;
 pub(super) use toolbox::{Fate, Toolbox};

@@ -12,11 +12,11 @@ use tracing::{Instrument as _, Span, debug, error, info, info_span, warn};
 use super::RunTurn;
 use super::cancel::{Cancel, Cause};
 use super::control::Control;
-use crate::domain::{Chat, NewMessage, RunnerId};
+use crate::domain::{Chat, RunnerId};
 use crate::machine::{Rejected, Status};
 use crate::state::State;
 use crate::store::{Acquired, Fence, StoreError};
-use crate::turn::{Answer, Partial, StopReason, persist};
+use crate::turn::{Answer, Partial, StopReason, end_commands, persist};
 
 pub(super) struct Runner {
     pub(super) state: Arc<State>,
@@ -128,13 +128,18 @@ impl Runner {
             // Another runner said it: what it kept is all that there is.
             let kept = persist(&self.state, || self.state.store.kept_step(chat.id, history)).await?;
             if let Some(kept) = kept {
-                partial.resume(history, &Answer::from_message(kept.answer));
+                partial.resume(history, &Answer::from_message(kept.answer), kept.workspace_id);
             }
         }
+        let at_work = partial.commands_at_work(history);
         let messages = std::mem::take(partial).into_stopped_messages(history, StopReason::Interrupted);
         let fence = self.fence(chat);
         let finish = || self.state.store.finish_interruption(fence, messages.clone(), self.state.clock.now());
         let finished = persist(&self.state, finish).await?;
+        // Not before: a call without a result in the history would be made again.
+        if let Some(at_work) = at_work {
+            end_commands(&self.state, chat, at_work);
+        }
         self.state.hints.status_changed(&finished).await;
         Ok(finished)
     }
@@ -171,9 +176,15 @@ impl Runner {
         match chat.status {
             Status::Running => self.give_up(&chat, &mut Partial::default()).await,
             Status::Interrupting => {
-                let said = self.said(&chat, &mut Partial::default(), StopReason::Interrupted).await;
+                let partial = self.recall(&chat, Partial::default()).await;
+                let history = chat.versions.history;
+                let at_work = partial.commands_at_work(history);
+                let said = partial.into_stopped_messages(history, StopReason::Interrupted);
                 let now = self.state.clock.now();
                 let finished = self.state.store.finish_interruption(self.fence(&chat), said, now).await;
+                if let (Ok(_), Some(at_work)) = (&finished, at_work) {
+                    end_commands(&self.state, &chat, at_work);
+                }
                 self.ended(&chat, finished).await;
             }
             Status::Waiting | Status::Error | Status::RequiresAction => {}
@@ -188,7 +199,8 @@ impl Runner {
             kind: ErrorKind::Generic.into(),
             ..GenerationError::default()
         };
-        let said = self.said(chat, partial, StopReason::Failed).await;
+        let partial = self.recall(chat, std::mem::take(partial)).await;
+        let said = partial.into_stopped_messages(chat.versions.history, StopReason::Failed);
         let now = self.state.clock.now();
         let mut finished = self.state.store.finish_error(self.fence(chat), said, error.clone(), now).await;
         if matches!(finished, Err(StoreError::Database(_))) {
@@ -199,14 +211,14 @@ impl Runner {
     }
 
     /// What was said and not committed: here, or by a runner before whose answer was kept.
-    async fn said(&self, chat: &Chat, partial: &mut Partial, reason: StopReason) -> Vec<NewMessage> {
+    async fn recall(&self, chat: &Chat, mut partial: Partial) -> Partial {
         let history = chat.versions.history;
         if !partial.continues(history)
             && let Ok(Some(kept)) = self.state.store.kept_step(chat.id, history).await
         {
-            partial.resume(history, &Answer::from_message(kept.answer));
+            partial.resume(history, &Answer::from_message(kept.answer), kept.workspace_id);
         }
-        std::mem::take(partial).into_stopped_messages(history, reason)
+        partial
     }
 
     async fn ended(&self, chat: &Chat, finished: Result<Chat, StoreError>) {

@@ -4,7 +4,7 @@ use chatmesh_rpc::Caller;
 
 use crate::Error;
 use crate::agent::Workspace;
-use crate::builtin::{Call, Tool, Writes, execute_to_its_end};
+use crate::builtin::{Call, Tool, Writes, execute_while_wanted};
 use crate::notices::Notices;
 use crate::state::State;
 
@@ -38,19 +38,20 @@ pub(super) async fn call_workspace_tool(
     // Commands belong to somebody: those that a user starts from outside are apart from those of the user's chats.
     let workspace = state.workspace(caller, format!("mcp-{user}"), request.workspace_id);
     let workspace = Workspace { agent: request.agent, ..workspace };
-    let (args, key, notices) = (request.args.as_str(), request.idempotency_key.as_str(), Notices::to_nobody());
-    let call = Call {
-        workspace: &workspace,
-        writes: Writes::All,
-        args,
-        key,
-        workspace_ttl_seconds: None,
-        personal_skill: None,
-        notices: &notices,
-    };
-    let outcome = match tool {
-        Tool::Execute if request.end_on_timeout => execute_to_its_end(&call).await,
-        tool => tool.run(&call).await,
+    let outcome = if tool == Tool::Execute && request.end_on_timeout {
+        let tasks = state.servers.tasks();
+        execute_while_wanted(tasks, workspace, request.args, request.idempotency_key).await
+    } else {
+        let call = Call {
+            workspace: &workspace,
+            writes: Writes::All,
+            args: &request.args,
+            key: &request.idempotency_key,
+            workspace_ttl_seconds: None,
+            personal_skill: None,
+            notices: &Notices::to_nobody(),
+        };
+        tool.run(&call).await
     };
     state.metrics.record(tool.name(), &outcome);
     let (result, is_error) = outcome.into_parts();

@@ -1,11 +1,13 @@
 //! Calls for callers that are no chats.
 
+use std::time::Duration;
+
 use chatmesh_proto::tools::v1::CallWorkspaceToolRequest;
 use chatmesh_proto::workspaces::v1::Transition;
 use serde_json::{Value, json};
 use tonic::Status;
 
-use super::workspace::{KEY, Processes, World};
+use super::workspace::{KEY, Mood, Processes, World};
 
 fn request(name: &str, args: &Value) -> CallWorkspaceToolRequest {
     CallWorkspaceToolRequest {
@@ -87,4 +89,37 @@ async fn an_agent_is_acted_through_by_its_name() {
         assert_eq!(world.call_outside(request).await.0["exit_code"], 0);
     }
     assert_eq!(world.workspace.has.lock().named, ["gpu", ""], "what was asked once is known");
+}
+
+/// G21: whoever goes away does not read what comes of the command, which ends with the call.
+#[tokio::test(start_paused = true)]
+async fn g21_a_command_whose_caller_goes_away_is_ended() {
+    let world = World::new();
+    world.workspace.has.lock().processes.looks = [Processes::look(true, None, "")].into();
+    let long = CallWorkspaceToolRequest { args: json!({"command": "make", "timeout": "5m"}).to_string(), ..limited() };
+    let called = tokio::time::timeout(Duration::from_secs(2), world.call_outside(long.clone())).await;
+    assert!(called.is_err(), "the caller goes away: {called:?}");
+    world.until_canceled(&[KEY]).await;
+    assert_eq!(world.workspace.has.lock().processes.started.len(), 1);
+
+    // The same while the start is on its way.
+    world.workspace.has.lock().mood = Mood::Breaks;
+    let called = tokio::time::timeout(Duration::from_secs(2), world.call_outside(long)).await;
+    assert!(called.is_err(), "the caller goes away: {called:?}");
+    world.workspace.has.lock().mood = Mood::Well;
+    world.until_canceled(&[KEY, KEY]).await;
+}
+
+/// A command that is left running, and one that has ended, are not asked to end.
+#[tokio::test(start_paused = true)]
+async fn a_command_whose_caller_stays_is_not_given_up() {
+    let world = World::new();
+    world.workspace.has.lock().processes.looks = [Processes::look(false, Some(0), "")].into();
+    assert_eq!(world.call_outside(limited()).await.0["exit_code"], 0);
+    world.workspace.has.lock().processes.looks = [Processes::look(true, None, "")].into();
+    let left = request("execute", &json!({"command": "make", "timeout": "1h"}));
+    let called = tokio::time::timeout(Duration::from_secs(2), world.call_outside(left)).await;
+    assert!(called.is_err(), "the caller goes away: {called:?}");
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert_eq!(world.workspace.has.lock().processes.canceled, [""; 0]);
 }

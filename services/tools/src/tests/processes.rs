@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chatmesh_core::{Clock as _, SystemClock};
 use chatmesh_proto::agent::v1 as agent;
-use chatmesh_proto::tools::v1::CallToolRequest;
+use chatmesh_proto::tools::v1::{CallToolRequest, CancelCallResponse};
 use chatmesh_rpc::Code;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -275,4 +275,30 @@ async fn the_commands_of_the_chat_are_listed() {
     world.workspace.has.lock().processes.list = listed(vec![]);
     let nothing = world.call_with("process_list", " ", CallToolRequest::default()).await;
     assert_eq!(nothing, (json!({"processes": []}), false), "a model that has nothing to say may say nothing");
+}
+
+/// G21: the command of a call that is given up is found by the call's key; other tools have none.
+#[tokio::test(start_paused = true)]
+async fn g21_the_command_of_a_call_that_is_given_up_is_asked_to_end() {
+    let world = world([]);
+    assert!(!world.cancel("execute").await.signaled, "it had not begun");
+    let response = agent::CancelProcessResponse { process_id: PROCESS.to_owned(), signaled: true };
+    world.workspace.has.lock().processes.cancel = Some(Ok(response));
+    assert_eq!(world.cancel("execute").await, CancelCallResponse { signaled: true, problem: String::new() });
+    for other in ["read_file", "create_workspace", "github__search"] {
+        assert_eq!(world.cancel(other).await, CancelCallResponse::default(), "{other}");
+    }
+    assert_eq!(world.workspace.has.lock().processes.canceled, [KEY, KEY]);
+}
+
+/// A command that nobody could ask to end may go on, and nobody says otherwise.
+#[tokio::test(start_paused = true)]
+async fn g21_a_command_that_cannot_be_asked_to_end_is_told() {
+    let world = world([]);
+    world.workspace.has.lock().processes.cancel = Some(Err(Status::unimplemented("")));
+    let told = world.cancel("execute").await;
+    assert!(!told.signaled && told.problem.contains("too old"), "{told:?}");
+    world.workspace.has.lock().mood = Mood::Away;
+    let told = world.cancel("execute").await;
+    assert!(!told.signaled && told.problem.contains("did not answer"), "{told:?}");
 }

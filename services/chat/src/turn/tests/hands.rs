@@ -10,9 +10,9 @@ use chatmesh_proto::common::v1::ToolDefinition;
 use chatmesh_proto::tools::v1::call_tool_response::Event;
 use chatmesh_proto::tools::v1::tool_service_server::ToolService;
 use chatmesh_proto::tools::v1::{
-    CallToolRequest, CallToolResponse, DiscoverToolsRequest, DiscoverToolsResponse, ListToolsRequest,
-    ListToolsResponse, SkillSummary, ToolAttachment, ToolOutcome, WorkspaceBound, WorkspaceContextState,
-    WorkspaceSettled, WorkspaceToolsState,
+    CallToolRequest, CallToolResponse, CancelCallRequest, CancelCallResponse, DiscoverToolsRequest,
+    DiscoverToolsResponse, ListToolsRequest, ListToolsResponse, SkillSummary, ToolAttachment, ToolOutcome,
+    WorkspaceBound, WorkspaceContextState, WorkspaceSettled, WorkspaceToolsState,
 };
 use futures::Stream;
 use parking_lot::Mutex;
@@ -20,10 +20,10 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
-/// The names of the tools: one that looks, one that waits until it is let go, one that panics, one that says too much,
-/// one that gives a file to the chat, and two that make and stop a workspace.
-pub(super) const NAMES: [&str; 7] =
-    ["look", "wait", "crash", "shout", "attach_file", "create_workspace", "stop_workspace"];
+/// The names of the tools: one that looks, one that waits until it is let go, one that does the same for a command, one
+/// that panics, one that says too much, one that gives a file to the chat, and two that make and stop a workspace.
+pub(super) const NAMES: [&str; 8] =
+    ["look", "wait", "execute", "crash", "shout", "attach_file", "create_workspace", "stop_workspace"];
 /// How much is too much.
 pub(super) const SHOUT_BYTES: usize = 1024 * 1024;
 
@@ -45,6 +45,9 @@ struct Inner {
     /// What comes of searches, once something does.
     found: watch::Sender<Option<DiscoverToolsResponse>>,
     called: Mutex<Vec<CallToolRequest>>,
+    canceled: Mutex<Vec<CancelCallRequest>>,
+    /// How many more calls are given up in vain.
+    deaf: AtomicUsize,
     /// What the files say, by their paths; another thing from the next call on.
     files: Mutex<HashMap<String, Vec<Vec<u8>>>>,
     /// The calls that may end.
@@ -129,6 +132,16 @@ impl Hands {
         ids
     }
 
+    /// The calls that were given up so far.
+    pub(super) fn canceled(&self) -> Vec<CancelCallRequest> {
+        self.0.canceled.lock().clone()
+    }
+
+    /// So many times it is not heard that a call is given up.
+    pub(super) fn does_not_hear(&self, times: usize) {
+        self.0.deaf.store(times, Ordering::Relaxed);
+    }
+
     /// Lets a call end that waits.
     pub(super) fn release(&self, call_id: &str) {
         self.0.released.send_modify(|released| {
@@ -170,6 +183,15 @@ impl ToolService for Hands {
         Ok(Response::new(found))
     }
 
+    async fn cancel_call(&self, request: Request<CancelCallRequest>) -> Result<Response<CancelCallResponse>, Status> {
+        let deaf = &self.0.deaf;
+        if deaf.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1)).is_ok() {
+            return Err(Status::unavailable("the replica is replaced"));
+        }
+        self.0.canceled.lock().push(request.into_inner());
+        Ok(Response::new(CancelCallResponse { signaled: true, ..CancelCallResponse::default() }))
+    }
+
     type CallToolStream = Events;
 
     async fn call_tool(&self, request: Request<CallToolRequest>) -> Result<Response<Events>, Status> {
@@ -178,7 +200,7 @@ impl ToolService for Hands {
         let attachment = ["attach_file", "srv__draw"].contains(&request.name.as_str()).then(|| self.read(&request));
         let result = match request.name.as_str() {
             "look" | "srv__look" | "read_skill" => json!({ "saw": request.call_id }),
-            "wait" | "srv__wait" => {
+            "wait" | "srv__wait" | "execute" => {
                 let mut released = self.0.released.subscribe();
                 released.wait_for(|released| released.contains(&request.call_id)).await.expect("the sender lives");
                 json!({ "waited": request.call_id })

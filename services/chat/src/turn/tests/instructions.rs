@@ -138,7 +138,7 @@ async fn the_model_is_told_how_many_tools_there_is_no_room_for() {
     let world = World::new().await;
     world.hands.says(Found, "use make", "");
     world.hands.serves(WorkspaceToolsState::Found, &["git__log", "git__show", "read_skill"]);
-    let names: Vec<String> = (0..120).map(|number| format!("mine_{number}")).collect();
+    let names: Vec<String> = (0..119).map(|number| format!("mine_{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let chat = world.chat_with_tools("go", &names).await;
     world.ended(chat).await;

@@ -50,7 +50,8 @@ async fn a_stop_while_tools_run_keeps_the_results_that_are_there() {
     shows(&world, chat, 10).await;
     world.interrupt(chat).await;
     assert_eq!(world.ended(chat).await.status, Status::Waiting);
-    let interrupted = r#"{"error":"interrupted by the user before the tool returned a result"}"#;
+    let why = "interrupted by the user before the tool returned a result: whether it did anything is not known";
+    let interrupted = format!(r#"{{"error":"{why}"}}"#);
     let expected = [
         "user: go".to_owned(),
         "assistant: [wait c-0]".to_owned(),

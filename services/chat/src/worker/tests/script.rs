@@ -130,12 +130,12 @@ impl RunTurn for ScriptedTurns {
                 ended
             }
             Plan::AwaitTool => {
-                partial.resume(history, &Answer::from_message(answer("let me look")));
+                partial.resume(history, &Answer::from_message(answer("let me look")), chat.workspace_id);
                 std::future::pending().await
             }
             Plan::CommitWhenTold(told) => {
                 let said = answer("let me look");
-                partial.resume(history, &Answer::from_message(said.clone()));
+                partial.resume(history, &Answer::from_message(said.clone()), chat.workspace_id);
                 told.acquire().await.expect("open").forget();
                 let committed = self.state.store.commit_step(fence, vec![said], self.state.clock.now()).await;
                 committed.map(|(chat, _)| chat)

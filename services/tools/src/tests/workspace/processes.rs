@@ -23,6 +23,10 @@ pub(in crate::tests) struct Processes {
     pub(in crate::tests) list: Option<Result<agent::ListProcessesResponse, Status>>,
     pub(in crate::tests) signal: Option<Status>,
     pub(in crate::tests) signalled: Vec<agent::SignalProcessRequest>,
+    /// What becomes of a start that is given up; by default it had not come to anything.
+    pub(in crate::tests) cancel: Option<Result<agent::CancelProcessResponse, Status>>,
+    /// The keys of those that were given up.
+    pub(in crate::tests) canceled: Vec<String>,
 }
 
 impl Processes {
@@ -112,5 +116,15 @@ impl ProcessService for Played {
             Some(status) => Err(status),
             None => Ok(Response::new(agent::SignalProcessResponse {})),
         }
+    }
+
+    async fn cancel_process(
+        &self,
+        request: Request<agent::CancelProcessRequest>,
+    ) -> Result<Response<agent::CancelProcessResponse>, Status> {
+        self.reached(&request).await?;
+        let processes = &mut self.has.lock().processes;
+        processes.canceled.push(request.into_inner().idempotency_key);
+        processes.cancel.clone().unwrap_or_else(|| Ok(agent::CancelProcessResponse::default())).map(Response::new)
     }
 }

@@ -90,6 +90,17 @@ impl World {
         self.api.discover_tools(self.request(request)).await.expect("an answer").into_inner()
     }
 
+    /// Gives a call up.
+    pub(in crate::tests) async fn cancel(&self, name: &str) -> pb::CancelCallResponse {
+        let request = pb::CancelCallRequest {
+            chat_id: "chat-1".to_owned(),
+            workspace_id: "workspace-1".to_owned(),
+            name: name.to_owned(),
+            idempotency_key: KEY.to_owned(),
+        };
+        self.api.cancel_call(self.request(request)).await.expect("an answer").into_inner()
+    }
+
     /// Calls a tool; returns the result, and whether the call failed as a whole.
     pub(in crate::tests) async fn call(&self, name: &str, args: &serde_json::Value) -> (serde_json::Value, bool) {
         self.call_with(name, &args.to_string(), pb::CallToolRequest::default()).await
@@ -143,6 +154,16 @@ impl World {
 }
 
 impl World {
+    /// Waits until the starts with these keys have been given up.
+    pub(in crate::tests) async fn until_canceled(&self, keys: &[&str]) {
+        let canceled = async {
+            while self.workspace.has.lock().processes.canceled != keys {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(300), canceled).await.expect("they are given up");
+    }
+
     /// Calls a tool for nobody's chat.
     pub(in crate::tests) async fn call_outside(
         &self,
