@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::timeout;
 use tracing::warn;
 
 use crate::{BusError, Filter, Hint, SUBSCRIPTION_CAPACITY, Subject};
@@ -32,16 +33,15 @@ pub(crate) struct NatsBus {
 impl NatsBus {
     pub(crate) async fn connect(url: &str) -> Result<Self, BusError> {
         let gaps = broadcast::Sender::new(16);
-        let error = match options(&gaps).connect(url).await {
-            Ok(client) => return Ok(Self { client, gaps }),
-            Err(error) => error,
-        };
-        match error.kind() {
-            ConnectErrorKind::Io | ConnectErrorKind::Dns | ConnectErrorKind::TimedOut => {}
-            // Time mends none of the others.
-            _ => return Err(BusError::Unavailable(error.to_string())),
+        // A name with many addresses takes longer than one of them may.
+        match timeout(CONNECT_TIMEOUT, options(&gaps).connect(url)).await {
+            Ok(Ok(client)) => return Ok(Self { client, gaps }),
+            Ok(Err(error)) if may_pass(error.kind()) => {
+                warn!(%error, "the bus cannot be reached, going on at poll speed");
+            }
+            Ok(Err(error)) => return Err(BusError::Unavailable(error.to_string())),
+            Err(_) => warn!("the bus does not answer, going on at poll speed"),
         }
-        warn!(%error, "the bus cannot be reached, going on at poll speed");
         let connecting = options(&gaps).retry_on_initial_connect().connect(url);
         let client = connecting.await.map_err(|error| BusError::Unavailable(error.to_string()))?;
         Ok(Self { client, gaps })
@@ -57,7 +57,7 @@ impl NatsBus {
             return;
         }
         let publish = self.client.publish(subject.as_str().to_owned(), payload);
-        match tokio::time::timeout(PUBLISH_TIMEOUT, publish).await {
+        match timeout(PUBLISH_TIMEOUT, publish).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => warn!(%subject, %error, "hint not published"),
             Err(_) => warn!(%subject, "hint not published in time"),
@@ -75,7 +75,7 @@ impl NatsBus {
             self.barrier().await?;
             Ok::<_, String>(subscriber)
         };
-        match tokio::time::timeout(SUBSCRIBE_TIMEOUT, confirmed).await {
+        match timeout(SUBSCRIBE_TIMEOUT, confirmed).await {
             Ok(Ok(subscriber)) => Ok(NatsSubscription { subscriber, gaps }),
             Ok(Err(error)) => Err(BusError::Unavailable(error)),
             Err(_) => Err(BusError::Unavailable("no answer in time".to_owned())),
@@ -90,6 +90,11 @@ impl NatsBus {
         self.client.publish(inbox, Bytes::new()).await.map_err(|error| error.to_string())?;
         echo.next().await.map(drop).ok_or_else(|| "connection closed".to_owned())
     }
+}
+
+/// True for what time may mend.
+fn may_pass(kind: ConnectErrorKind) -> bool {
+    matches!(kind, ConnectErrorKind::Io | ConnectErrorKind::Dns | ConnectErrorKind::TimedOut)
 }
 
 /// How a connection is kept, and who is told of its gaps.

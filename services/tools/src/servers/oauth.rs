@@ -20,7 +20,7 @@ use chatmesh_rpc::UserId;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::domain::{Secrets, Server, ServerId};
+use super::domain::{Server, ServerId};
 pub(super) use connect::check_redirect;
 use endpoint::TokenError;
 pub(super) use renew::{Refused, Renewals};
@@ -29,10 +29,8 @@ pub(super) use token::Token;
 /// Who says who the mesh is at an authorization server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum ClientFrom {
-    /// From before this was noted.
+    /// An administrator; also where nobody noted it: a secret is better not used than sent to the wrong place.
     #[default]
-    Unknown,
-    /// An administrator.
     Configuration,
     /// The authorization server, which may have issued a secret for it.
     Registration,
@@ -59,28 +57,15 @@ pub(super) struct Authority {
 }
 
 impl Authority {
-    /// True where its tokens are for the server as it is configured now, with these secrets: on another host, somebody else
-    /// would see them.
-    pub(super) fn is_of(&self, server: &Server, secrets: &Secrets) -> bool {
+    /// True where its tokens are for the server as it is configured now: on another host, somebody else would see them.
+    pub(super) fn is_of(&self, server: &Server) -> bool {
         let origin = |url: &str| Url::parse(url).ok().map(|url| url.origin());
         let own = origin(&self.resource);
         let is_there = own.is_some() && own == origin(&server.settings.url);
         // A secret that an administrator gave goes where an administrator says, and not where the server itself once said.
         let configured = server.settings.oauth2.as_ref().map_or("", |oauth2| oauth2.token_url.as_str());
-        let has_secret_of_ours = !self.client_secret.is_empty() && !self.is_registered(server, secrets);
+        let has_secret_of_ours = !self.client_secret.is_empty() && self.client_from == ClientFrom::Configuration;
         is_there && (!has_secret_of_ours || self.token_url == configured)
-    }
-
-    /// True where the authorization server itself made the client, and with it the secret. Where nobody noted that, it did
-    /// so if nothing of the client is what is configured: an administrator who gives a client another secret keeps its
-    /// identifier.
-    fn is_registered(&self, server: &Server, secrets: &Secrets) -> bool {
-        let configured = server.settings.oauth2.as_ref().map_or("", |oauth2| oauth2.client_id.as_str());
-        match self.client_from {
-            ClientFrom::Registration => true,
-            ClientFrom::Configuration => false,
-            ClientFrom::Unknown => self.client_secret != secrets.oauth2_client_secret && self.client_id != configured,
-        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chatmesh_core::Timestamp;
 use chatmesh_db::{Db, DbError, Tx, values};
+use tracing::warn;
 
 use super::builds::{lock, only, touch, update};
 use super::by_hand::take_over_token;
@@ -154,15 +155,27 @@ pub(super) async fn give_up(db: &Db, now: Timestamp, limit: u32) -> Result<Vec<B
     let mut ended = Vec::with_capacity(found.len());
     // One transaction each: builds of several workspaces and owners are locked in no order.
     for build in unreadable::only_readable(found) {
-        let mut tx = db.begin().await?;
-        let locked: Option<Build> = tx.fetch_optional(LOCK_BUILD, values![build.id.0]).await?;
-        // Its provisioner may have said something meanwhile.
-        let Some(build) = locked.and_then(|build| build.expire(now)) else { continue };
-        touch(&mut tx, build.workspace_id, false, now).await?;
-        let build = settle(&mut tx, build, true, now).await?;
-        update(&mut tx, &build).await?;
-        tx.commit().await?;
-        ended.push(build);
+        match give_up_one(db, build.id, now).await {
+            Ok(given_up) => ended.extend(given_up),
+            // What has ended is told of; the others are tried again.
+            Err(error) if !ended.is_empty() => {
+                warn!(%error, build = %build.id, "a build could not be given up, trying again later");
+                break;
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(ended)
+}
+
+async fn give_up_one(db: &Db, build: BuildId, now: Timestamp) -> Result<Option<Build>, DbError> {
+    let mut tx = db.begin().await?;
+    let locked: Option<Build> = tx.fetch_optional(LOCK_BUILD, values![build.0]).await?;
+    // Its provisioner may have said something meanwhile.
+    let Some(build) = locked.and_then(|build| build.expire(now)) else { return Ok(None) };
+    touch(&mut tx, build.workspace_id, false, now).await?;
+    let build = settle(&mut tx, build, true, now).await?;
+    update(&mut tx, &build).await?;
+    tx.commit().await?;
+    Ok(Some(build))
 }

@@ -173,10 +173,10 @@ pub(super) const UPDATE_BUILD: Sql = Sql::portable(
 /// The next provisioner numbers its own lines.
 pub(super) const BEGIN_LEASE: Sql =
     Sql::portable("UPDATE builds SET lease_log_lines = 0, leases = leases + 1 WHERE id = $1");
-/// Only the latest build has a deadline: another one is about to follow.
-/// Where it has passed.
+/// Takes the deadline of a build away where it has passed.
 pub(super) const TAKE_DEADLINE: Sql =
     Sql::portable("UPDATE builds SET deadline = NULL WHERE id = $1 AND deadline <= $2");
+/// Only the latest build has a deadline: another one is about to follow.
 pub(super) const CLEAR_DEADLINE: Sql =
     Sql::portable("UPDATE builds SET deadline = NULL WHERE workspace_id = $1 AND deadline IS NOT NULL");
 pub(super) const GET_TTL: Sql = Sql::portable("SELECT ttl_seconds FROM workspaces WHERE id = $1");

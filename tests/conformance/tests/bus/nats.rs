@@ -87,10 +87,7 @@ struct Cable {
 
 impl Cable {
     async fn lay(url: &str) -> (Self, String) {
-        Self::lay_from(TcpListener::bind("127.0.0.1:0").await.expect("bound"), url)
-    }
-
-    fn lay_from(listener: TcpListener, url: &str) -> (Self, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let address = listener.local_addr().expect("an address");
         (Self { listener, server: url.trim_start_matches("nats://").to_owned() }, format!("nats://{address}"))
     }
@@ -144,10 +141,8 @@ async fn a_lost_connection_is_a_gap_and_comes_back() {
 #[tokio::test]
 async fn a_server_that_is_away_at_the_start_is_waited_for() {
     let Some(url) = nats_url() else { return };
-    let nobody = TcpListener::bind("127.0.0.1:0").await.expect("bound");
-    let address = nobody.local_addr().expect("an address");
-    drop(nobody);
-    let detour = format!("nats://{address}");
+    // As long as nobody carries, nobody answers.
+    let (cable, detour) = Cable::lay(&url).await;
     let bus = timeout(DEADLINE, Bus::connect(&detour)).await.expect("in time").expect("it is waited for");
     let subject = Subject::of(&new_topic(), "x");
     let filter = Filter::only(&subject);
@@ -156,12 +151,11 @@ async fn a_server_that_is_away_at_the_start_is_waited_for() {
     assert!(matches!(refused, Err(BusError::Unavailable(_))), "{refused:?}");
     bus.publish(&subject, number(1)).now_or_never().expect("at once");
 
-    let (cable, _) = Cable::lay_from(TcpListener::bind(address).await.expect("still free"), &url);
     let comes = async {
         let mut subscription = loop {
             match bus.subscribe(&filter).await {
                 Ok(subscription) => break subscription,
-                Err(_) => tokio::task::yield_now().await,
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             }
         };
         bus.publish(&subject, number(2)).await;

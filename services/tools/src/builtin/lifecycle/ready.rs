@@ -88,8 +88,11 @@ async fn connect(call: &Call<'_>, build: &Build, longest: Duration) -> Result<Re
     loop {
         // Why a workspace has no agent to wait for is known before the wait.
         match timeout_at(deadline, workspace.find()).await {
-            Ok(Err(status)) if is_deleted(&status) => return Err(Deleted),
-            Ok(Err(status)) if status.code() == Code::FailedPrecondition => return Ok(Err(not_selected(&status))),
+            // Where an agent is named, it may be that alone which is not there.
+            Ok(Err(status)) if is_deleted(&status) && call.workspace.agent.is_empty() => return Err(Deleted),
+            Ok(Err(status)) if matches!(status.code(), Code::FailedPrecondition | Code::NotFound) => {
+                return Ok(Err(not_selected(&status)));
+            }
             Ok(_) => {}
             Err(_) => break,
         }

@@ -100,7 +100,7 @@ impl Servers {
         let unknown = "is none that is waited for: it was used already, is older than ten minutes, or of another user";
         let taken = taken.ok_or_else(|| Violations::one("state", unknown))?;
         let Login { authority, verifier, redirect_uri } = self.open_value(state, &taken.sealed)?;
-        if !authority.is_of(server, &self.open(server)?) {
+        if !authority.is_of(server) {
             let problem = "it has moved to another host since: begin anew".to_owned();
             return Err(Error::Authority { server: server.slug.clone(), problem });
         }
