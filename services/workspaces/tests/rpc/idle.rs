@@ -11,6 +11,16 @@ use crate::expect;
 use crate::world::{World, as_caller};
 
 impl World {
+    /// Lets workspaces of the template run two hours at most, and 90 minutes where nobody says otherwise.
+    async fn bound_to_two_hours(&self) {
+        let request = pb::PushTemplateVersionRequest {
+            template: "local".to_owned(),
+            manifest: "max_lifetime = '2h'\ndefault_ttl = '90m'".to_owned(),
+            ..pb::PushTemplateVersionRequest::default()
+        };
+        self.templates().push_template_version(as_caller(&self.administrator(), request)).await.expect("pushed");
+    }
+
     fn administrator(&self) -> Caller {
         Caller::user(UserId(self.uuid()), Role::Admin)
     }
@@ -226,12 +236,7 @@ async fn workspaces_that_people_use_in_different_ways_run_on_and_are_counted_by_
 #[tokio::test]
 async fn a_workspace_runs_no_longer_than_its_template_lets_it() {
     let world = World::new().await;
-    let request = pb::PushTemplateVersionRequest {
-        template: "local".to_owned(),
-        manifest: "max_lifetime = '2h'\ndefault_ttl = '90m'".to_owned(),
-        ..pb::PushTemplateVersionRequest::default()
-    };
-    world.templates().push_template_version(as_caller(&world.administrator(), request)).await.expect("pushed");
+    world.bound_to_two_hours().await;
     let (hour, owner) = (Duration::from_secs(3600), &world.owner);
     let refused = expect(world.create_for(Some(7201)).await, Code::InvalidArgument, "INVALID_PARAMETERS");
     assert!(refused.message().contains("`ttl_seconds` must be 7200 at most: the template lets"), "{refused}");
@@ -278,12 +283,7 @@ async fn the_time_that_tools_ask_for_is_bounded_by_the_template_and_that_of_peop
     for (ttl, bounded, runs_for) in [(None, None, 5400), (Some(600), Some(600), 600), (Some(28_800), Some(7200), 7200)]
     {
         let world = World::new().await;
-        let request = pb::PushTemplateVersionRequest {
-            template: "local".to_owned(),
-            manifest: "max_lifetime = '2h'\ndefault_ttl = '90m'".to_owned(),
-            ..pb::PushTemplateVersionRequest::default()
-        };
-        world.templates().push_template_version(as_caller(&world.administrator(), request)).await.expect("pushed");
+        world.bound_to_two_hours().await;
         if ttl != bounded {
             expect(world.create_for(ttl).await, Code::InvalidArgument, "INVALID_PARAMETERS");
         }
