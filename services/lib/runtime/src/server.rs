@@ -202,15 +202,9 @@ impl Connections {
             .serve_connection_with_upgrades(TokioIo::new(Prompt::new(stream, HEADER_TIMEOUT)), service)
             .into_owned();
         let connection = graceful.watch(connection);
-        let hard = self.tasks.shutdown().hard().clone();
         self.tasks.spawn("connection", async move {
-            tokio::select! {
-                ended = connection => {
-                    if let Err(error) = ended {
-                        debug!(%error, "connection ended");
-                    }
-                }
-                () = hard.cancelled() => {}
+            if let Err(error) = connection.await {
+                debug!(%error, "connection ended");
             }
         });
     }

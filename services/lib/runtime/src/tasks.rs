@@ -100,8 +100,10 @@ impl Tasks {
         let work = async move {
             let _guard = guard;
             tokio::select! {
-                () = work => {}
+                // The order: what was dropped does not get to take one more step.
+                biased;
                 () = hard.cancelled() => {}
+                () = work => {}
             }
         };
         drop(tokio::spawn(self.tracker.track_future(work.instrument(info_span!(parent: None, "task", name)))));
@@ -191,6 +193,23 @@ mod tests {
         assert_eq!(tasks.crashed(), Some("fragile"));
         assert!(tasks.wait(Duration::from_secs(5)).await);
         assert_eq!(tasks.running(), []);
+    }
+
+    #[tokio::test]
+    async fn nothing_takes_another_step_after_the_end_was_forced() {
+        let tasks = Tasks::new();
+        let steps = Arc::new(Mutex::new(0));
+        for _ in 0..32 {
+            let (soft, steps) = (tasks.shutdown().soft().clone(), Arc::clone(&steps));
+            tasks.spawn("patient", async move {
+                soft.cancelled().await;
+                *steps.lock() += 1;
+            });
+        }
+        tokio::task::yield_now().await;
+        tasks.shutdown().force();
+        assert!(tasks.wait(Duration::from_secs(5)).await);
+        assert_eq!(*steps.lock(), 0);
     }
 
     #[tokio::test]
