@@ -89,6 +89,43 @@ pub struct Chat {
     pub updated_at: Timestamp,
 }
 
+impl Chat {
+    /// A chat that runs and has no messages yet.
+    #[must_use]
+    pub fn new(id: ChatId, owner_id: UserId, model: String, now: Timestamp) -> Self {
+        Self {
+            id,
+            owner_id,
+            title: String::new(),
+            status: Status::Running,
+            archived: false,
+            model,
+            workspace_id: None,
+            mcp_server_ids: None,
+            build_id: None,
+            system_prompt: String::new(),
+            labels: BTreeMap::new(),
+            parent_id: None,
+            root_id: None,
+            pin_order: 0,
+            lease: None,
+            last_error: None,
+            retry_state: None,
+            versions: Versions::default(),
+            action_deadline_at: None,
+            compaction_requested_at: None,
+            last_message_id: 0,
+            last_assistant_message_id: 0,
+            last_read_message_id: 0,
+            last_queued_id: 0,
+            queued_count: 0,
+            traceparent: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
 /// What subscribers and workers compare.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Versions {

@@ -7,9 +7,8 @@ use super::mcp_servers::{chosen_mcp_servers, resolve_mcp_servers};
 use super::model::{check_workspace, resolve_model};
 use crate::Error;
 use crate::domain::{
-    Chat, ChatId, NewMessage, Versions, check_dynamic_tools, check_labels, check_user_content, files_in, title_from,
+    Chat, ChatId, NewMessage, check_dynamic_tools, check_labels, check_user_content, files_in, title_from,
 };
-use crate::machine::Status;
 use crate::state::State;
 use crate::store::NewChat;
 
@@ -91,34 +90,13 @@ impl Draft {
     fn into_chat(self, state: &State, owner: UserId, model: String, servers: Option<Vec<Uuid>>) -> NewChat {
         let now = state.clock.now();
         let chat = Chat {
-            id: ChatId(state.ids.next()),
-            owner_id: owner,
             title: self.title,
-            status: Status::Running,
-            archived: false,
-            model,
             workspace_id: self.workspace_id,
             mcp_server_ids: servers,
-            build_id: None,
             system_prompt: self.system_prompt,
             labels: self.labels,
-            parent_id: None,
-            root_id: None,
-            pin_order: 0,
-            lease: None,
-            last_error: None,
-            retry_state: None,
-            versions: Versions::default(),
-            action_deadline_at: None,
-            compaction_requested_at: None,
-            last_message_id: 0,
-            last_assistant_message_id: 0,
-            last_read_message_id: 0,
-            last_queued_id: 0,
-            queued_count: 0,
             traceparent: trace::traceparent(),
-            created_at: now,
-            updated_at: now,
+            ..Chat::new(ChatId(state.ids.next()), owner, model, now)
         };
         NewChat {
             chat,

@@ -18,8 +18,7 @@ use super::content::text;
 use super::network::{Faults, Network};
 use super::reader::Reader;
 use super::truth::Truth;
-use crate::domain::{Chat, ChatId, NewMessage, Versions};
-use crate::machine::Status;
+use crate::domain::{Chat, ChatId, NewMessage};
 use crate::state::{Neighbours, State};
 use crate::store::{Edit, Edited, NewChat, Outgoing, StoreError};
 use crate::{ChatMetrics, Config, MIGRATIONS, Service};
@@ -125,34 +124,8 @@ impl Replica {
     pub(crate) fn new_chat(&self, said: &str) -> NewChat {
         let now = self.now();
         let chat = Chat {
-            id: ChatId(SystemIds.next()),
-            owner_id: self.owner,
             title: "a chat".to_owned(),
-            status: Status::Running,
-            archived: false,
-            model: "house".to_owned(),
-            workspace_id: None,
-            mcp_server_ids: None,
-            build_id: None,
-            system_prompt: String::new(),
-            labels: std::collections::BTreeMap::new(),
-            parent_id: None,
-            root_id: None,
-            pin_order: 0,
-            lease: None,
-            last_error: None,
-            retry_state: None,
-            versions: Versions::default(),
-            action_deadline_at: None,
-            compaction_requested_at: None,
-            last_message_id: 0,
-            last_assistant_message_id: 0,
-            last_read_message_id: 0,
-            last_queued_id: 0,
-            queued_count: 0,
-            traceparent: None,
-            created_at: now,
-            updated_at: now,
+            ..Chat::new(ChatId(SystemIds.next()), self.owner, "house".to_owned(), now)
         };
         let message = NewMessage::from_user(self.owner, vec![text(said)], None);
         NewChat { chat, message, dynamic_tools: Vec::new(), deployment_prompt: String::new(), request_id: None }

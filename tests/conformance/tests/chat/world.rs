@@ -5,10 +5,9 @@ mod reads;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chatmesh_chat::machine::Status;
 use chatmesh_chat::{
     Acquired, Chat, ChatId, ChatStore as _, Edit, Edited, Fence, Lease, LeaseStore as _, MIGRATIONS, NewChat,
-    NewMessage, Outgoing, Room, RunnerId, Sent, SqlChatStore, StoreError, Update, Versions, WorkerId,
+    NewMessage, Outgoing, Room, RunnerId, Sent, SqlChatStore, StoreError, Update, WorkerId,
 };
 use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds, Timestamp, Uuid};
 use chatmesh_db::{Db, Sql, values};
@@ -64,34 +63,13 @@ impl World {
 
     pub(crate) fn new_chat(&self, text: &str, request_id: Option<Uuid>) -> NewChat {
         let chat = Chat {
-            id: ChatId(SystemIds.next()),
-            owner_id: self.owner,
             title: "a title – 題".to_owned(),
-            status: Status::Running,
-            archived: false,
-            model: "house".to_owned(),
             workspace_id: Some(SystemIds.next()),
             mcp_server_ids: Some(vec![SystemIds.next(), SystemIds.next()]),
-            build_id: None,
             system_prompt: "be brief".to_owned(),
             labels: BTreeMap::from([("team".to_owned(), "söze".to_owned())]),
-            parent_id: None,
-            root_id: None,
-            pin_order: 0,
-            lease: None,
-            last_error: None,
-            retry_state: None,
-            versions: Versions::default(),
-            action_deadline_at: None,
-            compaction_requested_at: None,
-            last_message_id: 0,
-            last_assistant_message_id: 0,
-            last_read_message_id: 0,
-            last_queued_id: 0,
-            queued_count: 0,
             traceparent: Some("00-trace".to_owned()),
-            created_at: self.now,
-            updated_at: self.now,
+            ..Chat::new(ChatId(SystemIds.next()), self.owner, "house".to_owned(), self.now)
         };
         let message = NewMessage::from_user(self.owner, parts(text), request_id);
         NewChat { chat, message, dynamic_tools: Vec::new(), deployment_prompt: String::new(), request_id }

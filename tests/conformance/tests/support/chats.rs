@@ -1,10 +1,8 @@
 //! A store of chats, and chats to put into it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chatmesh_chat::machine::Status;
-use chatmesh_chat::{Chat, ChatId, ChatStore as _, MIGRATIONS, NewChat, NewMessage, SqlChatStore, Versions};
+use chatmesh_chat::{Chat, ChatId, ChatStore as _, MIGRATIONS, NewChat, NewMessage, SqlChatStore};
 use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds, Timestamp};
 use chatmesh_db::{Sql, values};
 use chatmesh_proto::common::v1::Part;
@@ -42,34 +40,8 @@ impl World {
     /// A chat of the owner's whose first message says `content`.
     pub(crate) fn new_chat(&self, title: &str, content: Vec<Part>) -> NewChat {
         let chat = Chat {
-            id: ChatId(SystemIds.next()),
-            owner_id: self.owner,
             title: title.to_owned(),
-            status: Status::Running,
-            archived: false,
-            model: "house".to_owned(),
-            workspace_id: None,
-            mcp_server_ids: None,
-            build_id: None,
-            system_prompt: String::new(),
-            labels: BTreeMap::new(),
-            parent_id: None,
-            root_id: None,
-            pin_order: 0,
-            lease: None,
-            last_error: None,
-            retry_state: None,
-            versions: Versions::default(),
-            action_deadline_at: None,
-            compaction_requested_at: None,
-            last_message_id: 0,
-            last_assistant_message_id: 0,
-            last_read_message_id: 0,
-            last_queued_id: 0,
-            queued_count: 0,
-            traceparent: None,
-            created_at: self.now,
-            updated_at: self.now,
+            ..Chat::new(ChatId(SystemIds.next()), self.owner, "house".to_owned(), self.now)
         };
         let message = NewMessage::from_user(self.owner, content, None);
         NewChat { chat, message, dynamic_tools: Vec::new(), deployment_prompt: String::new(), request_id: None }

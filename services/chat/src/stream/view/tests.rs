@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds};
 use chatmesh_proto::chat::v1::Retry;
 use chatmesh_proto::common::v1::Part;
@@ -11,36 +9,7 @@ use crate::domain::{Message, NewMessage, QueuedMessage};
 
 fn chat(status: Status, versions: Versions) -> Chat {
     let now = SystemClock.now();
-    Chat {
-        id: ChatId(SystemIds.next()),
-        owner_id: UserId(SystemIds.next()),
-        title: String::new(),
-        status,
-        archived: false,
-        model: String::new(),
-        workspace_id: None,
-        mcp_server_ids: None,
-        build_id: None,
-        system_prompt: String::new(),
-        labels: BTreeMap::new(),
-        parent_id: None,
-        root_id: None,
-        pin_order: 0,
-        lease: None,
-        last_error: None,
-        retry_state: None,
-        versions,
-        action_deadline_at: None,
-        compaction_requested_at: None,
-        last_message_id: 0,
-        last_assistant_message_id: 0,
-        last_read_message_id: 0,
-        last_queued_id: 0,
-        queued_count: 0,
-        traceparent: None,
-        created_at: now,
-        updated_at: now,
-    }
+    Chat { status, versions, ..Chat::new(ChatId(SystemIds.next()), UserId(SystemIds.next()), String::new(), now) }
 }
 
 fn versions(snapshot: u32, history: u32, generation_attempt: u32) -> Versions {

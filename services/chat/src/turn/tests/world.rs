@@ -1,6 +1,5 @@
 //! A worker with its store, a model and tools.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,8 +22,7 @@ use tonic::service::Routes;
 
 use super::hands::Hands;
 use super::model::{Model, word};
-use crate::domain::{Chat, ChatId, Message, NewMessage, RunnerId, Versions};
-use crate::machine::Status;
+use crate::domain::{Chat, ChatId, Message, NewMessage, RunnerId};
 use crate::state::State;
 use crate::store::{ClientResult, NewChat, Outgoing};
 use crate::testing::{Standstill, eventually, pass};
@@ -118,34 +116,10 @@ impl World {
     pub(super) async fn chat_in(&self, workspace_id: Option<Uuid>, said: &str, tools: &[&str]) -> ChatId {
         let now = self.clock.now();
         let chat = Chat {
-            id: ChatId(SystemIds.next()),
-            owner_id: self.owner,
             title: "a chat".to_owned(),
-            status: Status::Running,
-            archived: false,
-            model: "house".to_owned(),
             workspace_id,
-            mcp_server_ids: None,
-            build_id: None,
             system_prompt: "be brief".to_owned(),
-            labels: BTreeMap::new(),
-            parent_id: None,
-            root_id: None,
-            pin_order: 0,
-            lease: None,
-            last_error: None,
-            retry_state: None,
-            versions: Versions::default(),
-            action_deadline_at: None,
-            compaction_requested_at: None,
-            last_message_id: 0,
-            last_assistant_message_id: 0,
-            last_read_message_id: 0,
-            last_queued_id: 0,
-            queued_count: 0,
-            traceparent: None,
-            created_at: now,
-            updated_at: now,
+            ..Chat::new(ChatId(SystemIds.next()), self.owner, "house".to_owned(), now)
         };
         let definition = |name: &&str| ToolDefinition { name: (*name).to_owned(), ..ToolDefinition::default() };
         let dynamic_tools = tools.iter().map(definition).collect();

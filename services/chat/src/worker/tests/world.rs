@@ -1,6 +1,5 @@
 //! A store and a bus that several workers share.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -21,7 +20,7 @@ use tonic::service::Routes;
 use super::faults::FaultyLeases;
 use super::script::{Begun, Fate, Plan, Script, ScriptedTurns};
 use super::time::{PausedClock, eventually};
-use crate::domain::{Chat, ChatId, NewMessage, Versions};
+use crate::domain::{Chat, ChatId, NewMessage};
 use crate::hints::Hints;
 use crate::machine::Status;
 use crate::state::State;
@@ -263,34 +262,10 @@ impl Replica {
 /// A chat that needs a worker.
 pub(super) fn new_chat(owner: UserId, parent: Option<ChatId>, now: Timestamp) -> NewChat {
     let chat = Chat {
-        id: ChatId(SystemIds.next()),
-        owner_id: owner,
         title: "a chat".to_owned(),
-        status: Status::Running,
-        archived: false,
-        model: "house".to_owned(),
-        workspace_id: None,
-        mcp_server_ids: None,
-        build_id: None,
-        system_prompt: String::new(),
-        labels: BTreeMap::new(),
         parent_id: parent,
         root_id: parent,
-        pin_order: 0,
-        lease: None,
-        last_error: None,
-        retry_state: None,
-        versions: Versions::default(),
-        action_deadline_at: None,
-        compaction_requested_at: None,
-        last_message_id: 0,
-        last_assistant_message_id: 0,
-        last_read_message_id: 0,
-        last_queued_id: 0,
-        queued_count: 0,
-        traceparent: None,
-        created_at: now,
-        updated_at: now,
+        ..Chat::new(ChatId(SystemIds.next()), owner, "house".to_owned(), now)
     };
     let message = NewMessage::from_user(owner, said("begin"), None);
     NewChat { chat, message, dynamic_tools: Vec::new(), deployment_prompt: String::new(), request_id: None }
