@@ -131,13 +131,14 @@ impl Chat {
 pub struct Versions {
     /// Grows by one with every transaction.
     pub snapshot: u32,
-    /// `snapshot` at the last change of the messages.
+    /// `snapshot` at the last change of the messages, or at the end of a turn whose last call of the model left
+    /// none: with `generation_attempt` it names a call of the model for good.
     pub history: u32,
     /// `snapshot` at the last change of the queue.
     pub queue: u32,
     /// `snapshot` at the last change of the retry state.
     pub retry_state: u32,
-    /// How many model calls were begun since the messages last changed.
+    /// How many model calls were begun since `history` last changed.
     pub generation_attempt: u32,
 }
 

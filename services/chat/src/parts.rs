@@ -33,7 +33,7 @@ const KEPT_AFTER_END: Duration = Duration::from_secs(15);
 /// How often the janitor looks for what nobody needs any more.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Names an episode.
+/// Names an episode; no other call of the model of the chat ever has the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct EpisodeKey {
     /// The chat.
@@ -108,17 +108,11 @@ impl Episodes {
         self.by_chat.get(&key.chat)?.iter().rfind(|episode| episode.key() == key).cloned()
     }
 
-    /// Finds an episode that has not ended. Attempts are counted anew with each turn, and a turn that leaves no
-    /// message behind leaves the version of the history: the same name may have belonged to an earlier call.
-    pub(crate) fn current(&self, key: EpisodeKey) -> Option<Arc<Episode>> {
-        self.get(key).filter(|episode| episode.ended_at().is_none())
-    }
-
     /// Waits until an episode is opened. Safe to use in `select!`.
     pub(crate) async fn opened(&self, key: EpisodeKey) -> Arc<Episode> {
         let mut opened = self.opened.subscribe();
         loop {
-            if let Some(episode) = self.current(key) {
+            if let Some(episode) = self.get(key) {
                 return episode;
             }
             // The sender lives as long as `self`.

@@ -80,12 +80,8 @@ impl Relay {
     pub(crate) fn mirror(&self, key: EpisodeKey, worker: WorkerId) -> Arc<Mirror> {
         let source = Source { key, worker };
         let mut mirrors = self.0.mirrors.lock();
-        let known = mirrors.get(&source).and_then(Weak::upgrade);
-        // One that has ended may be of an earlier call of the same name.
-        if let Some(mirror) = &known
-            && mirror.episode.ended_at().is_none()
-        {
-            return Arc::clone(mirror);
+        if let Some(mirror) = mirrors.get(&source).and_then(Weak::upgrade) {
+            return mirror;
         }
         let (read, unread) = oneshot::channel();
         let episode = Arc::new(Episode::new(key, Counter::default()));
@@ -97,8 +93,6 @@ impl Relay {
         });
         mirrors.insert(source, Arc::downgrade(&mirror));
         drop(mirrors);
-        // Not before: its end asks for the lock, too.
-        drop(known);
         let follower =
             Follower { episode, worker, replicas: Arc::clone(&self.0.replicas), workers: Arc::clone(&self.0.workers) };
         let stop = self.0.tasks.shutdown().soft().clone();

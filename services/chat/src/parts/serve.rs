@@ -104,7 +104,7 @@ async fn send(cursor: &mut Cursor, outbox: &Outbox<StreamPartsResponse>) -> Resu
 
 /// Finds an episode of this process, or waits for it where this process runs the chat and is about to begin it.
 async fn find(state: &State, key: EpisodeKey) -> Result<Arc<Episode>, Status> {
-    if let Some(episode) = state.episodes.current(key) {
+    if let Some(episode) = state.episodes.get(key) {
         return Ok(episode);
     }
     let away = |_| Status::unavailable("the database is not available");

@@ -73,23 +73,6 @@ async fn an_episode_that_is_about_to_open_is_waited_for() {
 }
 
 #[tokio::test]
-async fn an_earlier_call_of_the_same_name_is_not_taken_for_the_current_one() {
-    let episodes = Episodes::default();
-    let chat = chat();
-    let key = EpisodeKey { chat, history_version: 1, generation_attempt: 1 };
-    let earlier = episodes.open(chat, 1, 1);
-    episodes.close(chat);
-    assert!(Arc::ptr_eq(&episodes.get(key).expect("kept"), &earlier), "it can be read to its end");
-    assert!(episodes.current(key).is_none(), "and not begun");
-    let mut waiting = Box::pin(episodes.opened(key));
-    assert!(waiting.as_mut().now_or_never().is_none());
-    let later = episodes.open(chat, 1, 1);
-    later.push(Role::Assistant, 0, text("said now"));
-    assert!(Arc::ptr_eq(&waiting.await, &later));
-    assert_eq!((later.len(), later.ended_at()), (1, None));
-}
-
-#[tokio::test]
 async fn a_runner_that_comes_late_does_not_end_what_another_one_says() {
     let episodes = Episodes::default();
     let chat = chat();

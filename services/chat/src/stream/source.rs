@@ -81,7 +81,7 @@ impl Source {
     fn feed(&self, key: EpisodeKey, worker: Option<WorkerId>) -> Feed {
         match worker {
             None => Feed::Nowhere,
-            Some(worker) if worker == self.state.worker_id => match self.state.episodes.current(key) {
+            Some(worker) if worker == self.state.worker_id => match self.state.episodes.get(key) {
                 Some(episode) => Feed::Here(Cursor::new(episode, 0)),
                 None => Feed::Opening,
             },

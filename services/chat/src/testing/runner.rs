@@ -35,16 +35,26 @@ impl Runner {
         Self::take(replica, chat, STALE).await
     }
 
+    /// The same, and nobody is told.
+    pub(crate) async fn acquire_unheard(replica: &Replica, chat: ChatId) -> Result<Self, StoreError> {
+        Self::take_unheard(replica, chat, STALE).await
+    }
+
     /// Leases a chat, whoever has it: as if that one had not been heard of for long.
     pub(crate) async fn steal(replica: &Replica, chat: ChatId) -> Result<Self, StoreError> {
         Self::take(replica, chat, Duration::ZERO).await
     }
 
     async fn take(replica: &Replica, chat: ChatId, stale: Duration) -> Result<Self, StoreError> {
+        let runner = Self::take_unheard(replica, chat, stale).await?;
+        runner.state.hints.changed(&runner.chat).await;
+        Ok(runner)
+    }
+
+    async fn take_unheard(replica: &Replica, chat: ChatId, stale: Duration) -> Result<Self, StoreError> {
         let state = Arc::clone(&replica.state);
         let lease = Lease { worker_id: state.worker_id, runner_id: RunnerId(SystemIds.next()) };
         let acquired = state.leases.acquire(chat, lease, state.clock.now(), stale).await?;
-        state.hints.changed(&acquired.chat).await;
         Ok(Self {
             state,
             truth: replica.truth.clone(),

@@ -56,6 +56,11 @@ pub(super) async fn apply(
             chat.versions.retry_state = chat.versions.snapshot;
         }
         Effect::ResetAttempts => {
+            // What was said is a message now, or void: no later call has the name of one that said it, so that
+            // who missed everything between the two does not take one for the other.
+            if chat.versions.generation_attempt > 0 {
+                chat.versions.history = chat.versions.snapshot;
+            }
             chat.versions.generation_attempt = 0;
             clear_retry(chat);
             tx.execute(DELETE_STEP, values![chat.id.0]).await?;
