@@ -182,8 +182,11 @@ impl Model {
         self.say(&NewMessage::new(Role::User, crate::content::parts(&text)));
     }
 
-    /// Attempts are counted since the history last changed, or the turn began.
+    /// Attempts are counted since the history last changed, or the turn began; none has the name of an earlier one.
     fn start_over(&mut self) {
+        if self.versions.generation_attempt > 0 {
+            self.history_changes();
+        }
         self.versions.generation_attempt = 0;
         self.kept = None;
         self.clear_pause();

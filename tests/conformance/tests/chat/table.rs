@@ -176,12 +176,15 @@ async fn check_done(
     let open = matches!(situation.reached, State::A0 | State::A1);
     let changed = changes(operation, situation.state, open);
     assert_eq!(new.snapshot, old.snapshot + 1, "{context}");
-    assert_eq!(new.history, if changed.history { new.snapshot } else { old.history }, "{context}: history");
+    let starts_over = changed.history || !is_busy(&after) || operation == Operation::RequestCompaction;
+    // What a call of the model has said is over: no later one has its name.
+    let is_new = changed.history || (starts_over && old.generation_attempt > 0);
+    assert_eq!(new.history, if is_new { new.snapshot } else { old.history }, "{context}: history");
     assert_eq!(new.queue, if changed.queue { new.snapshot } else { old.queue }, "{context}: queue");
     let bounds = (after.action_deadline_at.is_some(), after.compaction_requested_at.is_some());
     let asks = operation == Operation::RequestCompaction;
     assert_eq!(bounds, (matches!(state, State::A0 | State::A1), asks), "{context}: deadline, request for a summary");
-    check_attempts(world, before, &after, operation, changed.history, context).await;
+    check_attempts(world, before, &after, operation, starts_over, context).await;
     check_lease(world, before, &after, operation, context).await;
 }
 
@@ -195,10 +198,9 @@ async fn check_attempts(
     before: &Chat,
     after: &Chat,
     operation: Operation,
-    history_changed: bool,
+    starts_over: bool,
     context: &str,
 ) {
-    let starts_over = history_changed || !is_busy(after) || operation == Operation::RequestCompaction;
     let attempt = match operation {
         Operation::RecordGenerationAttempt => before.versions.generation_attempt + 1,
         _ if starts_over => 0,

@@ -162,12 +162,12 @@ async fn e4_a_server_in_a_workspace_is_listed_and_called() {
     let servers = json!({"mcpServers": {"time": {"command": program, "args": ["--local-timezone", "UTC"]}}});
     let execute = |command: &str| Step::calls().call("execute", json!({ "command": command }));
     let convert = json!({"source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Tokyo"});
-    let mut script = Script::new("model").step(execute(&format!("cat > .mcp.json <<'END'\n{servers}\nEND")));
-    // The model is busy while the agent sees the file and starts the server.
-    for _ in 0..4 {
-        script = script.step(execute("sleep 4"));
-    }
-    let script = script.step(Step::calls().call("time__convert_time", convert)).step(Step::text("Done."));
+    let script = Script::new("model")
+        .step(execute(&format!("cat > .mcp.json <<'END'\n{servers}\nEND")))
+        // The model is busy while the agent sees the file and starts the server.
+        .until_offered("time__convert_time", execute("sleep 0.5"))
+        .step(Step::calls().call("time__convert_time", convert))
+        .step(Step::text("Done."));
     // The server is installed where isolated workspaces do not look.
     Mesh::run_with(Mesh::not_isolated(), vec![script], async |mesh| {
         let client = mesh.member("ada").await;

@@ -17,9 +17,9 @@ const STEP_SECONDS: &str = "0.1";
 pub(crate) enum Model {
     /// Writes and reads a file and runs commands, as fast as it can.
     Tools,
-    /// Thinks, and speaks for a second.
+    /// Thinks, and speaks for two seconds.
     Talk,
-    /// Writes a file, then tells [`Model::story`] for two seconds.
+    /// Writes a file, then tells [`Model::story`] for four seconds.
     Story,
     /// Speaks for longer than any test takes.
     Endless,
@@ -67,13 +67,13 @@ impl Model {
             // The simulator has it.
             Self::Tools => return None,
             Self::Talk => {
-                script.step(slowly("I have thought about {{last_user_message}}, and it is so.", 100).reasoning("Hm."))
+                script.step(slowly("I have thought about {{last_user_message}}, and it is so.", 400).reasoning("Hm."))
             }
             Self::Story => script
                 .step(
                     Step::text("First a file.").call("write_file", json!({"path": "{{dir}}/story", "content": "once"})),
                 )
-                .step(slowly(&Self::story(), 50)),
+                .step(slowly(&Self::story(), 100)),
             Self::Endless => script.step(slowly(&Self::story().repeat(100), 50)),
             Self::Effect => script
                 .step(execute(format!("echo run >> {{{{dir}}}}/effects; sleep {COMMAND_SECONDS}")))

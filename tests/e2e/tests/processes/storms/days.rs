@@ -22,7 +22,8 @@ const DEFAULT_DAYS: u64 = 6;
 const AT_ONCE: usize = 3;
 const VICTIMS: &[&str] = &["tools", "provisioner"];
 /// Milliseconds between two kills.
-const PAUSES: std::ops::RangeInclusive<u64> = 200..=3000;
+/// Long enough that a build comes to its end before it was begun five times, after which nobody begins it again.
+const PAUSES: std::ops::RangeInclusive<u64> = 1500..=4500;
 /// How long a day may take: a build whose provisioner is killed is taken up when its lease has run out.
 const LIMIT: Duration = Duration::from_secs(420);
 const MODEL: &str = "works";
@@ -65,7 +66,7 @@ fn script(url: &str) -> Script {
         .step(execute(&format!("rm -rf project && git clone -q {url} project && cat project/a.txt")))
         .step(effect(2))
         .step(Step::calls().call("edit_files", edits))
-        .step(execute("cd project && sh test.sh"))
+        .step(execute("rm -f ready; cd project && sh test.sh"))
         .step(effect(3))
         .step(Step::calls().call("execute", json!({"command": SERVER, "run_in_background": true})))
         .step(execute("for try in $(seq 500); do test -e ready && break; sleep 0.02; done"))
@@ -194,12 +195,11 @@ impl Days {
 
 /// How many agents run for a workspace on this machine (proc(5)).
 fn agents_of(workspace: &str) -> usize {
-    let variable = format!("CHATMESH_WORKSPACE_ID={workspace}");
     let processes = std::fs::read_dir("/proc").expect("proc").flatten();
     let is_agent = |path: &std::path::Path| {
         let name = std::fs::read_to_string(path.join("comm")).unwrap_or_default();
-        let environment = std::fs::read(path.join("environ")).unwrap_or_default();
-        name.trim() == "chatmesh-agent" && environment.split(|byte| *byte == 0).any(|one| one == variable.as_bytes())
+        let command = std::fs::read_to_string(path.join("cmdline")).unwrap_or_default();
+        name.trim() == "chatmesh-agent" && command.contains(workspace)
     };
     processes.filter(|entry| is_agent(&entry.path())).count()
 }

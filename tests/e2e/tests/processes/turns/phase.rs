@@ -15,22 +15,23 @@ const COUNTS: Sql = Sql::portable(
      (SELECT COUNT(*) FROM chat_steps) AS calling",
 );
 /// All phases are long enough that all chats are in the middle of theirs at the same time.
-const STORY_PAUSE: Duration = Duration::from_millis(300);
-const TALK_PAUSE: Duration = Duration::from_secs(2);
-/// Less than what a command may take by default.
-const COMMAND_SECONDS: u32 = 8;
-/// With pauses of 1, 2, 4 and 8 seconds after them.
-const FAILURES: u32 = 4;
+const STORY_PAUSE: Duration = Duration::from_millis(700);
+const TALK_PAUSE: Duration = Duration::from_secs(6);
+const COMMAND_SECONDS: u32 = 25;
+/// More than that.
+const COMMAND_TIMEOUT: &str = "2m";
+/// With pauses of 1, 2, 4, 8 and 16 seconds after them.
+const FAILURES: u32 = 5;
 const QUEUED_TURNS: usize = 3;
 
 /// What the turns of a chat are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// The model speaks for twelve seconds.
+    /// The model speaks for half a minute.
     Streaming,
-    /// A command writes a line and then sleeps for eight seconds.
+    /// A command writes a line and then sleeps for nearly half a minute.
     Calling,
-    /// The provider is overloaded for fifteen seconds.
+    /// The provider is overloaded for half a minute.
     Retrying,
     /// Messages wait while an answer is given.
     Queueing,
@@ -57,7 +58,9 @@ impl Phase {
             Self::Calling => {
                 let write = "echo {{last_user_message}}-1 >> {{last_user_message}}";
                 let command = format!("{write}; sleep {COMMAND_SECONDS}");
-                script.step(Step::text("Wait.").call("execute", json!({"command": command}))).step(done)
+                script
+                    .step(Step::text("Wait.").call("execute", json!({"command": command, "timeout": COMMAND_TIMEOUT})))
+                    .step(done)
             }
             Self::Retrying => script.step(done.fail_first(FAILURES, Fault::status(503))),
             Self::Queueing => script.step(done.delta_delay(TALK_PAUSE)),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chatmesh_db::Db;
 use chatmesh_testkit::simulator::Simulator;
@@ -13,6 +14,8 @@ use crate::harness::{
     Api, Audit, CHAT_REPLICAS, Cluster, Follower, LONG, Layout, Mesh, Servers, Stored, Turn, open, simulator_of,
 };
 
+/// How long all turns may take, with what is done to those that run them.
+const TO_THE_END: Duration = LONG.saturating_mul(4);
 /// Every so many chats have a client that reads along.
 const FOLLOWED: usize = 5;
 
@@ -57,7 +60,8 @@ impl World {
         while let Some(begun) = beginning.join_next().await {
             let (chat, turns) = begun.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
             if self.asked.len().is_multiple_of(FOLLOWED) {
-                let (mut follower, count) = (Follower::new(&self.mesh.api, &chat), turns.len());
+                let follower = Follower::new(&self.mesh.api, &chat).within(TO_THE_END);
+                let (mut follower, count) = (follower, turns.len());
                 self.readers.spawn(async move { drop(follower.until_answered(count).await) });
             }
             self.asked.insert(chat, turns);
@@ -93,7 +97,7 @@ impl World {
             ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
         }
         println!("  {readers} clients saw exactly what is stored");
-        let stored = Stored::at_rest(&self.db, LONG).await;
+        let stored = Stored::at_rest(&self.db, TO_THE_END).await;
         let mut audit = Audit::default();
         for (file, line) in &self.files {
             audit.lines(file, std::slice::from_ref(line));

@@ -13,7 +13,8 @@ const VERSIONS: &str = "/usr/lib/postgresql";
 /// Elsewhere they are all in one place.
 const PLACES: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/usr/pgsql/bin"];
 /// What the test writes need not survive the machine, only the server.
-const OPTIONS: &str = "-c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c max_connections=300";
+const OPTIONS: &str = "-c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c max_connections=300 \
+                       -c autovacuum=off";
 
 /// A PostgreSQL server; it ends when this is dropped.
 #[derive(Debug)]
