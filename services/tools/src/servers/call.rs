@@ -17,6 +17,7 @@ use super::domain::{Reference, Server};
 use super::enabled::READ_TIMEOUT;
 use super::govern::Choice;
 use super::offer::{Asked, Outcome as Listing};
+use super::room::{MAX_CALLS, MAX_OF_SERVER};
 use super::state::Servers;
 use super::visit::Unreached;
 use super::{govern, intent};
@@ -82,6 +83,7 @@ impl Servers {
         };
         let mut visit = self.visit(server, asked).await.map_err(explained)?;
         let mut session = Box::pin(self.session(&visit)).await.map_err(explained)?;
+        let _room = self.room.take(server.id).await.ok_or_else(|| crowded(server))?;
         let key = &request.idempotency_key;
         let id = &key[key.ceil_char_boundary(key.len().saturating_sub(MAX_ID_BYTES))..];
         let mut called = session.call(&tool, arguments.clone(), id, CALL_TIMEOUT).await;
@@ -141,6 +143,14 @@ fn unauthorized(server: &Server) -> String {
         _ => "an administrator has to look after it",
     };
     format!("MCP server `{}` does not take its authorization: nothing was done, {who}", server.slug)
+}
+
+fn crowded(server: &Server) -> String {
+    format!(
+        "MCP server `{}` was not called: too many answers of MCP servers are waited for at the moment, of all of them \
+         ({MAX_CALLS}) or of this one ({MAX_OF_SERVER}); nothing was done, try again in a while",
+        server.slug
+    )
 }
 
 fn failed(server: &Server, problem: &str) -> String {

@@ -13,6 +13,7 @@ use super::client::{Addresses, Connect, HttpConnector};
 use super::domain::{Secrets, Server, ServerId};
 use super::enabled::LastEnabled;
 use super::oauth::{Refused, Renewals};
+use super::room::Room;
 use super::sessions::Sessions;
 use super::store::{GrantStore, ServerStore, SqlGrantStore, SqlServerStore};
 use crate::{Config, Error};
@@ -31,6 +32,7 @@ pub(crate) struct Servers {
     pub(super) last_enabled: LastEnabled,
     pub(super) listings: Listings,
     pub(super) sessions: Sessions,
+    pub(super) room: Room,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) tasks: Tasks,
@@ -58,6 +60,7 @@ impl Servers {
             last_enabled: LastEnabled::default(),
             listings: Listings::default(),
             sessions: Sessions::default(),
+            room: Room::default(),
             clock,
             ids,
             tasks,
@@ -120,6 +123,7 @@ impl Servers {
             last_enabled: LastEnabled::default(),
             listings: Listings::default(),
             sessions: Sessions::default(),
+            room: Room::default(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             tasks: Tasks::new(),
