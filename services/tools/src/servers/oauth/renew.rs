@@ -123,10 +123,14 @@ impl Servers {
             Ok(true) => token,
             // The user connected anew or took it back in the meantime, or a write counted that seemed to fail: what there
             // is now is what counts.
-            Ok(false) => {
-                let standing = self.standing(server, changed.user_id).await;
-                standing.map_or_else(|_| Token::default(), |standing| standing.token())
-            }
+            Ok(false) => match self.standing(server, changed.user_id).await {
+                // What was granted before was taken back with the server, or by its user: nobody knows of the new one.
+                Ok(Standing::Nothing) if !changed.is_dead => {
+                    self.take_back(&server.slug, vec![changed.clone()]);
+                    Token::default()
+                }
+                standing => standing.map_or_else(|_| Token::default(), |standing| standing.token()),
+            },
             Err(error) => {
                 warn!(server = %server.slug, %error, "a renewed token could not be kept");
                 token
