@@ -78,7 +78,7 @@ impl Servers {
         }
         let explained = |unreached: Unreached| match unreached {
             Unreached::Late => late(server),
-            Unreached::Unauthorized => unauthorized(server),
+            Unreached::Unauthorized => self.unauthorized(server, asked.user),
             Unreached::Failed(problem) => failed(server, &problem),
         };
         let mut visit = self.visit(server, asked).await.map_err(explained)?;
@@ -105,7 +105,7 @@ impl Servers {
             Err(CallError::Refused(problem)) => {
                 Err(format!("MCP server `{}` refused the call of `{tool}`: {problem}", server.slug))
             }
-            Err(CallError::Unauthorized) => Err(unauthorized(server)),
+            Err(CallError::Unauthorized) => Err(self.unauthorized(server, asked.user)),
             Err(CallError::Lost(problem)) => {
                 // The next call begins anew, and those that go on in this session end as they would.
                 self.sessions.end(&visit.session_key(), &session).await;
@@ -127,22 +127,27 @@ impl Servers {
                 offered.originals.remove(name).ok_or_else(gone)
             }
             Listing::Late => Err(late(server)),
-            Listing::Unauthorized => Err(unauthorized(server)),
+            Listing::Unauthorized => Err(self.unauthorized(server, asked.user)),
             Listing::Failed(problem) => Err(failed(server, &problem)),
         }
+    }
+
+    /// Who can help where a server does not take what it was shown.
+    fn unauthorized(&self, server: &Server, user: UserId) -> String {
+        let who = match server.settings.auth_type() {
+            McpAuthType::Oauth2 if self.misconfigured.contains(server.id, user) => {
+                "an administrator has to mend its `oauth2`: its authorization server does not take the client that is \
+                 configured there; where that does not help, the user has to connect to it again"
+            }
+            McpAuthType::Oauth2 => "the user has to connect to it again",
+            _ => "an administrator has to look after it",
+        };
+        format!("MCP server `{}` does not take its authorization: nothing was done, {who}", server.slug)
     }
 }
 
 fn late(server: &Server) -> String {
     format!("MCP server `{}` did not answer within 10 seconds: nothing was done", server.slug)
-}
-
-fn unauthorized(server: &Server) -> String {
-    let who = match server.settings.auth_type() {
-        McpAuthType::Oauth2 => "the user has to connect to it again",
-        _ => "an administrator has to look after it",
-    };
-    format!("MCP server `{}` does not take its authorization: nothing was done, {who}", server.slug)
 }
 
 fn crowded(server: &Server) -> String {

@@ -12,7 +12,7 @@ use super::cache::Listings;
 use super::client::{Addresses, Connect, HttpConnector};
 use super::domain::{Secrets, Server, ServerId};
 use super::enabled::LastEnabled;
-use super::oauth::{Refused, Renewals};
+use super::oauth::{Misconfigured, Refused, Renewals};
 use super::room::Room;
 use super::sessions::Sessions;
 use super::store::{GrantStore, ServerStore, SqlGrantStore, SqlServerStore};
@@ -26,6 +26,7 @@ pub(crate) struct Servers {
     pub(super) grants: Arc<dyn GrantStore>,
     pub(super) renewals: Renewals,
     pub(super) refused: Refused,
+    pub(super) misconfigured: Misconfigured,
     /// Speaks to authorization servers.
     pub(super) http: HttpConnector,
     pub(super) connector: Arc<dyn Connect>,
@@ -54,6 +55,7 @@ impl Servers {
             grants: Arc::new(SqlGrantStore::new(db)),
             renewals: Renewals::default(),
             refused: Refused::default(),
+            misconfigured: Misconfigured::default(),
             addresses,
             connector: Arc::new(http.clone()),
             http,
@@ -116,6 +118,7 @@ impl Servers {
             grants,
             renewals: Renewals::default(),
             refused: Refused::default(),
+            misconfigured: Misconfigured::default(),
             // Authorization servers of tests are on this machine.
             http: HttpConnector::build(Addresses::AlsoPrivate).expect("a client"),
             addresses: Addresses::AlsoPrivate,
