@@ -39,7 +39,7 @@ use tracing::{Instrument as _, info, info_span};
 
 pub(crate) use answer::Answer;
 pub(crate) use markers::cleared_context;
-pub(crate) use partial::{Partial, StopReason};
+pub(crate) use partial::{Abandoned, Partial, StopReason};
 pub(crate) use persist::persist;
 pub(crate) use tools::end_commands;
 

@@ -26,6 +26,7 @@ mod list_templates;
 mod list_workspaces;
 mod make_build;
 mod push_template_version;
+mod release_chat_workspace;
 mod renew_lease;
 mod report_activities;
 mod report_activity;
@@ -128,6 +129,13 @@ impl WorkspaceService for Api {
 
     async fn report_activity(&self, r: Request<pb::ReportActivityRequest>) -> Reply<pb::ReportActivityResponse> {
         unary(r, |caller, m| report_activity::report_activity(&self.state, caller, m)).await
+    }
+
+    async fn release_chat_workspace(
+        &self,
+        r: Request<pb::ReleaseChatWorkspaceRequest>,
+    ) -> Reply<pb::ReleaseChatWorkspaceResponse> {
+        unary(r, |caller, m| release_chat_workspace::release_chat_workspace(&self.state, caller, m)).await
     }
 
     async fn report_activities(&self, r: Request<pb::ReportActivitiesRequest>) -> Reply<pb::ReportActivitiesResponse> {

@@ -249,6 +249,8 @@ pub trait WorkspaceStore: std::fmt::Debug + Send + Sync + 'static {
     /// become of the template. Where one that was made in advance is just what is asked for, and ready, it becomes the
     /// owner's in place of the one to insert, with its build and its agents.
     async fn insert_workspace(&self, new: &NewWorkspace) -> Result<Inserted, StoreError>;
+    /// Takes in that a chat gave this workspace up; nothing changes where the chat has another one.
+    async fn release_chat(&self, owner: UserId, chat: Uuid, workspace: WorkspaceId) -> Result<(), DbError>;
     /// Returns a workspace, a deleted one too.
     async fn get_workspace(&self, id: WorkspaceId) -> Result<Option<WorkspaceDetails>, DbError>;
     /// Lists an owner's workspaces that are not deleted by identifier, after `after`, at most `limit`.

@@ -3,13 +3,14 @@
 use chatmesh_core::{Uuid, Violations};
 use chatmesh_proto::llm::v1::GetModelRequest;
 use chatmesh_proto::llm::v1::model_service_client::ModelServiceClient;
-use chatmesh_proto::workspaces::v1::GetWorkspaceRequest;
 use chatmesh_proto::workspaces::v1::workspace_service_client::WorkspaceServiceClient;
+use chatmesh_proto::workspaces::v1::{GetWorkspaceRequest, ReleaseChatWorkspaceRequest};
 use chatmesh_rpc::client::request_for;
 use chatmesh_rpc::{Caller, Code};
 use tonic::Status;
 
 use crate::Error;
+use crate::domain::ChatId;
 use crate::state::State;
 
 /// The name of the model that `reference` names; the default's where it is empty.
@@ -45,6 +46,19 @@ pub(super) async fn check_workspace(state: &State, caller: &Caller, workspace: U
         }
         Err(status) => Err(neighbour("workspaces", &status)),
     }
+}
+
+/// Says that the chat gives a workspace up: what its tools make from then on is another one.
+pub(super) async fn release_workspace(
+    state: &State,
+    caller: &Caller,
+    chat: ChatId,
+    workspace: Uuid,
+) -> Result<(), Error> {
+    let mut workspaces = WorkspaceServiceClient::new(state.neighbours.workspaces.clone());
+    let message = ReleaseChatWorkspaceRequest { chat_id: chat.to_string(), workspace_id: workspace.to_string() };
+    let released = workspaces.release_chat_workspace(request_for(caller, message)).await;
+    released.map(drop).map_err(|status| neighbour("workspaces", &status))
 }
 
 pub(super) fn neighbour(service: &'static str, status: &Status) -> Error {

@@ -7,7 +7,7 @@ use chatmesh_rpc::Caller;
 use super::create_chat::check_title;
 use super::find_own_chat;
 use super::mcp_servers::{chosen_mcp_servers, resolve_mcp_servers};
-use super::model::check_workspace;
+use super::model::{check_workspace, release_workspace};
 use crate::Error;
 use crate::domain::{Chat, ChatId, check_labels};
 use crate::state::State;
@@ -26,6 +26,13 @@ pub(super) async fn update_chat(
     }
     let mut update = update;
     update.metadata.mcp_server_ids = resolve_mcp_servers(state, &caller, servers).await?;
+
+    if let Some(chosen) = update.metadata.workspace_id
+        && let Some(former) = before.workspace_id.filter(|former| Some(*former) != chosen)
+    {
+        // First: a chat that has it still finds it without that, and one that has lost it would be given it again.
+        release_workspace(state, &caller, id, former).await?;
+    }
 
     let titled = update.metadata.title.is_some();
     let updated = state.store.update(id, update, state.clock.now()).await;
@@ -80,3 +87,6 @@ async fn announce(state: &State, before: &Chat, titled: bool, updated: &Updated)
         state.hints.listed(chat, kind).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,6 +43,8 @@ pub(crate) struct World {
     clock: Arc<dyn Clock>,
     made: AtomicU64,
     pub(crate) faults: Faults,
+    /// Who has the workspaces; nobody, unless a test says so.
+    pub(crate) workspaces: Peer,
     /// Who owns all chats.
     pub(crate) owner: UserId,
     pub(crate) truth: Truth,
@@ -63,6 +65,7 @@ impl World {
             clock: Arc::new(TestClock(Mutex::new(SystemClock.now()))),
             made: AtomicU64::default(),
             faults,
+            workspaces: Peer::for_callers(local(tonic::service::Routes::default().prepare())),
             owner: UserId(SystemIds.next()),
             truth: Truth::default(),
         }
@@ -95,7 +98,7 @@ impl World {
             tasks: Tasks::new(),
             readiness: Readiness::new(),
         };
-        let neighbours = Neighbours { llm: nowhere.clone(), tools: nowhere.clone(), workspaces: nowhere };
+        let neighbours = Neighbours { llm: nowhere.clone(), tools: nowhere, workspaces: self.workspaces.clone() };
         let metrics = ChatMetrics::register(&mut Registry::default());
         Service::build(Config::default(), deps, neighbours, metrics).await.expect("a service")
     }

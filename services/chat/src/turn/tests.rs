@@ -9,6 +9,7 @@ mod hands;
 mod instructions;
 mod kept;
 mod lifecycle;
+mod lossy;
 mod model;
 mod moves;
 mod primer;

@@ -16,7 +16,7 @@ use crate::domain::{Chat, RunnerId};
 use crate::machine::{Rejected, Status};
 use crate::state::State;
 use crate::store::{Acquired, Fence, StoreError};
-use crate::turn::{Answer, Partial, StopReason, end_commands, persist};
+use crate::turn::{Abandoned, Answer, Partial, StopReason, end_commands, persist};
 
 pub(super) struct Runner {
     pub(super) state: Arc<State>,
@@ -135,13 +135,25 @@ impl Runner {
         let messages = std::mem::take(partial).into_stopped_messages(history, StopReason::Interrupted);
         let fence = self.fence(chat);
         let finish = || self.state.store.finish_interruption(fence, messages.clone(), self.state.clock.now());
-        let finished = persist(&self.state, finish).await?;
-        // Not before: a call without a result in the history would be made again.
-        if let Some(at_work) = at_work {
-            end_commands(&self.state, chat, at_work);
-        }
+        let finished = persist(&self.state, finish).await;
+        self.end_abandoned(chat, at_work, &finished).await;
+        let finished = finished?;
         self.state.hints.status_changed(&finished).await;
         Ok(finished)
+    }
+
+    /// Ends the commands of an interrupted turn once their results are in the history, and not before: a call without
+    /// a result would be made again. Where it is not known what was written, the history tells: while a chat is being
+    /// interrupted, only the end of the interruption and an edit that forgets the calls move it.
+    async fn end_abandoned(&self, chat: &Chat, at_work: Option<Abandoned>, finished: &Result<Chat, StoreError>) {
+        let Some(at_work) = at_work else { return };
+        let is_over = match finished {
+            Ok(_) => true,
+            Err(_) => self.reread(chat).await.is_ok_and(|fresh| fresh.versions.history != chat.versions.history),
+        };
+        if is_over {
+            end_commands(&self.state, chat, at_work);
+        }
     }
 
     /// The turn took too long. What was said is kept.
@@ -182,9 +194,7 @@ impl Runner {
                 let said = partial.into_stopped_messages(history, StopReason::Interrupted);
                 let now = self.state.clock.now();
                 let finished = self.state.store.finish_interruption(self.fence(&chat), said, now).await;
-                if let (Ok(_), Some(at_work)) = (&finished, at_work) {
-                    end_commands(&self.state, &chat, at_work);
-                }
+                self.end_abandoned(&chat, at_work, &finished).await;
                 self.ended(&chat, finished).await;
             }
             Status::Waiting | Status::Error | Status::RequiresAction => {}

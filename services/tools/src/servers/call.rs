@@ -17,6 +17,7 @@ use super::domain::{Reference, Server};
 use super::enabled::READ_TIMEOUT;
 use super::govern::Choice;
 use super::offer::{Asked, Outcome as Listing};
+use super::room::{MAX_CALLS, MAX_OF_SERVER};
 use super::state::Servers;
 use super::visit::Unreached;
 use super::{govern, intent};
@@ -77,11 +78,12 @@ impl Servers {
         }
         let explained = |unreached: Unreached| match unreached {
             Unreached::Late => late(server),
-            Unreached::Unauthorized => unauthorized(server),
+            Unreached::Unauthorized => self.unauthorized(server, asked.user),
             Unreached::Failed(problem) => failed(server, &problem),
         };
         let mut visit = self.visit(server, asked).await.map_err(explained)?;
         let mut session = Box::pin(self.session(&visit)).await.map_err(explained)?;
+        let _room = self.room.take(server.id).await.ok_or_else(|| crowded(server))?;
         let key = &request.idempotency_key;
         let id = &key[key.ceil_char_boundary(key.len().saturating_sub(MAX_ID_BYTES))..];
         let mut called = session.call(&tool, arguments.clone(), id, CALL_TIMEOUT).await;
@@ -103,7 +105,7 @@ impl Servers {
             Err(CallError::Refused(problem)) => {
                 Err(format!("MCP server `{}` refused the call of `{tool}`: {problem}", server.slug))
             }
-            Err(CallError::Unauthorized) => Err(unauthorized(server)),
+            Err(CallError::Unauthorized) => Err(self.unauthorized(server, asked.user)),
             Err(CallError::Lost(problem)) => {
                 // The next call begins anew, and those that go on in this session end as they would.
                 self.sessions.end(&visit.session_key(), &session).await;
@@ -125,9 +127,22 @@ impl Servers {
                 offered.originals.remove(name).ok_or_else(gone)
             }
             Listing::Late => Err(late(server)),
-            Listing::Unauthorized => Err(unauthorized(server)),
+            Listing::Unauthorized => Err(self.unauthorized(server, asked.user)),
             Listing::Failed(problem) => Err(failed(server, &problem)),
         }
+    }
+
+    /// Who can help where a server does not take what it was shown.
+    fn unauthorized(&self, server: &Server, user: UserId) -> String {
+        let who = match server.settings.auth_type() {
+            McpAuthType::Oauth2 if self.misconfigured.contains(server.id, user) => {
+                "an administrator has to mend its `oauth2`: its authorization server does not take the client that is \
+                 configured there; where that does not help, the user has to connect to it again"
+            }
+            McpAuthType::Oauth2 => "the user has to connect to it again",
+            _ => "an administrator has to look after it",
+        };
+        format!("MCP server `{}` does not take its authorization: nothing was done, {who}", server.slug)
     }
 }
 
@@ -135,12 +150,12 @@ fn late(server: &Server) -> String {
     format!("MCP server `{}` did not answer within 10 seconds: nothing was done", server.slug)
 }
 
-fn unauthorized(server: &Server) -> String {
-    let who = match server.settings.auth_type() {
-        McpAuthType::Oauth2 => "the user has to connect to it again",
-        _ => "an administrator has to look after it",
-    };
-    format!("MCP server `{}` does not take its authorization: nothing was done, {who}", server.slug)
+fn crowded(server: &Server) -> String {
+    format!(
+        "MCP server `{}` was not called: too many answers of MCP servers are waited for at the moment, of all of them \
+         ({MAX_CALLS}) or of this one ({MAX_OF_SERVER}); nothing was done, try again in a while",
+        server.slug
+    )
 }
 
 fn failed(server: &Server, problem: &str) -> String {

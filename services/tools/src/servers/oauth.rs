@@ -23,7 +23,7 @@ use url::Url;
 use super::domain::{Server, ServerId};
 pub(super) use connect::check_redirect;
 use endpoint::TokenError;
-pub(super) use renew::{Refused, Renewals};
+pub(super) use renew::{Misconfigured, Refused, Renewals};
 pub(super) use token::Token;
 
 /// Who says who the mesh is at an authorization server.

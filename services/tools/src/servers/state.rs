@@ -12,7 +12,8 @@ use super::cache::Listings;
 use super::client::{Addresses, Connect, HttpConnector};
 use super::domain::{Secrets, Server, ServerId};
 use super::enabled::LastEnabled;
-use super::oauth::{Refused, Renewals};
+use super::oauth::{Misconfigured, Refused, Renewals};
+use super::room::Room;
 use super::sessions::Sessions;
 use super::store::{GrantStore, ServerStore, SqlGrantStore, SqlServerStore};
 use crate::{Config, Error};
@@ -25,12 +26,14 @@ pub(crate) struct Servers {
     pub(super) grants: Arc<dyn GrantStore>,
     pub(super) renewals: Renewals,
     pub(super) refused: Refused,
+    pub(super) misconfigured: Misconfigured,
     /// Speaks to authorization servers.
     pub(super) http: HttpConnector,
     pub(super) connector: Arc<dyn Connect>,
     pub(super) last_enabled: LastEnabled,
     pub(super) listings: Listings,
     pub(super) sessions: Sessions,
+    pub(super) room: Room,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) tasks: Tasks,
@@ -52,12 +55,14 @@ impl Servers {
             grants: Arc::new(SqlGrantStore::new(db)),
             renewals: Renewals::default(),
             refused: Refused::default(),
+            misconfigured: Misconfigured::default(),
             addresses,
             connector: Arc::new(http.clone()),
             http,
             last_enabled: LastEnabled::default(),
             listings: Listings::default(),
             sessions: Sessions::default(),
+            room: Room::default(),
             clock,
             ids,
             tasks,
@@ -113,6 +118,7 @@ impl Servers {
             grants,
             renewals: Renewals::default(),
             refused: Refused::default(),
+            misconfigured: Misconfigured::default(),
             // Authorization servers of tests are on this machine.
             http: HttpConnector::build(Addresses::AlsoPrivate).expect("a client"),
             addresses: Addresses::AlsoPrivate,
@@ -120,6 +126,7 @@ impl Servers {
             last_enabled: LastEnabled::default(),
             listings: Listings::default(),
             sessions: Sessions::default(),
+            room: Room::default(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             tasks: Tasks::new(),

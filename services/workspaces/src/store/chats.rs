@@ -1,7 +1,8 @@
 //! Workspaces that are made for chats: a chat has one of them at a time.
 //!
 //! Whoever makes one for a chat says which one it takes the place of. Of several who do so at the same time one is
-//! right, and the others find the workspace that it made: also where the first of them ended before it could tell.
+//! right, and the others find the workspace that it made: also where the first of them ended before it could tell. A
+//! workspace that its user took away from the chat is released: it is not found any more.
 
 use chatmesh_core::Uuid;
 use chatmesh_db::{DbError, FromRow, Row, Sql, Tx, values};
@@ -21,6 +22,8 @@ pub(super) const WORKSPACE_OF_CHAT: Sql = Sql::portable(
     "SELECT c.workspace_id FROM chat_workspaces c JOIN workspaces w ON w.id = c.workspace_id \
      WHERE c.owner_id = $1 AND c.chat_id = $2 AND NOT w.deleted",
 );
+pub(super) const RELEASE_CHAT: Sql =
+    Sql::portable("DELETE FROM chat_workspaces WHERE owner_id = $1 AND chat_id = $2 AND workspace_id = $3");
 
 /// The chat that a workspace is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use chatmesh_db::{Db, DbError, Tx, Value, values};
 use chatmesh_rpc::UserId;
 
 use super::builds::{KEPT_LOGS, only};
-use super::chats::{self, OfChat, WORKSPACE_OF_CHAT};
+use super::chats::{self, OfChat, RELEASE_CHAT, WORKSPACE_OF_CHAT};
 use super::rows::templates::PoolVersion;
 use super::rows::{Number, join};
 use super::statements::build_logs::LIST_LINES as LIST_BUILD_LINES;
@@ -133,6 +133,10 @@ impl WorkspaceStore for SqlWorkspaceStore {
         }
         tx.commit().await?;
         Ok(Inserted::Created(details))
+    }
+
+    async fn release_chat(&self, owner: UserId, chat: Uuid, workspace: WorkspaceId) -> Result<(), DbError> {
+        self.db.execute(RELEASE_CHAT, values![owner.0, chat, workspace.0]).await.map(drop)
     }
 
     async fn get_workspace(&self, id: WorkspaceId) -> Result<Option<WorkspaceDetails>, DbError> {

@@ -25,7 +25,7 @@ pub(super) mod usage;
 
 use chatmesh_db::{Sql, select_for_update};
 
-use super::chats::{CLAIM_CHAT, WORKSPACE_OF_CHAT};
+use super::chats::{CLAIM_CHAT, RELEASE_CHAT, WORKSPACE_OF_CHAT};
 use super::retries::GET_FORMER;
 use super::unreadable::FAIL_UNREADABLE;
 
@@ -219,6 +219,7 @@ pub const STATEMENTS: &[Sql] = &[
     INSERT_WORKSPACE,
     CLAIM_CHAT,
     WORKSPACE_OF_CHAT,
+    RELEASE_CHAT,
     GET_WORKSPACE,
     FIND_WORKSPACE_BY_REQUEST,
     LIST_WORKSPACES,

@@ -3,6 +3,7 @@
 mod agents;
 mod builds;
 mod by_hand;
+mod chats;
 mod credits;
 mod idle;
 mod lifecycle;

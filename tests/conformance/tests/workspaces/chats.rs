@@ -98,6 +98,23 @@ async fn a_chat_gives_up_the_workspace_that_it_names_and_no_other() {
     }
 }
 
+#[tokio::test]
+async fn a_workspace_that_a_chat_gave_up_is_not_found_any_more() {
+    for world in worlds().await {
+        let (chat, owner) = (SystemIds.next(), world.owner);
+        let first = created(world.make_for(&world.for_chat("one", chat, None)).await).workspace.id;
+        world.store.release_chat(SystemIds.next().into(), chat, first).await.expect("nothing of theirs");
+        let found = world.make_for(&world.for_chat("two", chat, None)).await;
+        assert_eq!(of_chat(&found), Some(first), "{}", world.engine);
+
+        world.store.release_chat(owner.into(), chat, first).await.expect("released");
+        let second = created(world.make_for(&world.for_chat("two", chat, None)).await).workspace.id;
+        world.store.release_chat(owner.into(), chat, first).await.expect("late");
+        let found = world.make_for(&world.for_chat("three", chat, Some(first))).await;
+        assert_eq!(of_chat(&found), Some(second), "{}", world.engine);
+    }
+}
+
 /// Who owns a chat is not known here: a workspace is found by its owner and the chat.
 #[tokio::test]
 async fn a_workspace_of_a_chat_is_found_by_its_owner_alone() {

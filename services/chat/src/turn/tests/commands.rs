@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::lossy::Fate;
 use super::model::Reply;
 use super::world::{World, config};
 use crate::Config;
@@ -99,6 +100,45 @@ async fn g21_a_command_of_a_worker_that_is_gone_is_asked_to_end_too() {
     let workspace = world.hands.called()[0].workspace_id.clone();
     assert!(world.hands.canceled().iter().all(|call| call.workspace_id == workspace));
     other.tasks.shutdown().force();
+}
+
+/// G21: the end of the interruption is written, and its runner does not hear of it.
+#[tokio::test(start_paused = true)]
+async fn g21_a_command_is_asked_to_end_though_the_answer_to_its_interruption_is_lost() {
+    use Fate::{Garbled, Lost, Panics};
+    for fates in [&[Lost] as &[Fate], &[Garbled], &[Panics, Lost], &[Panics, Garbled]] {
+        let world = World::where_interruptions_end(fates).await;
+        let chat = world.with_commands().await;
+        world.interrupt(chat).await;
+        assert_eq!(world.ended(chat).await.status, Status::Waiting);
+        // The write is made again after a while.
+        let canceled = async || {
+            pass(Duration::from_millis(50)).await;
+            world.hands.canceled()
+        };
+        let canceled = eventually(&format!("{fates:?}: it is given up"), canceled, |calls| !calls.is_empty()).await;
+        assert!(canceled.iter().any(|call| call.idempotency_key.ends_with("/c-0")), "{fates:?}: {canceled:?}");
+    }
+}
+
+/// G20: the interruption goes on under another lease, and what a call began is not to end before its result is kept.
+#[tokio::test(start_paused = true)]
+async fn g20_a_command_runs_on_while_its_interruption_is_not_written() {
+    for fates in [&[Fate::Refused] as &[Fate], &[Fate::Panics, Fate::Refused]] {
+        let world = World::where_interruptions_end(fates).await;
+        let chat = world.with_commands().await;
+        let lease = world.get(chat).await.lease.expect("a lease");
+        world.interrupt(chat).await;
+        let runs = || world.state.tasks.running().iter().any(|(name, _)| *name == "chat.runner");
+        eventually("it is given up", async || runs(), |runs| !*runs).await;
+        assert_eq!(world.get(chat).await.status, Status::Interrupting, "{fates:?}");
+        assert_eq!(world.hands.canceled(), [], "{fates:?}");
+
+        let given_back = world.given_back(chat, lease.runner_id).await;
+        world.state.hints.changed(&given_back).await;
+        assert_eq!(world.ended(chat).await.status, Status::Waiting);
+        eventually("it is given up", async || world.hands.canceled(), |calls| !calls.is_empty()).await;
+    }
 }
 
 /// What ran when the time of a turn was over has an unknown outcome: a model that is told that it was not run runs it

@@ -21,10 +21,11 @@ use tokio::time::Instant;
 use tonic::service::Routes;
 
 use super::hands::Hands;
+use super::lossy::{Fate, LossyStore};
 use super::model::{Model, word};
 use crate::domain::{Chat, ChatId, Message, NewMessage, RunnerId};
 use crate::state::State;
-use crate::store::{ClientResult, NewChat, Outgoing};
+use crate::store::{ClientResult, NewChat, Outgoing, SqlChatStore};
 use crate::testing::{Standstill, eventually, pass};
 use crate::worker::Worker;
 use crate::{ChatMetrics, Config, MIGRATIONS, Neighbours, Service};
@@ -74,9 +75,22 @@ impl World {
     /// A world with a worker that works like this.
     pub(super) async fn with(config: Config) -> Self {
         let world = Self::without_worker(config).await;
-        Worker::new(Arc::clone(&world.state)).start();
-        eventually("it listens", async || world.state.tasks.running().len(), |tasks| *tasks >= 4).await;
+        world.start().await;
         world
+    }
+
+    /// A world with a worker to which the ends of interruptions are answered like this.
+    pub(super) async fn where_interruptions_end(fates: &[Fate]) -> Self {
+        let mut world = Self::without_worker(config()).await;
+        let store = LossyStore::new(SqlChatStore::new(world.database.db.clone()), fates).await;
+        Arc::get_mut(&mut world.state).expect("nobody else has it").store = Arc::new(store);
+        world.start().await;
+        world
+    }
+
+    async fn start(&self) {
+        Worker::new(Arc::clone(&self.state)).start();
+        eventually("it listens", async || self.state.tasks.running().len(), |tasks| *tasks >= 4).await;
     }
 
     pub(super) async fn without_worker(config: Config) -> Self {

@@ -19,6 +19,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BYTES: usize = 256 * 1024;
 /// What says that a grant is of no use any more.
 const DEAD: [&str; 2] = ["invalid_grant", "bad_refresh_token"];
+/// What says that it is not known who asks, or not believed (RFC 6749, 5.2).
+const UNKNOWN_CLIENT: &str = "invalid_client";
 
 /// Why there is no token. Says nothing of secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +28,9 @@ pub(super) enum TokenError {
     /// What was granted is of no use any more: the user has to connect again.
     #[error("what was granted is not valid any more: connect again")]
     Dead,
+    /// It is not known there who the mesh is, or not believed.
+    #[error("the authorization server does not take the client of the mesh (invalid_client)")]
+    UnknownClient,
     /// The server refuses.
     #[error("the authorization server refuses: {0}")]
     Refused(String),
@@ -62,6 +67,9 @@ pub(super) async fn token(
     let (status, answer) = json::<TokenAnswer>(request).await.map_err(TokenError::Failed)?;
     if DEAD.contains(&answer.error.as_str()) {
         return Err(TokenError::Dead);
+    }
+    if answer.error == UNKNOWN_CLIENT {
+        return Err(TokenError::UnknownClient);
     }
     if !answer.error.is_empty() {
         let is_plain = |byte: u8| byte.is_ascii_graphic();

@@ -10,12 +10,12 @@ use chatmesh_rpc::UserId;
 use moka::future::Cache as Renewed;
 use moka::sync::Cache;
 use tokio::time::{Instant, sleep, timeout};
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::endpoint::token;
 use super::standing::{Standing, sealed_for};
 use super::token::Token;
-use super::{Grant, TokenError};
+use super::{ClientFrom, Grant, TokenError};
 use crate::servers::domain::{Server, ServerId};
 use crate::servers::state::Servers;
 use crate::servers::store::GrantRow;
@@ -62,6 +62,30 @@ impl Refused {
     }
 }
 
+/// Users whose tokens are not renewed because of a client that an administrator configured. That is forgotten after a
+/// while: only another renewal shows that it is mended.
+#[derive(Debug, Clone)]
+pub(in crate::servers) struct Misconfigured(Cache<(ServerId, UserId), ()>);
+
+impl Default for Misconfigured {
+    fn default() -> Self {
+        Self(Cache::builder().max_capacity(10_000).time_to_live(2 * FRESH).build())
+    }
+}
+
+impl Misconfigured {
+    pub(in crate::servers) fn contains(&self, server: ServerId, user: UserId) -> bool {
+        self.0.contains_key(&(server, user))
+    }
+
+    fn note(&self, server: ServerId, user: UserId, is_so: bool) {
+        match is_so {
+            true => self.0.insert((server, user), ()),
+            false => self.0.invalidate(&(server, user)),
+        }
+    }
+}
+
 impl Servers {
     /// Renews a token. What fails for a moment leaves the old one as long as it lasts.
     pub(super) async fn renew(&self, server: &Server, kept: GrantRow, grant: Grant) -> Token {
@@ -78,10 +102,20 @@ impl Servers {
                 return still;
             }
         }
-        match self.renewed(&kept, grant).await {
+        let grant = self.as_configured(server, grant);
+        let renewed = self.renewed(&kept, grant).await;
+        let is_misconfigured = matches!(renewed, Err(TokenError::UnknownClient));
+        self.misconfigured.note(server.id, kept.user_id, is_misconfigured);
+        match renewed {
             Ok((changed, token)) => self.keep_renewed(server, &changed, token).await,
             Err(problem) => {
-                warn!(server = %server.slug, %problem, "a token could not be renewed");
+                if is_misconfigured {
+                    // What was granted is as good as before once an administrator has mended that.
+                    let slug = &server.slug;
+                    error!(server = %slug, %problem, "tokens cannot be renewed: look after the server's `oauth2`");
+                } else {
+                    warn!(server = %server.slug, %problem, "a token could not be renewed");
+                }
                 if let Err(error) = self.grants.release(&kept).await {
                     warn!(server = %server.slug, %error, "nobody can renew a token for a while: its claim stays");
                 }
@@ -90,12 +124,28 @@ impl Servers {
         }
     }
 
+    /// The grant with the secret that its client is configured with now.
+    fn as_configured(&self, server: &Server, mut grant: Grant) -> Grant {
+        let (authority, configured) = (&mut grant.authority, server.settings.oauth2.as_ref());
+        let is_same = configured.is_some_and(|configured| {
+            authority.client_from == ClientFrom::Configuration
+                && authority.client_id == configured.client_id
+                && authority.token_url == configured.token_url
+        });
+        if is_same && let Ok(secrets) = self.open(server) {
+            authority.client_secret = secrets.oauth2_client_secret;
+        }
+        grant
+    }
+
     /// Asks for a new token; of a grant that is of no use any more, that is what there is to be kept.
     async fn renewed(&self, kept: &GrantRow, grant: Grant) -> Result<(GrantRow, Token), TokenError> {
         let version = kept.version + 1;
         let form = [("grant_type", "refresh_token"), ("refresh_token", grant.refresh_token.as_str())];
         let asked = token(&self.http, &grant.authority, &form, self.clock.now().timestamp());
         let late = |_| Err(TokenError::Failed("it did not answer in time".to_owned()));
+        // A registration is of one connection of one user: the next one is made with another, this one is over.
+        let is_registered = grant.authority.client_from == ClientFrom::Registration;
         match timeout(TIMEOUT, asked).await.unwrap_or_else(late) {
             Ok(mut renewed) => {
                 if renewed.refresh_token.is_empty() {
@@ -106,7 +156,7 @@ impl Servers {
                 let changed = GrantRow { sealed, version, updated_at: self.clock.now(), ..kept.clone() };
                 Ok((changed, Token::of(version, &renewed)))
             }
-            Err(TokenError::Dead) => {
+            Err(problem) if problem == TokenError::Dead || is_registered && problem == TokenError::UnknownClient => {
                 let changed = GrantRow { is_dead: true, version, updated_at: self.clock.now(), ..kept.clone() };
                 Ok((changed, Token::ended()))
             }
@@ -123,10 +173,14 @@ impl Servers {
             Ok(true) => token,
             // The user connected anew or took it back in the meantime, or a write counted that seemed to fail: what there
             // is now is what counts.
-            Ok(false) => {
-                let standing = self.standing(server, changed.user_id).await;
-                standing.map_or_else(|_| Token::default(), |standing| standing.token())
-            }
+            Ok(false) => match self.standing(server, changed.user_id).await {
+                // What was granted before was taken back with the server, or by its user: nobody knows of the new one.
+                Ok(Standing::Nothing) if !changed.is_dead => {
+                    self.take_back(&server.slug, vec![changed.clone()]);
+                    Token::default()
+                }
+                standing => standing.map_or_else(|_| Token::default(), |standing| standing.token()),
+            },
             Err(error) => {
                 warn!(server = %server.slug, %error, "a renewed token could not be kept");
                 token

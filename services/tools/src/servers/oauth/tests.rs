@@ -5,6 +5,7 @@ mod registered;
 mod renewals;
 mod revocation;
 mod sessions;
+mod unknown_client;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

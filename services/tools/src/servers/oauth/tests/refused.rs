@@ -50,7 +50,7 @@ impl World {
         self.played.will(json!({"access_token": given, "refresh_token": "second", "expires_in": 3600}));
     }
 
-    async fn call_for_real(&self) -> Outcome {
+    pub(super) async fn call_for_real(&self) -> Outcome {
         let request = pb::CallToolRequest {
             chat_id: "chat-1".to_owned(),
             name: "one__echo".to_owned(),
@@ -59,7 +59,7 @@ impl World {
         self.servers.call(self.user, &request, Some(pb::ChatMode::Root)).await.expect("a tool of a server")
     }
 
-    async fn is_connected(&self) -> bool {
+    pub(super) async fn is_connected(&self) -> bool {
         let kept = self.servers.granted(&self.server, self.user).await.expect("read");
         kept.is_some()
     }

@@ -61,6 +61,26 @@ async fn tokens_of_a_deleted_server_are_taken_back() {
     assert_eq!(world.taken_back().await, ["0", "1", "alone"], "what renews them, where there is that");
 }
 
+/// Whoever deletes the server does not know of a token that is on the way.
+#[tokio::test]
+async fn a_token_that_is_renewed_while_its_server_is_deleted_is_taken_back_too() {
+    const MANY: usize = 1000;
+    let world = World::new().await;
+    world.connect(json!({"access_token": "one", "refresh_token": "first", "expires_in": 5})).await;
+    world.played.will(json!({"access_token": "two", "refresh_token": "second", "expires_in": 3600}));
+    *world.granted.broken.lock() = MANY;
+    let mut asked = Box::pin(world.servers.token(&world.server, world.user));
+    assert!(futures::poll!(&mut asked).is_pending());
+    while *world.granted.broken.lock() == MANY {
+        tokio::task::yield_now().await;
+    }
+    world.played.form();
+    world.delete().await;
+    *world.granted.broken.lock() = 0;
+    assert_eq!(asked.await, Token::default());
+    assert_eq!(world.taken_back().await, ["first", "second"]);
+}
+
 /// E: the tokens are the old server's, and so is the authorization server that gave them.
 #[tokio::test]
 async fn tokens_of_a_server_that_moves_are_taken_back_where_they_are_from() {

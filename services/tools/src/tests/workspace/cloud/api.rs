@@ -195,6 +195,13 @@ impl WorkspaceService for Played {
         unused()
     }
 
+    async fn release_chat_workspace(
+        &self,
+        _: Request<pb::ReleaseChatWorkspaceRequest>,
+    ) -> Answer<pb::ReleaseChatWorkspaceResponse> {
+        unused()
+    }
+
     async fn issue_agent_token(&self, _: Request<pb::IssueAgentTokenRequest>) -> Answer<pb::IssueAgentTokenResponse> {
         unused()
     }
