@@ -262,6 +262,24 @@ async fn a_lost_lease_aborts_and_its_token_stops_to_work() {
     expect(world.complete("two", &world.uuid().to_string()).await, Code::NotFound, "NOT_FOUND");
 }
 
+/// Who takes stops and deletions alone is not given what starts, and waits for what it takes.
+#[tokio::test]
+async fn a_provisioner_says_what_it_does_to_workspaces() {
+    let world = World::new().await;
+    let ends = [jobs::JobTransition::Stop, jobs::JobTransition::Delete];
+    let running = world.create(&world.owner, "local", "running", "").await.expect("created");
+    world.run_job("p").await;
+    let waiting = world.create(&world.owner, "local", "waiting", "").await.expect("created");
+    let caller = service();
+    let (job, stop) = tokio::join!(world.lease_of(&caller, "p", &ends), world.stop(&world.owner, &running.id, ""));
+    let job = job.expect("leased").expect("a job");
+    assert_eq!((&job.workspace_id, job.transition()), (&running.id, jobs::JobTransition::Stop), "{stop:?}");
+    let job = world.lease("p").await.expect("leased").expect("a job");
+    assert_eq!(job.workspace_id, waiting.id);
+    let unknown = world.lease_of(&service(), "p", &[jobs::JobTransition::Unspecified]).await;
+    expect(unknown, Code::InvalidArgument, "INVALID_REQUEST");
+}
+
 #[tokio::test]
 async fn who_waits_for_a_build_is_woken_and_never_waits_for_ever() {
     let world = World::new().await;
