@@ -4,6 +4,7 @@ mod build_logs;
 mod builds;
 mod by_hand;
 mod chats;
+mod inserts;
 mod leases;
 mod leasing;
 mod lifecycle;
@@ -110,6 +111,8 @@ pub enum Inserted {
     OfChat(WorkspaceDetails),
     /// Another workspace of the owner has the name.
     NameTaken,
+    /// A workspace of the owner that is being deleted has the name until it is gone.
+    NameBeingFreed,
 }
 
 /// A build to insert.

@@ -98,6 +98,8 @@ pub(super) const INSERT_WORKSPACE: Sql = Sql::portable(
 pub(super) const GET_WORKSPACE: Sql = select_details!("workspaces", "WHERE w.id = $1");
 pub(super) const FIND_WORKSPACE_BY_REQUEST: Sql =
     select_details!("workspaces", "WHERE w.owner_id = $1 AND w.request_id = $2");
+pub(super) const FIND_WORKSPACE_BY_NAME: Sql =
+    select_details!("workspaces", "WHERE w.owner_id = $1 AND w.name = $2 AND NOT w.deleted");
 // The page is cut before agents are joined: a workspace with several has as many rows.
 pub(super) const LIST_WORKSPACES: Sql = select_details!(
     "(SELECT * FROM workspaces WHERE owner_id = $1 AND NOT deleted AND id > $2 ORDER BY id LIMIT $3)",
@@ -221,6 +223,7 @@ pub const STATEMENTS: &[Sql] = &[
     WORKSPACE_OF_CHAT,
     GET_WORKSPACE,
     FIND_WORKSPACE_BY_REQUEST,
+    FIND_WORKSPACE_BY_NAME,
     LIST_WORKSPACES,
     LOCK_WORKSPACE,
     TOUCH_WORKSPACE,

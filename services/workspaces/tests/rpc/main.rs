@@ -168,6 +168,16 @@ async fn a_request_that_is_repeated_has_one_result() {
     expect(world.create(owner, "local", "dev", "").await, Code::AlreadyExists, "WORKSPACE_EXISTS");
     world.run_job("p").await;
 
+    let leaving = world.create(owner, "local", "leaving", "").await.expect("created").id;
+    world.run_job("p").await;
+    world.delete(owner, &leaving).await.expect("deleting");
+    let status = world.create(owner, "local", "leaving", "").await;
+    let status = expect(status, Code::FailedPrecondition, "WORKSPACE_BEING_DELETED");
+    assert!(status.message().contains("try again when it is gone"), "{status}");
+    world.run_job("p").await;
+    world.create(owner, "local", "leaving", "").await.expect("the name is free");
+    world.run_job("p").await;
+
     let request = world.uuid().to_string();
     let stop = world.stop(owner, &first.id, &request).await.expect("stopping");
     assert_eq!(world.stop(owner, &first.id, &request).await.expect("repeated"), stop);

@@ -6,7 +6,7 @@ use chatmesh_core::{IdSource as _, SystemIds, Uuid};
 use chatmesh_workspaces::{
     ForChat, Inserted, NewWorkspace, Outcome, Transition, WorkspaceDetails, WorkspaceId, WorkspaceStore as _,
 };
-use futures::future::join_all;
+use futures::future::{join, join_all};
 
 use crate::world::{World, worlds};
 
@@ -95,6 +95,29 @@ async fn a_chat_gives_up_the_workspace_that_it_names_and_no_other() {
         world.build(second, Transition::Delete).await.expect("a build");
         world.carry_out("delete").await;
         assert!(matches!(world.make_for(&world.for_chat("four", chat, None)).await, Inserted::Created(_)));
+    }
+}
+
+/// The name is that of the chat's former workspace, which is being deleted: it is free once that is gone.
+#[tokio::test]
+async fn the_name_of_a_workspace_that_goes_away_is_about_to_be_free() {
+    for world in worlds().await {
+        let chat = SystemIds.next();
+        let mut former = created(world.make_for(&world.for_chat("same", chat, None)).await).workspace.id;
+        for round in 0..10 {
+            world.carry_out(&format!("start {round}")).await;
+            world.build(former, Transition::Delete).await.expect("a build");
+            let next = world.for_chat("same", chat, Some(former));
+            let waits = world.make_for(&next).await;
+            assert_eq!(waits, Inserted::NameBeingFreed, "{}", world.engine);
+            let build = world.lease("p", "unused").await.expect("a build").build.id;
+            let (ended, made) = join(world.end(build, "p", Outcome::Succeeded), world.make_for(&next)).await;
+            ended.expect("deleted");
+            former = match made {
+                Inserted::NameBeingFreed => created(world.make_for(&next).await).workspace.id,
+                made => created(made).workspace.id,
+            };
+        }
     }
 }
 

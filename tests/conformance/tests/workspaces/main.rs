@@ -305,6 +305,8 @@ async fn names_are_unique_per_owner_until_the_workspace_is_deleted() {
         world.carry_out("t-1").await;
         world.carry_out("t-2").await;
         world.build(first, Transition::Delete).await.expect("deleting");
+        let taken = world.store.insert_workspace(&world.new_workspace("dev", Some(SystemIds.next()))).await;
+        assert_eq!(taken.expect("asked"), Inserted::NameBeingFreed, "{}: until it is gone", world.engine);
         world.now += Duration::from_secs(5);
         world.carry_out("unused").await;
         let deleted = world.get(first).await;
