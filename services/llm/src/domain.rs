@@ -1,5 +1,6 @@
 //! Providers and models, as they are configured.
 
+mod change;
 mod key;
 mod limit;
 mod options;
@@ -9,6 +10,7 @@ use chatmesh_core::{Timestamp, Violations, typed_id};
 use chatmesh_proto::llm::v1::{AzureApi, ModelOptions, ProviderSettings, ProviderType};
 use url::Url;
 
+pub use self::change::{KeyChange, ModelChange, ProviderChange};
 pub use self::key::{Key, KeyId, KeyPolicy};
 pub(crate) use self::key::{check_key_name, check_policy, check_secret, check_weight, hint};
 pub(crate) use self::limit::effective;

@@ -39,8 +39,9 @@ pub mod sse;
 
 pub use config::{Config, DebugConfig, DebugRecords};
 pub use domain::{
-    Amounts, DebugRecord, Key, KeyId, KeyPolicy, Limit, LimitId, Model, ModelId, Outcome, Period, Provider, ProviderId,
-    Reference, Reservation, ReservationId, Scope, Source, UsageEvent, UsageId,
+    Amounts, DebugRecord, Key, KeyChange, KeyId, KeyPolicy, Limit, LimitId, Model, ModelChange, ModelId, Outcome,
+    Period, Provider, ProviderChange, ProviderId, Reference, Reservation, ReservationId, Scope, Source, UsageEvent,
+    UsageId,
 };
 pub use error::Error;
 pub use metrics::LlmMetrics;

@@ -90,7 +90,7 @@ async fn ensure_provider(state: &State, preset: &Preset, key: Option<&SecretStri
         updated_at: now,
     };
     if existing.is_some() {
-        state.store.update_provider(&provider).await?;
+        state.store.replace_provider(&provider).await?;
         return Ok(provider);
     }
     match state.store.insert_provider(&provider, None).await? {
@@ -137,5 +137,5 @@ async fn switch_off(state: &State, name: &str) -> Result<(), Error> {
     provider.enabled = false;
     provider.sealed_api_key = None;
     provider.updated_at = state.clock.now();
-    Ok(state.store.update_provider(&provider).await?)
+    Ok(state.store.replace_provider(&provider).await?)
 }

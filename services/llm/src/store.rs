@@ -11,7 +11,7 @@ pub use keys::{KeyFilter, KeyStore};
 pub use spend::{Admission, Counted, DebugRow, Grouping, LedgerStore, LimitStore, Summary, UsageFilter};
 pub use sql::{KEY_STATEMENTS, LIMIT_STATEMENTS, STATEMENTS, SqlLlmStore, USAGE_STATEMENTS};
 
-use crate::domain::{Model, ModelId, Provider, ProviderId, Reference};
+use crate::domain::{Model, ModelChange, ModelId, Provider, ProviderChange, ProviderId, Reference};
 
 /// What an insert found.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,8 +48,10 @@ pub trait LlmStore: std::fmt::Debug + Send + Sync + 'static {
     async fn find_provider(&self, reference: &Reference) -> Result<Option<Provider>, DbError>;
     /// Lists providers, oldest first.
     async fn list_providers(&self, after: Option<ProviderId>, limit: u32) -> Result<Vec<Provider>, DbError>;
-    /// Writes address, key and switch of a provider.
-    async fn update_provider(&self, provider: &Provider) -> Result<(), DbError>;
+    /// Writes everything of a provider but its name and type. For those whose one writer is the mesh itself.
+    async fn replace_provider(&self, provider: &Provider) -> Result<(), DbError>;
+    /// Changes a provider, and returns what is there then. Changes of different fields at the same time all hold.
+    async fn update_provider(&self, id: ProviderId, change: &ProviderChange) -> Result<Option<Provider>, DbError>;
     /// Deletes a provider that no model uses.
     async fn delete_provider(&self, id: ProviderId) -> Result<Deleted, DbError>;
     /// Inserts a model. It becomes the default where it says so, where there is none, and where
@@ -63,11 +65,9 @@ pub trait LlmStore: std::fmt::Debug + Send + Sync + 'static {
     async fn list_models(&self, after: Option<ModelId>, limit: u32) -> Result<Vec<Model>, DbError>;
     /// Returns the oldest model of a provider.
     async fn first_model(&self, provider: ProviderId) -> Result<Option<Model>, DbError>;
-    /// Writes everything of a model but its names, and returns what is there then. `is_default` makes
-    /// it the default, and leaves that as it is where it is false: another may have become it since
-    /// the model was read. A model that is switched off is no default; where none is left, the oldest
-    /// enabled one becomes it.
-    async fn update_model(&self, model: &Model) -> Result<Option<Model>, DbError>;
+    /// Changes a model, and returns what is there then. Changes of different fields at the same time all hold. A model
+    /// that is switched off is no default; where none is left, the oldest enabled one becomes it.
+    async fn update_model(&self, id: ModelId, change: &ModelChange) -> Result<Option<Model>, DbError>;
     /// Deletes a model; where it was the default, the oldest enabled one becomes it.
     async fn delete_model(&self, id: ModelId, now: Timestamp) -> Result<Deleted, DbError>;
 }

@@ -153,6 +153,7 @@ impl Backend for Kubernetes {
         }
         let until = Instant::now() + self.config.kubernetes.start_timeout;
         let cluster = timeout_at(until, self.cluster()).await.unwrap_or_else(|_| Err(self.late()))?;
+        let cluster = &cluster.for_build();
         let plan = Plan {
             name: name_of(job.workspace_id),
             namespace: self.namespace(&settings, cluster)?,
@@ -170,22 +171,18 @@ impl Backend for Kubernetes {
         run.unless_canceled(check).await?.unwrap_or_else(|_| Err(self.late()))?;
 
         let made = timeout_at(until + LATE, Box::pin(self.make(cluster, &plan, run, until))).await;
-        // What was cut off may have been about to make something.
-        let (failure, is_in_doubt) = match made {
-            Ok(Ok(())) => {
+        let failure = match made.unwrap_or_else(|_| Err(self.late())) {
+            Ok(()) => {
                 for agent in agents {
                     run.log.info(STAGE, format!("the agent `{}` runs", agent.name));
                 }
                 return Ok(());
             }
-            Ok(Err(failure)) => {
-                // Whoever has deleted the Pod may be about to make another.
-                let is_in_doubt =
-                    matches!(failure, Failure::Kubernetes(KubernetesError::NoAnswer(_) | KubernetesError::Deleted));
-                (failure, is_in_doubt)
-            }
-            Err(_) => (self.late(), true),
+            Err(failure) => failure,
         };
+        // Whoever has deleted the Pod may be about to make another.
+        let is_deleted = matches!(failure, Failure::Kubernetes(KubernetesError::Deleted));
+        let is_in_doubt = is_deleted || cluster.is_in_doubt();
         Err(failure.leaving(self.give_back(cluster, &plan, run, is_in_doubt).await))
     }
 

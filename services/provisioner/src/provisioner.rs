@@ -14,7 +14,7 @@ use crate::config::Kind;
 use crate::external::External;
 use crate::kubernetes::Kubernetes;
 use crate::local::Local;
-use crate::slot::{Lessor, Slot};
+use crate::slot::{Lessor, Slot, Takes};
 use crate::{Config, ConfigError};
 
 /// Carries out builds.
@@ -87,7 +87,9 @@ impl Provisioner {
     fn slot(&self, number: usize) -> Slot {
         let client = ProvisionerServiceClient::new(self.workspaces.clone());
         let lessor = Lessor::new(format!("{}-{number}", self.name), client);
-        Slot::new(lessor, self.backends.clone(), self.tasks.shutdown().clone(), Arc::clone(&self.clock))
+        // The first one is kept free, unless nothing else could start a workspace.
+        let takes = if number == 0 && self.slots > 1 { Takes::Ends } else { Takes::Everything };
+        Slot::new(lessor, takes, self.backends.clone(), self.tasks.shutdown().clone(), Arc::clone(&self.clock))
     }
 }
 

@@ -39,18 +39,43 @@ type ByHand = BTreeMap<String, String>;
 /// The lease of this build is somebody else's now.
 struct LeaseLost;
 
+/// Which builds a slot takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    /// All.
+    Everything,
+    /// Those that free something: they do not wait until starts are done.
+    Ends,
+}
+
+impl Takes {
+    fn transitions(self) -> &'static [pb::JobTransition] {
+        match self {
+            Self::Everything => &[],
+            Self::Ends => &[pb::JobTransition::Stop, pb::JobTransition::Delete],
+        }
+    }
+}
+
 /// Carries out one build after the other.
 #[derive(Debug)]
 pub(crate) struct Slot {
     lessor: Lessor,
+    takes: Takes,
     backends: Backends,
     shutdown: Shutdown,
     clock: Arc<dyn Clock>,
 }
 
 impl Slot {
-    pub(crate) fn new(lessor: Lessor, backends: Backends, shutdown: Shutdown, clock: Arc<dyn Clock>) -> Self {
-        Self { lessor, backends, shutdown, clock }
+    pub(crate) fn new(
+        lessor: Lessor,
+        takes: Takes,
+        backends: Backends,
+        shutdown: Shutdown,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { lessor, takes, backends, shutdown, clock }
     }
 
     /// Runs until the process is to end; a build that is being carried out is finished first.
@@ -59,7 +84,7 @@ impl Slot {
         loop {
             let asked = Instant::now();
             let leased = tokio::select! {
-                leased = self.lessor.lease(self.backends.kinds()) => leased,
+                leased = self.lessor.lease(self.backends.kinds(), self.takes.transitions()) => leased,
                 () = self.shutdown.soft().cancelled() => return,
             };
             match leased {

@@ -1,6 +1,6 @@
 //! The loop of a provisioner against a scripted service.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +25,8 @@ struct Script {
     jobs: Mutex<VecDeque<pb::Job>>,
     wake: Notify,
     holders: Mutex<Vec<String>>,
-    /// Who asked for a job.
-    asked: Mutex<BTreeSet<String>>,
+    /// Who asked for a job, and for what.
+    asked: Mutex<BTreeMap<String, Vec<pb::JobTransition>>>,
     reports: Mutex<Vec<String>>,
     /// How many reports fail before one arrives.
     failures: Mutex<u32>,
@@ -38,6 +38,11 @@ struct Script {
     by_hand: Mutex<Vec<(String, HashMap<String, String>)>>,
     /// The log of each build, line by line.
     logs: Mutex<Vec<(String, pb::JobLogLine)>>,
+}
+
+fn take(jobs: &mut VecDeque<pb::Job>, is_taken: impl Fn(&pb::Job) -> bool) -> Option<pb::Job> {
+    let place = jobs.iter().position(is_taken)?;
+    jobs.remove(place)
 }
 
 #[derive(Debug, Clone)]
@@ -60,10 +65,12 @@ impl ProvisionerService for Fake {
     async fn lease_job(&self, r: Request<pb::LeaseJobRequest>) -> Result<Response<pb::LeaseJobResponse>, Status> {
         let request = r.into_inner();
         assert_eq!(request.provisioners, ["local", "external"]);
-        self.0.asked.lock().insert(request.provisioner_id.clone());
+        let transitions: Vec<_> = request.transitions().collect();
+        self.0.asked.lock().insert(request.provisioner_id.clone(), transitions.clone());
+        let is_taken = |job: &pb::Job| transitions.is_empty() || transitions.contains(&job.transition());
         loop {
             let woken = self.0.wake.notified();
-            if let Some(job) = self.0.jobs.lock().pop_front() {
+            if let Some(job) = take(&mut self.0.jobs.lock(), is_taken) {
                 self.0.holders.lock().push(request.provisioner_id);
                 return Ok(Response::new(pb::LeaseJobResponse { job: Some(job) }));
             }
@@ -206,8 +213,37 @@ async fn as_many_builds_are_asked_for_as_there_are_slots() {
         eventually("all slots ask", || fake.0.asked.lock().len() >= slots).await;
         tasks.shutdown().begin();
         assert!(tasks.wait(Duration::from_secs(10)).await, "{:?}", tasks.running());
-        assert_eq!(fake.0.asked.lock().len(), slots);
+        let asked = fake.0.asked.lock().clone();
+        assert_eq!(asked.len(), slots);
+        let ends = vec![pb::JobTransition::Stop, pb::JobTransition::Delete];
+        let kept_free = asked.values().filter(|transitions| **transitions == ends).count();
+        let others = asked.values().filter(|transitions| transitions.is_empty()).count();
+        assert_eq!((kept_free, others), if slots > 1 { (1, slots - 1) } else { (0, 1) });
     }
+}
+
+/// A start ends what runs before it, which takes minutes here.
+#[tokio::test(flavor = "multi_thread")]
+async fn stops_do_not_wait_for_starts_that_take_long() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let workspaces = directory.path().join("workspaces");
+    std::fs::create_dir(&workspaces).expect("made");
+    std::fs::write(workspaces.join("stubborn"), "").expect("written");
+    let (fake, tasks) = (Fake(Arc::default()), Tasks::new());
+    let script = Arc::clone(&fake.0);
+    let [first, second, third] = [(); 3].map(|()| SystemIds.next().to_string());
+    let (start, delete) = (pb::JobTransition::Start, pb::JobTransition::Delete);
+    script.jobs.lock().extend([job("1", &first, start), job("2", &second, start)]);
+    provisioner_with(&fake, directory.path(), &tasks, 2).start();
+    let up = |workspace: &str| workspaces.join(workspace).join("home/up").exists();
+    eventually("the agents are up", || up(&first) && up(&second) && script.reports.lock().len() == 2).await;
+
+    script.jobs.lock().extend([job("3", &first, start), job("4", &second, start), job("5", &third, delete)]);
+    script.wake.notify_waiters();
+    eventually("the deletion is done", || script.reports.lock().len() == 3).await;
+    assert_eq!(*script.reports.lock(), ["1 done", "2 done", "5 done"]);
+    tasks.shutdown().force();
+    assert!(tasks.wait(Duration::from_secs(10)).await, "{:?}", tasks.running());
 }
 
 #[tokio::test(flavor = "multi_thread")]

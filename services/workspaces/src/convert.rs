@@ -8,7 +8,7 @@ use chatmesh_core::Timestamp;
 use chatmesh_proto::agent::v1 as agents;
 use chatmesh_proto::workspaces::v1 as pb;
 
-pub(crate) use build::{build_line, build_lines, failure};
+pub(crate) use build::{build_line, build_lines, failure, transition};
 pub(crate) use lifecycle::{log_line, reports, script_run};
 pub(crate) use template::{template_version, version_info};
 

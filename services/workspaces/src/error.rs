@@ -31,6 +31,9 @@ pub enum Error {
     /// The name is taken.
     #[error("a workspace named `{0}` exists: use it or choose another name")]
     NameTaken(String),
+    /// The name is taken by a workspace that is being deleted.
+    #[error("a workspace named `{0}` is being deleted: try again when it is gone, or choose another name")]
+    NameBeingFreed(String),
     /// The workspace is not in a state for this.
     #[error("workspace `{id}` can not be changed: {refusal}")]
     Refused {
@@ -219,7 +222,8 @@ impl ServiceError for Error {
             Self::Denied(_) | Self::Superseded | Self::Paused | Self::NotAllowed(_) => Code::PermissionDenied,
             Self::NotFound { .. } | Self::Deleted(_) => Code::NotFound,
             Self::NameTaken(_) => Code::AlreadyExists,
-            Self::Refused { .. }
+            Self::NameBeingFreed(_)
+            | Self::Refused { .. }
             | Self::NotRunning { .. }
             | Self::Ambiguous { .. }
             | Self::NotExternal { .. }
@@ -249,6 +253,7 @@ impl ServiceError for Error {
             Self::NotFound { .. } => "NOT_FOUND",
             Self::Deleted(_) => "WORKSPACE_DELETED",
             Self::NameTaken(_) => "WORKSPACE_EXISTS",
+            Self::NameBeingFreed(_) => "WORKSPACE_BEING_DELETED",
             Self::Refused { refusal, .. } => refusal_reason(*refusal),
             Self::NotRunning { .. } | Self::Paused => "WORKSPACE_NOT_RUNNING",
             Self::NotExternal { .. } => "AGENT_NOT_EXTERNAL",

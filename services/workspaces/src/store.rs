@@ -4,6 +4,7 @@ mod build_logs;
 mod builds;
 mod by_hand;
 mod chats;
+mod inserts;
 mod leases;
 mod leasing;
 mod lifecycle;
@@ -110,6 +111,8 @@ pub enum Inserted {
     OfChat(WorkspaceDetails),
     /// Another workspace of the owner has the name.
     NameTaken,
+    /// A workspace of the owner that is being deleted has the name until it is gone.
+    NameBeingFreed,
 }
 
 /// A build to insert.
@@ -277,7 +280,7 @@ pub trait WorkspaceStore: std::fmt::Debug + Send + Sync + 'static {
     /// Asks for a build to be given up; asking again changes nothing.
     async fn cancel_build(&self, build: BuildId, now: Timestamp) -> Result<Build, StoreError>;
 
-    /// Leases the oldest build that waits, or whose lease has expired: those that stop or delete workspaces before those that
+    /// Leases the oldest build of the claim's kinds and transitions that waits, or whose lease has expired: those that stop or delete workspaces before those that
     /// start them, and after all of them those of workspaces that are made in advance. A build is never leased to
     /// two at once, and nobody comes back empty-handed while one waits. The tokens of an earlier
     /// lease of the same build stop to work, but those of agents that the owner of the workspace starts: they go on to be

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds, Timestamp, Uuid};
 use chatmesh_llm::{
-    Deleted, Inserted, KEY_STATEMENTS, KeyPolicy, LIMIT_STATEMENTS, LlmStore as _, MIGRATIONS, Model, ModelId,
-    Provider, ProviderId, Reference, STATEMENTS, Source, SqlLlmStore, USAGE_STATEMENTS,
+    Deleted, Inserted, KEY_STATEMENTS, KeyPolicy, LIMIT_STATEMENTS, LlmStore as _, MIGRATIONS, Model, ModelChange,
+    ModelId, Provider, ProviderChange, ProviderId, Reference, STATEMENTS, Source, SqlLlmStore, USAGE_STATEMENTS,
 };
 use chatmesh_proto::llm::v1::{ModelOptions, ProviderSettings, ProviderType};
 use chatmesh_testkit::{TestDb, databases};
@@ -144,12 +144,27 @@ async fn providers_are_read_back_listed_and_changed() {
             updated_at: later,
             ..providers[1].clone()
         };
-        world.store.update_provider(&changed).await.expect("updated");
+        // Each as if nobody else changed anything.
+        let nothing = || ProviderChange::none(later);
+        let changes = [
+            ProviderChange { base_url: Some(String::new()), ..nothing() },
+            ProviderChange { sealed_api_key: Some(None), ..nothing() },
+            ProviderChange { enabled: Some(false), ..nothing() },
+            ProviderChange { key_policy: Some(changed.key_policy), ..nothing() },
+        ];
+        let results = join_all(changes.iter().map(|change| world.store.update_provider(changed.id, change))).await;
+        let results: Vec<_> = results.into_iter().map(|result| result.expect("updated")).collect();
+        assert!(results.contains(&Some(changed.clone())), "{}: what the last one found: {results:?}", world.engine);
+        let gone = world.store.update_provider(ProviderId(SystemIds.next()), &nothing()).await.expect("asked");
+        assert_eq!(gone, None, "{}", world.engine);
         for reference in [Reference::Id(changed.id.0), Reference::Name("zeta".to_owned())] {
             let found = world.store.find_provider(&reference).await.expect("asked");
             assert_eq!(found.as_ref(), Some(&changed), "{}: {reference:?}", world.engine);
         }
         assert_eq!(list(None, 10).await[2], providers[2], "{}: the others stay", world.engine);
+        world.store.replace_provider(&providers[1]).await.expect("replaced");
+        assert_eq!(list(None, 10).await, providers, "{}", world.engine);
+        world.store.replace_provider(&changed).await.expect("replaced");
         for reference in [Reference::Id(SystemIds.next()), Reference::Name("ZETA".to_owned())] {
             let found = world.store.find_provider(&reference).await.expect("asked");
             assert_eq!(found, None, "{}: {reference:?}", world.engine);
@@ -338,24 +353,37 @@ async fn a_changed_model_is_read_back_and_keeps_its_names() {
             updated_at: world.now,
             ..second
         };
-        let result = world.store.update_model(&changed).await.expect("updated");
-        assert_eq!(result.as_ref(), Some(&changed), "{}", world.engine);
+        let nothing = || ModelChange::none(changed.updated_at);
+        let changes = [
+            ModelChange { context_limit: Some(1), becomes_default: true, ..nothing() },
+            ModelChange { options: Some(changed.options.clone()), ..nothing() },
+            ModelChange { compaction_threshold_percent: Some(12), ..nothing() },
+            ModelChange { fallbacks: Some(changed.fallbacks.clone()), ..nothing() },
+            ModelChange { record_debug: Some(false), ..nothing() },
+        ];
+        let results = join_all(changes.iter().map(|change| world.store.update_model(changed.id, change))).await;
+        let results: Vec<_> = results.into_iter().map(|result| result.expect("updated")).collect();
+        assert!(results.contains(&Some(changed.clone())), "{}: what the last one found: {results:?}", world.engine);
         assert_eq!(world.model(changed.id).await, Some(changed.clone()), "{}", world.engine);
         assert_eq!(world.default_name().await.as_deref(), Some("second"), "{}", world.engine);
 
-        // Who changed something else has read it before it became the default, or while it was.
+        // Who changes something else leaves alone which one is the default.
         for id in [first.id, changed.id] {
-            let stale = Model { is_default: false, ..world.model(id).await.expect("there") };
-            world.store.update_model(&stale).await.expect("updated");
+            world.store.update_model(id, &nothing()).await.expect("updated");
             assert_eq!(world.default_name().await.as_deref(), Some("second"), "{}", world.engine);
         }
 
-        let off = Model { enabled: false, ..changed };
-        let result = world.store.update_model(&off).await.expect("updated").expect("there");
+        let off = ModelChange { enabled: Some(false), becomes_default: true, ..nothing() };
+        let result = world.store.update_model(changed.id, &off).await.expect("updated").expect("there");
         assert!(!result.is_default && !result.enabled, "{}: {result:?}", world.engine);
         assert_eq!(world.default_name().await.as_deref(), Some("first"), "{}: the oldest enabled one", world.engine);
-        world.delete(off.id).await;
-        assert_eq!(world.store.update_model(&off).await.expect("asked"), None, "{}: it is gone", world.engine);
+        world.delete(changed.id).await;
+        assert_eq!(
+            world.store.update_model(changed.id, &off).await.expect("asked"),
+            None,
+            "{}: it is gone",
+            world.engine
+        );
         assert_eq!(world.store.first_model(world.provider.id).await.expect("asked").map(|m| m.id), Some(first.id));
     }
 }

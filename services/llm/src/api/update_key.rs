@@ -4,7 +4,7 @@ use chatmesh_rpc::Caller;
 
 use super::find_key;
 use crate::Error;
-use crate::domain::{check_key_name, check_secret, check_weight, hint};
+use crate::domain::{KeyChange, check_key_name, check_secret, check_weight, hint};
 use crate::state::State;
 
 /// Changes the fields of a key that are set.
@@ -13,7 +13,7 @@ pub(super) async fn update_key(
     caller: Caller,
     request: pb::UpdateKeyRequest,
 ) -> Result<pb::UpdateKeyResponse, Error> {
-    let mut key = find_key(state, &caller, &request.key_id).await?;
+    let key = find_key(state, &caller, &request.key_id).await?;
     let mut violations = Violations::new();
     if let Some(name) = &request.name {
         check_key_name(name, &mut violations);
@@ -25,20 +25,19 @@ pub(super) async fn update_key(
         check_weight(weight, &mut violations);
     }
     violations.finish(Some(()))?;
-    if let Some(name) = request.name {
-        key.name = name;
-    }
-    if let Some(secret) = request.secret {
-        key.hint = hint(&secret);
-        key.sealed_secret = state.sealer.seal(key.id, &secret.into())?;
-    }
-    key.weight = request.weight.unwrap_or(key.weight);
-    key.enabled = request.enabled.unwrap_or(key.enabled);
-    key.updated_at = state.clock.now();
-    let is_there = state.keys.update_key(&key).await?;
+    let seal = |secret: String| -> Result<_, Error> {
+        let hint = hint(&secret);
+        Ok((state.sealer.seal(key.id, &secret.into())?, hint))
+    };
+    let change = KeyChange {
+        name: request.name,
+        secret: request.secret.map(seal).transpose()?,
+        weight: request.weight,
+        enabled: request.enabled,
+        now: state.clock.now(),
+    };
+    let changed = state.keys.update_key(key.id, &change).await?;
     state.router.forget();
-    if !is_there {
-        return Err(Error::NotFound { kind: "key", name: request.key_id });
-    }
-    Ok(pb::UpdateKeyResponse { key: Some(key.into()) })
+    let changed = changed.ok_or(Error::NotFound { kind: "key", name: request.key_id })?;
+    Ok(pb::UpdateKeyResponse { key: Some(changed.into()) })
 }

@@ -5,7 +5,7 @@ use chatmesh_rpc::Caller;
 use super::get_model::find_model;
 use super::{check_fallbacks_exist, find_provider};
 use crate::Error;
-use crate::domain::{check_fallbacks, check_options, check_threshold};
+use crate::domain::{ModelChange, check_fallbacks, check_options, check_threshold};
 use crate::state::State;
 
 /// Changes the fields of a model that are set.
@@ -18,7 +18,7 @@ pub(super) async fn update_model(
     if request.model.is_empty() {
         return Err(Violations::one("model", "must be the name or identifier of a model").into());
     }
-    let mut model = find_model(state, &request.model).await?;
+    let model = find_model(state, &request.model).await?;
     let mut violations = Violations::new();
     if let Some(options) = &request.options {
         let provider = find_provider(state, &model.provider_id.to_string()).await?;
@@ -36,15 +36,17 @@ pub(super) async fn update_model(
     violations.require(is_possible, "is_default", "must not be true for a model that is switched off");
     violations.finish(Some(()))?;
 
-    model.context_limit = request.context_limit.unwrap_or(model.context_limit);
-    model.enabled = enabled;
-    model.is_default = request.is_default == Some(true);
-    model.options = request.options.unwrap_or(model.options);
-    model.compaction_threshold_percent = request.compaction_threshold_percent.or(model.compaction_threshold_percent);
-    model.fallbacks = request.fallbacks.map_or(model.fallbacks, |fallbacks| fallbacks.models);
-    model.record_debug = request.record_debug.unwrap_or(model.record_debug);
-    model.updated_at = state.clock.now();
-    let changed = state.store.update_model(&model).await?;
+    let change = ModelChange {
+        context_limit: request.context_limit,
+        becomes_default: request.is_default == Some(true),
+        enabled: request.enabled,
+        options: request.options,
+        compaction_threshold_percent: request.compaction_threshold_percent,
+        fallbacks: request.fallbacks.map(|fallbacks| fallbacks.models),
+        record_debug: request.record_debug,
+        now: state.clock.now(),
+    };
+    let changed = state.store.update_model(model.id, &change).await?;
     state.router.forget();
     let changed = changed.ok_or(Error::NotFound { kind: "model", name: request.model })?;
     Ok(pb::UpdateModelResponse { model: Some(changed.into()) })

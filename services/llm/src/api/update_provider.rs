@@ -4,7 +4,7 @@ use chatmesh_rpc::Caller;
 
 use super::find_provider;
 use crate::Error;
-use crate::domain::{KeyPolicy, Source, check_api_key, check_base_url, check_policy, check_settings};
+use crate::domain::{KeyPolicy, ProviderChange, Source, check_api_key, check_base_url, check_policy, check_settings};
 use crate::state::State;
 
 /// Changes the fields of a provider that are set.
@@ -25,29 +25,31 @@ pub(super) async fn update_provider(
     }
     violations.finish(Some(()))?;
 
-    let mut provider = find_provider(state, &request.provider).await?;
+    let provider = find_provider(state, &request.provider).await?;
     if provider.source == Source::Environment {
         let description = "is set by the environment of the mesh: change the variable instead";
         return Err(Violations::one("provider", description).into());
     }
-    if let Some(base_url) = request.base_url {
+    if let Some(base_url) = &request.base_url {
         // What an address is, the provider's type decides.
         let mut violations = Violations::new();
-        check_base_url(provider.provider_type, &base_url, &mut violations);
+        check_base_url(provider.provider_type, base_url, &mut violations);
         violations.finish(Some(()))?;
-        provider.base_url = base_url;
     }
-    if let Some(key) = request.api_key {
-        let key = Some(key).filter(|key| !key.is_empty()).map(Into::into);
-        provider.sealed_api_key = key.map(|key| state.sealer.seal(provider.id, &key)).transpose()?;
-    }
-    if let Some(settings) = request.settings {
-        provider.settings = settings;
-    }
-    provider.key_policy = key_policy.unwrap_or(provider.key_policy);
-    provider.enabled = request.enabled.unwrap_or(provider.enabled);
-    provider.updated_at = state.clock.now();
-    state.store.update_provider(&provider).await?;
+    let seal = |key: String| match key.as_str() {
+        "" => Ok(None),
+        _ => state.sealer.seal(provider.id, &key.into()).map(Some),
+    };
+    let change = ProviderChange {
+        base_url: request.base_url,
+        sealed_api_key: request.api_key.map(seal).transpose()?,
+        enabled: request.enabled,
+        settings: request.settings,
+        key_policy,
+        now: state.clock.now(),
+    };
+    let changed = state.store.update_provider(provider.id, &change).await?;
     state.router.forget();
-    Ok(pb::UpdateProviderResponse { provider: Some(provider.into()) })
+    let changed = changed.ok_or(Error::NotFound { kind: "provider", name: request.provider })?;
+    Ok(pb::UpdateProviderResponse { provider: Some(changed.into()) })
 }

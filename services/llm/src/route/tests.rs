@@ -5,10 +5,11 @@ mod world;
 
 use std::time::Duration;
 
-use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds};
+use chatmesh_core::{Clock as _, ExposeSecret as _, IdSource as _, SystemClock, SystemIds};
 use chatmesh_proto::common::v1::ErrorKind;
 use chatmesh_proto::llm::v1 as pb;
 use chatmesh_proto::llm::v1::key_service_server::KeyService as _;
+use chatmesh_proto::llm::v1::model_service_server::ModelService as _;
 use chatmesh_proto::llm::v1::provider_service_server::ProviderService as _;
 use chatmesh_rpc::{Caller, Role as UserRole, UserId};
 use chatmesh_testkit::simulator::{Fault, Script, Step};
@@ -16,7 +17,7 @@ use futures::StreamExt as _;
 
 use crate::DebugRecords;
 use crate::codec::Event;
-use crate::domain::{Amounts, KeyPolicy, Limit, LimitId, Outcome, Period, Scope};
+use crate::domain::{Amounts, KeyPolicy, Limit, LimitId, Outcome, Period, Reference, Scope};
 use crate::store::UsageFilter;
 use world::{BAD, GOOD, World, answers, by, error, fails, text};
 
@@ -100,6 +101,36 @@ async fn a_key_is_its_user_s_alone_and_missing_ones_are_named_before_anyone_is_a
     }
     assert_eq!(world.asked().len(), 1, "nobody else was asked");
     assert_eq!(world.recorded(3).await[0].key_id, Some(anns));
+}
+
+/// Each reads what is there before any of them writes.
+#[tokio::test]
+async fn changes_of_different_fields_at_the_same_time_all_hold() {
+    let world = World::new(CENTRAL, Some(GOOD), vec![answers("a")]).await;
+    let (api, admin) = (world.api(), || Caller::user(UserId(SystemIds.next()), UserRole::Admin));
+    for round in 0..5 {
+        let house = || pb::UpdateProviderRequest { provider: "house".to_owned(), ..Default::default() };
+        let provider = |change| api.update_provider(by(admin(), change));
+        let base_url = format!("https://{round}.example.com/v1");
+        let off = pb::UpdateProviderRequest { enabled: Some(round % 2 == 0), ..house() };
+        let moved = pb::UpdateProviderRequest { base_url: Some(base_url.clone()), ..house() };
+        let other_key = pb::UpdateProviderRequest { api_key: Some(format!("key-{round}")), ..house() };
+        let model = |change| api.update_model(by(admin(), change));
+        let a = || pb::UpdateModelRequest { model: "a".to_owned(), ..Default::default() };
+        let shorter = pb::UpdateModelRequest { context_limit: Some(round + 1), ..a() };
+        let recorded = pb::UpdateModelRequest { record_debug: Some(round % 2 == 0), ..a() };
+        let done = tokio::join!(provider(off), provider(moved), provider(other_key), model(shorter), model(recorded));
+        for failed in [done.0.err(), done.1.err(), done.2.err(), done.3.err(), done.4.err()] {
+            assert!(failed.is_none(), "{failed:?}");
+        }
+
+        let found = world.state.store.find_provider(&Reference::from("house")).await.unwrap().unwrap();
+        assert_eq!((found.enabled, found.base_url), (round % 2 == 0, base_url));
+        let key = world.state.sealer.open(found.id, &found.sealed_api_key.unwrap()).unwrap();
+        assert_eq!(key.expose_secret(), format!("key-{round}"));
+        let found = world.state.store.find_model(&Reference::from("a")).await.unwrap().unwrap();
+        assert_eq!((found.context_limit, found.record_debug), (round + 1, round % 2 == 0));
+    }
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use chatmesh_db::DbError;
 use chatmesh_rpc::UserId;
 
 use super::Inserted;
-use crate::domain::{Key, KeyId, ProviderId};
+use crate::domain::{Key, KeyChange, KeyId, ProviderId};
 
 /// Which keys a list shows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,8 +31,8 @@ pub trait KeyStore: std::fmt::Debug + Send + Sync + 'static {
     /// Returns the enabled keys of a provider that belong to a user, or to the deployment, oldest
     /// first, as far as they can be used together.
     async fn usable_keys(&self, provider: ProviderId, user: Option<UserId>) -> Result<Vec<Key>, DbError>;
-    /// Writes name, secret, weight and switch of a key. Returns whether it is there.
-    async fn update_key(&self, key: &Key) -> Result<bool, DbError>;
+    /// Changes a key, and returns what is there then. Changes of different fields at the same time all hold.
+    async fn update_key(&self, id: KeyId, change: &KeyChange) -> Result<Option<Key>, DbError>;
     /// Deletes a key. Returns whether it was there.
     async fn delete_key(&self, id: KeyId) -> Result<bool, DbError>;
 }

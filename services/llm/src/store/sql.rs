@@ -6,12 +6,12 @@ mod usage;
 
 use async_trait::async_trait;
 use chatmesh_core::{Timestamp, Uuid};
-use chatmesh_db::{Db, DbError, FromRow, Row, Sql, Tx, values};
+use chatmesh_db::{Db, DbError, FromRow, Row, Sql, Tx, Value, values};
 use chatmesh_proto::llm::v1::{ModelOptions, ProviderSettings, ProviderType};
 use prost::Message as _;
 
 use super::{Deleted, Inserted, LlmStore};
-use crate::domain::{KeyPolicy, Model, ModelId, Provider, ProviderId, Reference, Source};
+use crate::domain::{KeyPolicy, Model, ModelChange, ModelId, Provider, ProviderChange, ProviderId, Reference, Source};
 
 macro_rules! provider_columns {
     () => {
@@ -38,6 +38,10 @@ const INSERT_PROVIDER: Sql = Sql::portable(
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING",
 );
 const GET_PROVIDER: Sql = Sql::portable(concat!("SELECT ", provider_columns!(), " FROM providers WHERE id = $1"));
+const LOCK_PROVIDER: Sql = Sql::split(
+    concat!("SELECT ", provider_columns!(), " FROM providers WHERE id = $1 FOR UPDATE"),
+    concat!("SELECT ", provider_columns!(), " FROM providers WHERE id = $1"),
+);
 const FIND_PROVIDER_BY_NAME: Sql =
     Sql::portable(concat!("SELECT ", provider_columns!(), " FROM providers WHERE name = $1"));
 const FIND_PROVIDER_BY_REQUEST: Sql =
@@ -75,7 +79,7 @@ const PROMOTE_OLDEST: Sql = Sql::portable(
      AND NOT EXISTS (SELECT 1 FROM models WHERE is_default)",
 );
 const UPDATE_MODEL: Sql = Sql::portable(
-    "UPDATE models SET context_limit = $2, is_default = $4 AND (is_default OR $3), enabled = $4, options = $5, updated_at = $6, \
+    "UPDATE models SET context_limit = $2, is_default = $3, enabled = $4, options = $5, updated_at = $6, \
      compaction_threshold_percent = $7, fallbacks = $8, record_debug = $9 WHERE id = $1",
 );
 const FIRST_MODEL: Sql = Sql::portable(model_select!("WHERE models.provider_id = $1 ORDER BY models.id LIMIT 1"));
@@ -146,19 +150,17 @@ impl LlmStore for SqlLlmStore {
         self.db.fetch_all(LIST_PROVIDERS, values![after.map(Uuid::from), limit]).await
     }
 
-    async fn update_provider(&self, provider: &Provider) -> Result<(), DbError> {
-        let row = values![
-            provider.id.0,
-            provider.base_url.as_str(),
-            provider.sealed_api_key.clone(),
-            provider.enabled,
-            provider.updated_at,
-            provider.settings.encode_to_vec(),
-            provider.key_policy.central,
-            provider.key_policy.user,
-            provider.key_policy.fallback
-        ];
-        self.db.execute(UPDATE_PROVIDER, row).await.map(drop)
+    async fn replace_provider(&self, provider: &Provider) -> Result<(), DbError> {
+        self.db.execute(UPDATE_PROVIDER, changed(provider)).await.map(drop)
+    }
+
+    async fn update_provider(&self, id: ProviderId, change: &ProviderChange) -> Result<Option<Provider>, DbError> {
+        let mut tx = self.db.begin().await?;
+        let Some(before) = tx.fetch_optional::<Provider>(LOCK_PROVIDER, values![id.0]).await? else { return Ok(None) };
+        let provider = change.apply(before);
+        tx.execute(UPDATE_PROVIDER, changed(&provider)).await?;
+        tx.commit().await?;
+        Ok(Some(provider))
     }
 
     async fn delete_provider(&self, id: ProviderId) -> Result<Deleted, DbError> {
@@ -225,9 +227,11 @@ impl LlmStore for SqlLlmStore {
         self.db.fetch_optional(FIRST_MODEL, values![provider.0]).await
     }
 
-    async fn update_model(&self, model: &Model) -> Result<Option<Model>, DbError> {
+    async fn update_model(&self, id: ModelId, change: &ModelChange) -> Result<Option<Model>, DbError> {
         let mut tx = self.begin_with_models().await?;
-        if model.is_default && model.enabled {
+        let Some(before) = tx.fetch_optional::<Model>(GET_MODEL, values![id.0]).await? else { return Ok(None) };
+        let model = change.apply(before);
+        if model.is_default {
             tx.execute(CLEAR_DEFAULT, values![]).await?;
         }
         let row = values![
@@ -241,9 +245,7 @@ impl LlmStore for SqlLlmStore {
             names_text(&model.fallbacks),
             model.record_debug
         ];
-        if tx.execute(UPDATE_MODEL, row).await? == 0 {
-            return Ok(None);
-        }
+        tx.execute(UPDATE_MODEL, row).await?;
         tx.execute(PROMOTE_OLDEST, values![model.updated_at]).await?;
         let changed = tx.fetch_optional(GET_MODEL, values![model.id.0]).await?;
         tx.commit().await?;
@@ -259,6 +261,21 @@ impl LlmStore for SqlLlmStore {
         tx.commit().await?;
         Ok(Deleted::Done)
     }
+}
+
+/// What [`UPDATE_PROVIDER`] takes.
+fn changed(provider: &Provider) -> Vec<Value> {
+    values![
+        provider.id.0,
+        provider.base_url.as_str(),
+        provider.sealed_api_key.clone(),
+        provider.enabled,
+        provider.updated_at,
+        provider.settings.encode_to_vec(),
+        provider.key_policy.central,
+        provider.key_policy.user,
+        provider.key_policy.fallback
+    ]
 }
 
 /// True where there is no default, or only one that is simulated.
@@ -348,6 +365,7 @@ pub use self::usage::STATEMENTS as USAGE_STATEMENTS;
 pub const STATEMENTS: &[Sql] = &[
     INSERT_PROVIDER,
     GET_PROVIDER,
+    LOCK_PROVIDER,
     FIND_PROVIDER_BY_NAME,
     FIND_PROVIDER_BY_REQUEST,
     LIST_PROVIDERS,

@@ -1,5 +1,8 @@
 //! The cluster: how it is reached, and the few things that are asked of it.
 
+mod unanswered;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use chatmesh_core::Backoff;
@@ -14,6 +17,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::error::{KubernetesError, failure, is_absent, is_passing};
 use crate::config::KubernetesConfig;
 use crate::failure::Failure;
+use unanswered::Unanswered;
 
 /// Who wrote what the cluster has of a workspace.
 const MANAGER: &str = "chatmesh-provisioner";
@@ -53,6 +57,8 @@ pub(super) struct Cluster {
     client: Client,
     /// Where workspaces are made if their template names no other place.
     pub(super) namespace: String,
+    /// What was sent to make or change something.
+    unanswered: Arc<Unanswered>,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -84,7 +90,18 @@ impl Cluster {
         found.connect_timeout = Some(CALL_TIMEOUT);
         let namespace = config.namespace.clone().unwrap_or_else(|| found.default_namespace.clone());
         let client = Client::try_from(found).map_err(|error| KubernetesError::config(&error))?;
-        Ok(Self { client, namespace })
+        Ok(Self { client, namespace, unanswered: Arc::default() })
+    }
+
+    /// The same cluster for one build, which knows what of its own was not answered.
+    pub(super) fn for_build(&self) -> Self {
+        Self { unanswered: Arc::default(), ..self.clone() }
+    }
+
+    /// True where a call that makes something may have been carried out, or may still be, though nobody has said so: how a
+    /// later one is answered says nothing of it.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.unanswered.is_any()
     }
 
     pub(super) fn api<K: Part>(&self, namespace: &str) -> Api<K> {
@@ -97,7 +114,7 @@ impl Cluster {
         // The parts are ours alone: whoever changed what we say of them is overruled.
         let params = PatchParams::apply(MANAGER).force();
         let described = Patch::Apply(part);
-        let made = with_retries(|| api.patch(&name, &params, &described)).await;
+        let made = with_retries(|| self.unanswered.unless_answered(api.patch(&name, &params, &described))).await;
         made.map_err(|error| failure(&format!("make the {} `{name}`", K::kind(&())), error))
     }
 

@@ -67,6 +67,12 @@ pub(super) fn is_passing(error: &kube::Error) -> bool {
     }
 }
 
+/// True where the server has said that it has not done what was asked: it gives up in the middle with a code of its own
+/// failures.
+pub(super) fn is_answer(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code < 500 || status.message.starts_with(UNKNOWN_FIELD))
+}
+
 /// True where there is nothing of that name.
 pub(super) fn is_absent(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)

@@ -18,7 +18,7 @@ use crate::backend::carry_out;
 use crate::config::KubernetesConfig;
 use crate::conformance::{failure_of, run};
 use crate::job::Work;
-use server::{Fault, Kubelet, Server};
+use server::{Fault, Kubelet, LOST, Server};
 
 /// A cluster, and what a provisioner is told of it.
 struct World {

@@ -29,8 +29,17 @@ impl Lessor {
         Self { provisioner_id, client }
     }
 
-    pub(super) async fn lease(&self, kinds: Vec<String>) -> Result<Option<pb::Job>, Status> {
-        let request = pb::LeaseJobRequest { provisioner_id: self.provisioner_id.clone(), provisioners: kinds };
+    /// Leases a build of one of these kinds that does one of `transitions`, or whatever it does where these are none.
+    pub(super) async fn lease(
+        &self,
+        kinds: Vec<String>,
+        transitions: &[pb::JobTransition],
+    ) -> Result<Option<pb::Job>, Status> {
+        let request = pb::LeaseJobRequest {
+            provisioner_id: self.provisioner_id.clone(),
+            provisioners: kinds,
+            transitions: transitions.iter().map(|transition| (*transition).into()).collect(),
+        };
         let mut client = self.client.clone();
         let response = in_time(LEASE_CALL_TIMEOUT, request, |request| client.lease_job(request)).await?;
         Ok(response.job)

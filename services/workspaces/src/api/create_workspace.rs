@@ -77,6 +77,7 @@ pub(super) async fn create_workspace(
             details
         }
         Inserted::NameTaken => return Err(Error::NameTaken(new.workspace.name)),
+        Inserted::NameBeingFreed => return Err(Error::NameBeingFreed(new.workspace.name)),
     };
     let workspace = Some(convert::workspace(details, now));
     Ok(pb::CreateWorkspaceResponse { workspace, made_for_chat_before })

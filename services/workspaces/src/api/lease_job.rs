@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::lease_name::check_holder;
 use crate::Error;
-use crate::domain::{AgentId, AgentToken, LEASE, MAX_AGENTS, is_name};
+use crate::convert::transition;
+use crate::domain::{AgentId, AgentToken, LEASE, MAX_AGENTS, Transition, is_name};
 use crate::state::State;
 use crate::store::{AgentSeed, Claim, Lease, Leased};
 
@@ -23,14 +24,14 @@ pub(super) async fn lease_job(
     caller: Caller,
     request: pb::LeaseJobRequest,
 ) -> Result<pb::LeaseJobResponse, Error> {
-    check(&request)?;
+    let transitions = check(&request)?;
     caller.require_service()?;
 
     let until = Instant::now() + MAX_WAIT;
     // Watch before looking: a build that comes in between is then not missed.
     let mut watch = state.hints.watch_builds().await;
     loop {
-        if let Some(job) = try_lease(state, &request).await? {
+        if let Some(job) = try_lease(state, &request, &transitions).await? {
             return Ok(pb::LeaseJobResponse { job: Some(job) });
         }
         tokio::select! {
@@ -41,7 +42,8 @@ pub(super) async fn lease_job(
     }
 }
 
-fn check(request: &pb::LeaseJobRequest) -> Result<(), Violations> {
+/// Returns what the provisioner does to workspaces.
+fn check(request: &pb::LeaseJobRequest) -> Result<Vec<Transition>, Violations> {
     let mut violations = Violations::new();
     check_holder(&request.provisioner_id, &mut violations);
     let fits = (1..=MAX_KINDS).contains(&request.provisioners.len());
@@ -50,10 +52,19 @@ fn check(request: &pb::LeaseJobRequest) -> Result<(), Violations> {
         let field = format!("provisioners[{index}]");
         violations.require(is_name(kind), field, "must be 1 to 32 lower-case letters, digits or `-`");
     }
-    violations.finish(Some(()))
+    let known: Option<Vec<Transition>> = request.transitions().map(transition).collect();
+    let message = "must be JOB_TRANSITION_START, JOB_TRANSITION_STOP or JOB_TRANSITION_DELETE";
+    violations.require(known.is_some(), "transitions", message);
+    // A provisioner of an older release says nothing.
+    let all = || Transition::ALL.to_vec();
+    violations.finish(known.map(|known| if known.is_empty() { all() } else { known }))
 }
 
-async fn try_lease(state: &State, request: &pb::LeaseJobRequest) -> Result<Option<pb::Job>, Error> {
+async fn try_lease(
+    state: &State,
+    request: &pb::LeaseJobRequest,
+    transitions: &[Transition],
+) -> Result<Option<pb::Job>, Error> {
     loop {
         let tokens: Vec<AgentToken> = std::iter::repeat_with(AgentToken::generate).take(MAX_AGENTS).collect();
         let seed = |token: &AgentToken| AgentSeed { id: AgentId(state.ids.next()), token_digest: token.digest() };
@@ -61,6 +72,7 @@ async fn try_lease(state: &State, request: &pb::LeaseJobRequest) -> Result<Optio
         let claim = Claim {
             holder: request.provisioner_id.clone(),
             kinds: request.provisioners.clone(),
+            transitions: transitions.to_vec(),
             now,
             expires_at: now + LEASE,
             agents: tokens.iter().map(seed).collect(),

@@ -128,6 +128,11 @@ impl From<Transition> for pb::Transition {
     }
 }
 
+/// What is done to a workspace; `None` where this release does not know it.
+pub(crate) fn transition(transition: jobs::JobTransition) -> Option<Transition> {
+    Transition::ALL.into_iter().find(|known| jobs::JobTransition::from(*known) == transition)
+}
+
 impl From<Transition> for jobs::JobTransition {
     fn from(transition: Transition) -> Self {
         match transition {

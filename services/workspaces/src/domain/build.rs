@@ -38,6 +38,9 @@ pub enum Transition {
 pub struct UnknownWord(pub(super) String);
 
 impl Transition {
+    /// All that can be done to a workspace.
+    pub const ALL: [Self; 3] = [Self::Start, Self::Stop, Self::Delete];
+
     /// The word for it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -53,8 +56,7 @@ impl TryFrom<String> for Transition {
     type Error = UnknownWord;
 
     fn try_from(word: String) -> Result<Self, UnknownWord> {
-        let known = [Self::Start, Self::Stop, Self::Delete];
-        known.into_iter().find(|one| one.as_str() == word).ok_or(UnknownWord(word))
+        Self::ALL.into_iter().find(|one| one.as_str() == word).ok_or(UnknownWord(word))
     }
 }
 

@@ -31,10 +31,13 @@ const OVERTAKEN: Duration = Duration::from_secs(60);
 /// Leases the build that is next.
 pub(super) async fn lease(db: &Db, claim: &Claim) -> Result<Option<Lease>, DbError> {
     let kinds = format!(",{},", claim.kinds.join(","));
+    let transitions: Vec<&str> = claim.transitions.iter().map(|transition| transition.as_str()).collect();
+    let transitions = format!(",{},", transitions.join(","));
     let overtaken = claim.now - OVERTAKEN;
     for _ in 0..MAX_UNREADABLE {
         let mut tx = db.begin().await?;
-        let found = tx.fetch_optional::<Waiting>(FIND_LEASABLE, values![claim.now, kinds.as_str(), overtaken]).await?;
+        let next = values![claim.now, kinds.as_str(), transitions.as_str(), overtaken];
+        let found = tx.fetch_optional::<Waiting>(FIND_LEASABLE, next).await?;
         let Some(waiting) = found else { return Ok(None) };
         let id = waiting.id;
         let error = match hand_out(tx, waiting, claim).await {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chatmesh_core::Timestamp;
 
-use crate::domain::{AgentId, Build, Quota, Workspace};
+use crate::domain::{AgentId, Build, Quota, Transition, Workspace};
 
 /// Who asks for a build to carry out.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub struct Claim {
     pub holder: String,
     /// The kinds that it carries out: words of lower-case letters, digits and `-`.
     pub kinds: Vec<String>,
+    /// What it does to workspaces.
+    pub transitions: Vec<Transition>,
     /// The time.
     pub now: Timestamp,
     /// Until when the lease is to hold.

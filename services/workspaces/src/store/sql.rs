@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chatmesh_core::{Timestamp, Uuid};
-use chatmesh_db::{Db, DbError, Tx, Value, values};
+use chatmesh_db::{Db, DbError, Value, values};
 use chatmesh_rpc::UserId;
 
 use super::builds::{KEPT_LOGS, only};
-use super::chats::{self, OfChat, RELEASE_CHAT, WORKSPACE_OF_CHAT};
+use super::chats::RELEASE_CHAT;
 use super::rows::templates::PoolVersion;
 use super::rows::{Number, join};
 use super::statements::build_logs::LIST_LINES as LIST_BUILD_LINES;
@@ -18,20 +18,20 @@ use super::statements::purge::{FORGET_AGENTS, FORGET_BUILD_LINES};
 use super::statements::templates::{
     FIND_TEMPLATE_BY_NAME, GET_TEMPLATE, GET_VERSION_BY_NUMBER, GET_VERSION_OF_TEMPLATE, LIST_VERSIONS,
 };
-use super::statements::usage::{LIST_DUE, SET_TTL};
+use super::statements::usage::LIST_DUE;
 use super::statements::{
-    CONSUMED, FIND_AGENT_BY_TOKEN, FIND_WORKSPACE_BY_REQUEST, GET_AGENT, GET_BUILD, GET_WORKSPACE, INSERT_BUILD,
-    INSERT_WORKSPACE, LIST_BUILDS, LIST_WORKSPACES, LOCK_AGENT, UPDATE_AGENT,
+    CONSUMED, FIND_AGENT_BY_TOKEN, GET_AGENT, GET_BUILD, GET_WORKSPACE, LIST_BUILDS, LIST_WORKSPACES, LOCK_AGENT,
+    UPDATE_AGENT,
 };
 use super::{
     Activity, AgentDetails, Claim, Due, Inserted, KnownAgent, Lease, LifecycleReported, NewBuild, NewVersion,
     NewWorkspace, PoolVersions, Prebuilt, Pushed, Reported, StoreError, TemplateChange, TemplateFilter,
-    TemplateListing, WorkspaceStore, build_logs, builds, by_hand, leases, lifecycle, prebuilds, templates, usage,
+    TemplateListing, WorkspaceStore, build_logs, builds, by_hand, inserts, leases, lifecycle, prebuilds, templates,
+    usage,
 };
 use crate::domain::{
-    Agent, AgentId, Build, BuildId, BuildReason, HasEnded, LeaseLost, LifecycleBatch, NumberedBuildLine, NumberedLine,
-    NumberedRun, Outcome, PREBUILD_OWNER, Report, Template, TemplateId, TemplateVersion, Terms, Transition,
-    VersionInfo, WhichVersion, Workspace, WorkspaceDetails, WorkspaceId,
+    Agent, AgentId, Build, BuildId, HasEnded, LeaseLost, LifecycleBatch, NumberedBuildLine, NumberedLine, NumberedRun,
+    Outcome, Report, Template, TemplateId, TemplateVersion, VersionInfo, WhichVersion, WorkspaceDetails, WorkspaceId,
 };
 
 /// The store on a database.
@@ -105,34 +105,7 @@ impl WorkspaceStore for SqlWorkspaceStore {
     }
 
     async fn insert_workspace(&self, new: &NewWorkspace) -> Result<Inserted, StoreError> {
-        let workspace = &new.workspace;
-        let mut tx = self.db.begin().await?;
-        if tx.execute(INSERT_WORKSPACE, workspace_row(new)).await? == 0 {
-            drop(tx);
-            return Ok(self.what_is_there(new).await?);
-        }
-        let (recipe, terms) = templates::plan(&mut tx, workspace, None, &new.start).await?;
-        let new = &fit_ttl(&mut tx, new, &terms).await?;
-        let workspace = &new.workspace;
-        let details = match prebuilds::claim(&mut tx, new, &recipe).await? {
-            Some(claimed) => claimed,
-            None => {
-                let build = Build::new(new.build_id, workspace.id, 1, Transition::Start, workspace.created_at);
-                let build = match workspace.owner_id {
-                    PREBUILD_OWNER => Build { recipe, terms, reason: Some(BuildReason::Prebuild), ..build },
-                    owner => Build { recipe, terms, initiator: Some(owner), ..build },
-                };
-                tx.execute(INSERT_BUILD, builds::row(&build, None)?).await?;
-                WorkspaceDetails { workspace: workspace.clone(), build, agents: Vec::new() }
-            }
-        };
-        // The last of all, so that whoever waits here for another call of the chat holds up nobody for long.
-        if !chats::claim(&mut tx, new, details.workspace.id).await? {
-            drop(tx);
-            return Ok(self.what_is_there(new).await?);
-        }
-        tx.commit().await?;
-        Ok(Inserted::Created(details))
+        inserts::insert(&self.db, new).await
     }
 
     async fn release_chat(&self, owner: UserId, chat: Uuid, workspace: WorkspaceId) -> Result<(), DbError> {
@@ -318,23 +291,6 @@ impl WorkspaceStore for SqlWorkspaceStore {
     }
 }
 
-impl SqlWorkspaceStore {
-    async fn what_is_there(&self, new: &NewWorkspace) -> Result<Inserted, DbError> {
-        let owner = new.workspace.owner_id;
-        if let Some(id) = new.request_id
-            && let Some(earlier) = only(self.db.fetch_all(FIND_WORKSPACE_BY_REQUEST, values![owner.0, id]).await?)
-        {
-            return Ok(Inserted::Repeated(earlier));
-        }
-        let Some(chat) = new.chat else { return Ok(Inserted::NameTaken) };
-        let of_chat = self.db.fetch_optional(WORKSPACE_OF_CHAT, chats::key(owner, chat)).await?;
-        match of_chat.map(|OfChat(id)| id).filter(|id| Some(*id) != chat.replaces) {
-            Some(id) => Ok(self.get_workspace(id).await?.map_or(Inserted::NameTaken, Inserted::OfChat)),
-            None => Ok(Inserted::NameTaken),
-        }
-    }
-}
-
 impl From<LeaseLost> for StoreError {
     fn from(LeaseLost: LeaseLost) -> Self {
         Self::LeaseLost
@@ -345,27 +301,6 @@ impl From<HasEnded> for StoreError {
     fn from(HasEnded(status): HasEnded) -> Self {
         Self::BuildEnded(status)
     }
-}
-
-/// Gives a workspace that was just inserted a time to live that its template allows.
-async fn fit_ttl(tx: &mut Tx, new: &NewWorkspace, terms: &Terms) -> Result<NewWorkspace, StoreError> {
-    let mut new = new.clone();
-    let workspace = &mut new.workspace;
-    if !new.bounds_ttl {
-        terms.check_ttl(workspace.ttl_seconds).map_err(StoreError::Unfit)?;
-        return Ok(new);
-    }
-    let bounded = terms.bounded_ttl(workspace.ttl_seconds);
-    if bounded != workspace.ttl_seconds {
-        workspace.ttl_seconds = bounded;
-        tx.execute(SET_TTL, values![workspace.id.0, bounded]).await?;
-    }
-    Ok(new)
-}
-
-fn workspace_row(new: &NewWorkspace) -> Vec<Value> {
-    let Workspace { id, owner_id, name, template_id, created_at, updated_at, ttl_seconds, .. } = &new.workspace;
-    values![id.0, owner_id.0, name.as_str(), template_id.0, new.request_id, *created_at, *updated_at, *ttl_seconds]
 }
 
 fn agent_row(agent: &Agent) -> Vec<Value> {

@@ -98,6 +98,8 @@ pub(super) const INSERT_WORKSPACE: Sql = Sql::portable(
 pub(super) const GET_WORKSPACE: Sql = select_details!("workspaces", "WHERE w.id = $1");
 pub(super) const FIND_WORKSPACE_BY_REQUEST: Sql =
     select_details!("workspaces", "WHERE w.owner_id = $1 AND w.request_id = $2");
+pub(super) const FIND_WORKSPACE_BY_NAME: Sql =
+    select_details!("workspaces", "WHERE w.owner_id = $1 AND w.name = $2 AND NOT w.deleted");
 // The page is cut before agents are joined: a workspace with several has as many rows.
 pub(super) const LIST_WORKSPACES: Sql = select_details!(
     "(SELECT * FROM workspaces WHERE owner_id = $1 AND NOT deleted AND id > $2 ORDER BY id LIMIT $3)",
@@ -130,16 +132,16 @@ macro_rules! find_leasable {
         concat!(
             "SELECT id, provisioner, leases FROM builds \
              WHERE (status = 'pending' OR (status = 'running' AND lease_expires_at <= $1 AND NOT canceled)) \
-             AND $2 LIKE '%,' || provisioner || ',%' \
-             ORDER BY coalesce(reason, '') = 'prebuild', (transition = 'start' AND created_at > $3), created_at, id LIMIT 1",
+             AND $2 LIKE '%,' || provisioner || ',%' AND $3 LIKE '%,' || transition || ',%' \
+             ORDER BY coalesce(reason, '') = 'prebuild', (transition = 'start' AND created_at > $4), created_at, id LIMIT 1",
             $lock
         )
     };
 }
 
 // What people wait for comes before what is made in advance, and what stops or deletes, which frees what others wait for,
-// before what starts, which may wait for long; but stops that fail again and again do not overtake a start for ever. The kinds come as `,one,two,`, because a list is no
-// parameter that both engines know.
+// before what starts, which may wait for long; but stops that fail again and again do not overtake a start for ever. The
+// kinds and the transitions come as `,one,two,`, because a list is no parameter that both engines know.
 pub(super) const FIND_LEASABLE: Sql = Sql::split(
     // PostgreSQL: skip rows that a rival holds, or concurrent callers come back empty while work waits.
     find_leasable!(" FOR UPDATE SKIP LOCKED"),
@@ -222,6 +224,7 @@ pub const STATEMENTS: &[Sql] = &[
     RELEASE_CHAT,
     GET_WORKSPACE,
     FIND_WORKSPACE_BY_REQUEST,
+    FIND_WORKSPACE_BY_NAME,
     LIST_WORKSPACES,
     LOCK_WORKSPACE,
     TOUCH_WORKSPACE,

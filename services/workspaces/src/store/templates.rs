@@ -17,6 +17,9 @@ use crate::domain::{
     TemplateVersionId, Terms, Values, VersionInfo, WhichVersion, Workspace, resolve,
 };
 
+/// How often a template is looked for that gives up its name at the same time.
+const MAX_TURNS: u32 = 3;
+
 /// A version to make.
 #[derive(Debug, Clone)]
 pub struct NewVersion {
@@ -138,10 +141,7 @@ pub(super) async fn push(db: &Db, new: &NewVersion) -> Result<Pushed, StoreError
     let digest = TemplateVersion::digest(&new.manifest, &new.readme);
     let digest = digest.map_err(|error| DbError::inconsistent("manifest", error))?;
     let mut tx = db.begin().await?;
-    let row = values![new.template_id.0, new.template.as_str(), provisioner, new.require_active_version, new.now];
-    tx.execute(INSERT_TEMPLATE, row).await?;
-    let template = tx.fetch_optional::<Template>(LOCK_TEMPLATE_BY_NAME, values![new.template.as_str()]).await?;
-    let template = template.ok_or(StoreError::NotFound)?;
+    let template = lock_or_insert(&mut tx, new).await?;
     if template.provisioner != provisioner {
         return Err(StoreError::OtherProvisioner(template.provisioner));
     }
@@ -171,6 +171,21 @@ pub(super) async fn push(db: &Db, new: &NewVersion) -> Result<Pushed, StoreError
     };
     tx.commit().await?;
     Ok(Pushed { template, version, created })
+}
+
+/// The template of the name, made where there is none. One that is deleted gives up its name: where that happens while
+/// its lock is waited for, the name is free, and another template is made.
+async fn lock_or_insert(tx: &mut Tx, new: &NewVersion) -> Result<Template, StoreError> {
+    let provisioner = new.manifest.provisioner.as_str();
+    for _ in 0..MAX_TURNS {
+        let row = values![new.template_id.0, new.template.as_str(), provisioner, new.require_active_version, new.now];
+        tx.execute(INSERT_TEMPLATE, row).await?;
+        let found = tx.fetch_optional::<Template>(LOCK_TEMPLATE_BY_NAME, values![new.template.as_str()]).await?;
+        if let Some(template) = found {
+            return Ok(template);
+        }
+    }
+    Err(StoreError::NotFound)
 }
 
 async fn insert_version(

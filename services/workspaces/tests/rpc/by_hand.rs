@@ -26,8 +26,8 @@ impl World {
 
     /// Leases the waiting build of an external workspace.
     async fn lease_external(&self) -> jobs::Job {
-        let request =
-            jobs::LeaseJobRequest { provisioner_id: "p".to_owned(), provisioners: vec!["external".to_owned()] };
+        let (provisioner_id, provisioners) = ("p".to_owned(), vec!["external".to_owned()]);
+        let request = jobs::LeaseJobRequest { provisioner_id, provisioners, transitions: Vec::new() };
         self.jobs().lease_job(as_caller(&service(), request)).await.expect("leased").into_inner().job.expect("a job")
     }
 

@@ -169,6 +169,16 @@ async fn a_request_that_is_repeated_has_one_result() {
     expect(world.create(owner, "local", "dev", "").await, Code::AlreadyExists, "WORKSPACE_EXISTS");
     world.run_job("p").await;
 
+    let leaving = world.create(owner, "local", "leaving", "").await.expect("created").id;
+    world.run_job("p").await;
+    world.delete(owner, &leaving).await.expect("deleting");
+    let status = world.create(owner, "local", "leaving", "").await;
+    let status = expect(status, Code::FailedPrecondition, "WORKSPACE_BEING_DELETED");
+    assert!(status.message().contains("try again when it is gone"), "{status}");
+    world.run_job("p").await;
+    world.create(owner, "local", "leaving", "").await.expect("the name is free");
+    world.run_job("p").await;
+
     let request = world.uuid().to_string();
     let stop = world.stop(owner, &first.id, &request).await.expect("stopping");
     assert_eq!(world.stop(owner, &first.id, &request).await.expect("repeated"), stop);
@@ -261,6 +271,24 @@ async fn a_lost_lease_aborts_and_its_token_stops_to_work() {
     world.authenticate(&second.agent_token).await.expect("the new token works");
     world.complete("two", &second.build_id).await.expect("completed");
     expect(world.complete("two", &world.uuid().to_string()).await, Code::NotFound, "NOT_FOUND");
+}
+
+/// Who takes stops and deletions alone is not given what starts, and waits for what it takes.
+#[tokio::test]
+async fn a_provisioner_says_what_it_does_to_workspaces() {
+    let world = World::new().await;
+    let ends = [jobs::JobTransition::Stop, jobs::JobTransition::Delete];
+    let running = world.create(&world.owner, "local", "running", "").await.expect("created");
+    world.run_job("p").await;
+    let waiting = world.create(&world.owner, "local", "waiting", "").await.expect("created");
+    let caller = service();
+    let (job, stop) = tokio::join!(world.lease_of(&caller, "p", &ends), world.stop(&world.owner, &running.id, ""));
+    let job = job.expect("leased").expect("a job");
+    assert_eq!((&job.workspace_id, job.transition()), (&running.id, jobs::JobTransition::Stop), "{stop:?}");
+    let job = world.lease("p").await.expect("leased").expect("a job");
+    assert_eq!(job.workspace_id, waiting.id);
+    let unknown = world.lease_of(&service(), "p", &[jobs::JobTransition::Unspecified]).await;
+    expect(unknown, Code::InvalidArgument, "INVALID_REQUEST");
 }
 
 #[tokio::test]

@@ -219,8 +219,21 @@ impl World {
     }
 
     pub(crate) async fn lease_as(&self, caller: &Caller, holder: &str) -> Result<Option<jobs::Job>, Status> {
-        let request =
-            jobs::LeaseJobRequest { provisioner_id: holder.to_owned(), provisioners: vec!["local".to_owned()] };
+        self.lease_of(caller, holder, &[]).await
+    }
+
+    /// Leases a build that does one of these.
+    pub(crate) async fn lease_of(
+        &self,
+        caller: &Caller,
+        holder: &str,
+        transitions: &[jobs::JobTransition],
+    ) -> Result<Option<jobs::Job>, Status> {
+        let request = jobs::LeaseJobRequest {
+            provisioner_id: holder.to_owned(),
+            provisioners: vec!["local".to_owned()],
+            transitions: transitions.iter().map(|transition| (*transition).into()).collect(),
+        };
         Ok(self.jobs().lease_job(as_caller(caller, request)).await?.into_inner().job)
     }
 

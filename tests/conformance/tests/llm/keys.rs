@@ -1,9 +1,12 @@
 //! Keys: whose they are, and which are used.
 
+use std::time::Duration;
+
 use chatmesh_core::{IdSource as _, SystemIds};
-use chatmesh_llm::{Deleted, Inserted, Key, KeyFilter, KeyId, KeyStore as _, LlmStore as _};
+use chatmesh_llm::{Deleted, Inserted, Key, KeyChange, KeyFilter, KeyId, KeyStore as _, LlmStore as _};
 use chatmesh_proto::llm::v1::ProviderType;
 use chatmesh_rpc::UserId;
+use futures::future::join_all;
 
 use super::{World, worlds};
 
@@ -69,12 +72,21 @@ async fn a_user_s_key_is_used_for_nobody_else_and_a_disabled_one_for_nobody() {
 
         (anns.enabled, anns.weight, anns.sealed_secret) = (false, 9, vec![1]);
         (anns.name, anns.hint) = ("renamed".to_owned(), String::new());
-        assert!(world.store.update_key(&anns).await.expect("updated"), "{}", world.engine);
+        anns.updated_at = world.now + Duration::from_secs(1);
+        let nothing = || KeyChange::none(anns.updated_at);
+        let secret = Some((anns.sealed_secret.clone(), anns.hint.clone()));
+        let changes = [
+            KeyChange { enabled: Some(false), ..nothing() },
+            KeyChange { weight: Some(9), secret, ..nothing() },
+            KeyChange { name: Some(anns.name.clone()), ..nothing() },
+        ];
+        let changed = join_all(changes.iter().map(|change| world.store.update_key(anns.id, change))).await;
+        assert!(changed.iter().all(|key| matches!(key, Ok(Some(_)))), "{}: {changed:?}", world.engine);
         assert_eq!(world.store.get_key(anns.id).await.expect("asked"), Some(anns.clone()), "{}", world.engine);
         assert!(usable(Some(ann)).await.is_empty(), "{}: it is switched off", world.engine);
         assert!(world.store.delete_key(anns.id).await.expect("deleted"), "{}", world.engine);
         assert!(!world.store.delete_key(anns.id).await.expect("asked"), "{}", world.engine);
-        assert!(!world.store.update_key(&anns).await.expect("asked"), "{}", world.engine);
+        assert_eq!(world.store.update_key(anns.id, &changes[0]).await.expect("asked"), None, "{}", world.engine);
     }
 }
 

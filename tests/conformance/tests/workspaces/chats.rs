@@ -6,7 +6,7 @@ use chatmesh_core::{IdSource as _, SystemIds, Uuid};
 use chatmesh_workspaces::{
     ForChat, Inserted, NewWorkspace, Outcome, Transition, WorkspaceDetails, WorkspaceId, WorkspaceStore as _,
 };
-use futures::future::join_all;
+use futures::future::{join, join_all};
 
 use crate::world::{World, worlds};
 
@@ -112,6 +112,29 @@ async fn a_workspace_that_a_chat_gave_up_is_not_found_any_more() {
         world.store.release_chat(owner.into(), chat, first).await.expect("late");
         let found = world.make_for(&world.for_chat("three", chat, Some(first))).await;
         assert_eq!(of_chat(&found), Some(second), "{}", world.engine);
+    }
+}
+
+/// The name is that of the chat's former workspace, which is being deleted: it is free once that is gone.
+#[tokio::test]
+async fn the_name_of_a_workspace_that_goes_away_is_about_to_be_free() {
+    for world in worlds().await {
+        let chat = SystemIds.next();
+        let mut former = created(world.make_for(&world.for_chat("same", chat, None)).await).workspace.id;
+        for round in 0..10 {
+            world.carry_out(&format!("start {round}")).await;
+            world.build(former, Transition::Delete).await.expect("a build");
+            let next = world.for_chat("same", chat, Some(former));
+            let waits = world.make_for(&next).await;
+            assert_eq!(waits, Inserted::NameBeingFreed, "{}", world.engine);
+            let build = world.lease("p", "unused").await.expect("a build").build.id;
+            let (ended, made) = join(world.end(build, "p", Outcome::Succeeded), world.make_for(&next)).await;
+            ended.expect("deleted");
+            former = match made {
+                Inserted::NameBeingFreed => created(world.make_for(&next).await).workspace.id,
+                made => created(made).workspace.id,
+            };
+        }
     }
 }
 

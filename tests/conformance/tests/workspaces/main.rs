@@ -127,6 +127,38 @@ async fn what_stops_or_deletes_comes_before_what_starts_and_what_is_made_in_adva
     }
 }
 
+/// A slot that is kept free for stops is not taken by a start, however long that has waited.
+#[tokio::test]
+async fn who_asks_for_stops_and_deletions_is_given_no_start() {
+    for mut world in worlds().await {
+        let mut running = Vec::new();
+        for name in ["deleted", "stopped"] {
+            running.push(world.insert(name).await.workspace.id);
+            world.carry_out(name).await;
+        }
+        let start = world.insert("waiting").await.build.id;
+        world.now += Duration::from_secs(100);
+        let mut expected = Vec::new();
+        for (id, transition) in running.into_iter().zip([Transition::Delete, Transition::Stop]) {
+            expected.push(world.build(id, transition).await.expect("made").id);
+            world.now += Duration::from_secs(1);
+        }
+        let claim = |transitions: &[Transition], token: &str| Claim {
+            transitions: transitions.to_vec(),
+            ..world.claim("p", token)
+        };
+        for (number, id) in expected.into_iter().enumerate() {
+            let claim = claim(&[Transition::Stop, Transition::Delete], &number.to_string());
+            let leased = world.store.lease_build(&claim).await.expect("asked").map(granted);
+            assert_eq!(leased.expect("a build").build.id, id, "{}", world.engine);
+        }
+        let ends = claim(&[Transition::Stop, Transition::Delete], "x");
+        assert_eq!(world.store.lease_build(&ends).await.expect("asked"), None, "{}", world.engine);
+        let leased = world.store.lease_build(&claim(&[Transition::Start], "y")).await.expect("asked").map(granted);
+        assert_eq!(leased.expect("a build").build.id, start, "{}", world.engine);
+    }
+}
+
 /// Stops that fail are made again and again: a start is overtaken for a minute, and not for ever.
 #[tokio::test]
 async fn a_start_that_has_waited_is_not_overtaken() {
@@ -273,6 +305,8 @@ async fn names_are_unique_per_owner_until_the_workspace_is_deleted() {
         world.carry_out("t-1").await;
         world.carry_out("t-2").await;
         world.build(first, Transition::Delete).await.expect("deleting");
+        let taken = world.store.insert_workspace(&world.new_workspace("dev", Some(SystemIds.next()))).await;
+        assert_eq!(taken.expect("asked"), Inserted::NameBeingFreed, "{}: until it is gone", world.engine);
         world.now += Duration::from_secs(5);
         world.carry_out("unused").await;
         let deleted = world.get(first).await;

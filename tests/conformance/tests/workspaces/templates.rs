@@ -9,7 +9,7 @@ use chatmesh_workspaces::{
     Activate, Build, Inserted, MIGRATIONS, NewWorkspace, Pushed, Recipe, SqlWorkspaceStore, Start, StoreError,
     TemplateChange, TemplateId, Transition, Values, WhichVersion, WorkspaceId, WorkspaceStore as _,
 };
-use futures::future::join_all;
+use futures::future::{join, join_all};
 
 use crate::world::{World, version, worlds};
 
@@ -80,6 +80,21 @@ fn unfit<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
     match result {
         Err(StoreError::Unfit(violations)) => violations.to_string(),
         other => panic!("{other:?}"),
+    }
+}
+
+/// A template that is deleted gives up its name: a version that is pushed at the same time is of this one, or of the next.
+#[tokio::test]
+async fn a_version_is_pushed_while_the_template_is_deleted() {
+    for world in worlds().await {
+        for round in 0..20 {
+            let first = world.push("t", &format!("description = 'before {round}'")).await.template.id;
+            let again = version("t", &format!("description = 'after {round}'"), world.now);
+            let (deleted, pushed) = join(world.store.delete_template(first), world.store.push_version(&again)).await;
+            deleted.expect("deleted");
+            let pushed = pushed.unwrap_or_else(|error| panic!("{}: {error:?}", world.engine));
+            assert!(pushed.template.id == first || pushed.template.id == again.template_id, "{}", world.engine);
+        }
     }
 }
 

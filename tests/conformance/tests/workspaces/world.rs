@@ -128,6 +128,7 @@ impl World {
         Claim {
             holder: holder.to_owned(),
             kinds: ["other", "local", "external"].map(str::to_owned).to_vec(),
+            transitions: Transition::ALL.to_vec(),
             now: self.now,
             expires_at: self.now + LEASE,
             agents: (0..8).map(|number| seed(token, number)).collect(),

@@ -21,7 +21,7 @@ use tonic::Request;
 use crate::api::Api;
 use crate::codec::Event;
 use crate::codec::fold::{Folded, Outcome as Folding};
-use crate::domain::{Key, KeyId, KeyPolicy, Model, ModelId, Provider, ProviderId, Source, UsageEvent};
+use crate::domain::{Key, KeyId, KeyPolicy, Model, ModelChange, ModelId, Provider, ProviderId, Source, UsageEvent};
 use crate::state::State;
 use crate::store::{Inserted, UsageFilter};
 use crate::{Config, DebugConfig, DebugRecords, LlmMetrics, MIGRATIONS, Service};
@@ -120,9 +120,10 @@ impl World {
 
     /// Sets the fallbacks of a model that is there.
     pub(super) async fn falls_back(&self, name: &str, fallbacks: &[&str]) {
-        let mut model = self.state.router.find_model(name).await.unwrap();
-        model.fallbacks = fallbacks.iter().map(|name| (*name).to_owned()).collect();
-        self.state.store.update_model(&model).await.unwrap();
+        let model = self.state.router.find_model(name).await.unwrap();
+        let fallbacks = fallbacks.iter().map(|name| (*name).to_owned()).collect();
+        let change = ModelChange { fallbacks: Some(fallbacks), ..ModelChange::none(SystemClock.now()) };
+        self.state.store.update_model(model.id, &change).await.unwrap().unwrap();
         self.state.router.forget();
     }
 

@@ -6,7 +6,7 @@ use chatmesh_db::{DbError, FromRow, Row, Sql, values};
 use chatmesh_rpc::UserId;
 
 use super::SqlLlmStore;
-use crate::domain::{Key, KeyId, ProviderId};
+use crate::domain::{Key, KeyChange, KeyId, ProviderId};
 use crate::store::{Inserted, KeyFilter, KeyStore};
 
 macro_rules! key_select {
@@ -28,6 +28,9 @@ const INSERT_KEY: Sql = Sql::portable(
      updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
 );
 const GET_KEY: Sql = Sql::portable(key_select!("WHERE keys.id = $1"));
+/// The provider is only read for its name.
+const LOCK_KEY: Sql =
+    Sql::split(key_select!("WHERE keys.id = $1 FOR UPDATE OF keys"), key_select!("WHERE keys.id = $1"));
 const FIND_KEY_BY_REQUEST: Sql = Sql::portable(key_select!("WHERE keys.request_id = $1"));
 const LIST_KEYS: Sql = Sql::portable(key_select!(
     "WHERE ((keys.user_id IS NULL AND $1) OR keys.user_id = $2) AND (keys.provider_id = $3 OR $3 IS NULL) \
@@ -92,7 +95,10 @@ impl KeyStore for SqlLlmStore {
         }
     }
 
-    async fn update_key(&self, key: &Key) -> Result<bool, DbError> {
+    async fn update_key(&self, id: KeyId, change: &KeyChange) -> Result<Option<Key>, DbError> {
+        let mut tx = self.db.begin().await?;
+        let Some(before) = tx.fetch_optional::<Key>(LOCK_KEY, values![id.0]).await? else { return Ok(None) };
+        let key = change.apply(before);
         let row = values![
             key.id.0,
             key.name.as_str(),
@@ -102,7 +108,9 @@ impl KeyStore for SqlLlmStore {
             key.enabled,
             key.updated_at
         ];
-        Ok(self.db.execute(UPDATE_KEY, row).await? == 1)
+        tx.execute(UPDATE_KEY, row).await?;
+        tx.commit().await?;
+        Ok(Some(key))
     }
 
     async fn delete_key(&self, id: KeyId) -> Result<bool, DbError> {
@@ -131,4 +139,4 @@ impl FromRow for Key {
 /// Every statement about keys, for the test that prepares them on both engines.
 #[doc(hidden)]
 pub const STATEMENTS: &[Sql] =
-    &[INSERT_KEY, GET_KEY, FIND_KEY_BY_REQUEST, LIST_KEYS, CENTRAL_KEYS, USER_KEYS, UPDATE_KEY, DELETE_KEY];
+    &[INSERT_KEY, GET_KEY, LOCK_KEY, FIND_KEY_BY_REQUEST, LIST_KEYS, CENTRAL_KEYS, USER_KEYS, UPDATE_KEY, DELETE_KEY];

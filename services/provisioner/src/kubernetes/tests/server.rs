@@ -49,11 +49,15 @@ struct Inner {
     requests: Vec<String>,
 }
 
+/// The code of an answer that is lost on its way.
+pub(super) const LOST: u16 = 0;
+
 /// A failure on demand.
 #[derive(Debug, Clone)]
 pub(super) struct Fault {
     /// What fails, like `PATCH pods`.
     pub(super) call: &'static str,
+    /// What is answered; [`LOST`] for nothing, and the connection ends.
     pub(super) code: u16,
     pub(super) message: &'static str,
     /// How often.

@@ -93,6 +93,32 @@ async fn a_call_that_was_not_answered_may_still_make_something() {
     assert!(world.server.find("secrets", &name_of(id)).is_none(), "what is there is removed all the same");
 }
 
+/// What a later call is answered says nothing of the one before it, which may still be carried out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_without_an_answer_stays_in_doubt_when_the_next_one_is_refused() {
+    let refused = Fault { call: "PATCH pods", code: 403, message: "exceeded quota: team", times: u32::MAX };
+    for (code, message, expected) in
+        [(LOST, "", REMAINS), (500, "etcdserver: request timed out", REMAINS), (429, "too many requests", NOTHING)]
+    {
+        let first = Fault { call: "PATCH pods", code, message, times: 1 };
+        let (world, id, left, lines) = left_with(&[first, refused.clone()]).await;
+        assert_eq!(left, expected, "{code} {message}: {lines:?}");
+        let sent = world.server.requests().iter().filter(|call| *call == "PATCH pods").count();
+        assert_eq!(sent, 2, "{code} {message}: it is refused for good");
+        assert!(world.server.named(&name_of(id)).is_empty(), "what is there is removed all the same");
+    }
+}
+
+/// Nobody has to stop what was never sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_without_an_answer_makes_nothing() {
+    let (world, id) = (World::new().await, workspace());
+    world.server.fails(Fault { call: "GET pods", code: 504, message: "Timeout", times: 1 });
+    world.server.fails(Fault { call: "PATCH secrets", code: 403, message: "you may not", times: 1 });
+    let failure = failure_of(&world.kubernetes(), &start(id, "one", LITTLE), &run()).await;
+    assert_eq!(failure.left(), NOTHING, "{failure}");
+}
+
 /// What fails before anything is made has begun nothing, and what ran before runs on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_that_begins_nothing_takes_credits_only_for_what_runs() {

@@ -5,6 +5,7 @@ use chatmesh_proto::workspaces::v1::{
 };
 use chatmesh_rpc::Code;
 use serde::{Deserialize, Serialize};
+use tonic::Status;
 
 use super::super::{Call, parse};
 use super::args::{Values, template_id};
@@ -124,12 +125,17 @@ async fn create(
         };
         match (services.create(message).await, name) {
             (Ok(made), _) => return Ok(made),
-            (Err(status), Name::MadeUp(_)) if is(&status, "WORKSPACE_EXISTS") => taken = Some(status),
+            (Err(status), Name::MadeUp(_)) if is_taken(&status) => taken = Some(status),
             (Err(status), _) if is(&status, "TEMPLATE_NOT_ALLOWED") => return Err(not_allowed(template)),
             (Err(status), _) => return Err(Trouble::of(&status)),
         }
     }
     Err(taken.map_or_else(restless, |status| Trouble::of(&status)))
+}
+
+/// True where another workspace has the name, if only until it is gone.
+fn is_taken(status: &Status) -> bool {
+    is(status, "WORKSPACE_EXISTS") || is(status, "WORKSPACE_BEING_DELETED")
 }
 
 /// Waits for the new workspace.

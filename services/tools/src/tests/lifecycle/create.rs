@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use chatmesh_proto::workspaces::v1::{BuildErrorCode, Quota};
+use chatmesh_proto::workspaces::v1::{BuildErrorCode, Quota, Transition};
 use chatmesh_rpc::{Code, status_with_reason};
 use serde_json::json;
 
@@ -168,13 +168,25 @@ async fn l16_a_name_that_is_taken_is_told_or_made_up_anew() {
     elsewhere.tool("", "create_workspace", args.clone()).await;
     let name = made_up(&elsewhere).remove(0);
     assert!(name.starts_with("my-project-") && name.len() == "my-project-".len() + 4, "{name}");
-    let world = World::new();
-    world.workspace.cloud.lock().template("local");
-    world.heard(request("three", json!({"template_id": template, "name": name}))).await;
-    let called = world.tool("", "create_workspace", args).await;
-    assert_eq!(called.result["created"], true, "{called:?}");
-    let names = made_up(&world);
-    assert!(names[1] == name && names[2] != name && names[2].starts_with("my-project-"), "{names:?}");
+    // One that is being deleted still has its name.
+    for is_being_deleted in [false, true] {
+        let world = World::new();
+        world.workspace.cloud.lock().template("local");
+        world.heard(request("three", json!({"template_id": template, "name": name}))).await;
+        if is_being_deleted {
+            let mut cloud = world.workspace.cloud.lock();
+            let holder = cloud.alive().remove(0);
+            cloud.build(&holder, Transition::Delete, Ends::Never);
+        }
+        let called = world.tool("", "create_workspace", args.clone()).await;
+        assert_eq!(called.result["created"], true, "{called:?}");
+        let names = made_up(&world);
+        assert!(names[1] == name && names[2] != name && names[2].starts_with("my-project-"), "{names:?}");
+        if is_being_deleted {
+            let called = world.heard(request("four", json!({"template_id": template, "name": name}))).await;
+            assert_eq!((&called.result["error_code"], called.is_error), (&json!("WORKSPACE_BEING_DELETED"), false));
+        }
+    }
 }
 
 /// L15: what the settings say is asked for each workspace; else its template says.

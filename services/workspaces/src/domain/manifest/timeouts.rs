@@ -14,7 +14,8 @@ pub struct Timeouts {
     #[serde(default, with = "humantime_serde", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub build: Option<Duration>,
-    /// Until the agent of a workspace that was built connects.
+    /// Until the agent of a workspace that was built connects; one that has not done so by then counts as late. With `0s`
+    /// it never does, like one that somebody starts by hand some day, and those who wait for it decide how long.
     #[serde(default, with = "humantime_serde", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub connection: Option<Duration>,

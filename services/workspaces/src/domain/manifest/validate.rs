@@ -103,10 +103,13 @@ fn check_agent(place: &str, agent: &AgentManifest, violations: &mut Violations) 
 
 fn check_timeouts(timeouts: &Timeouts, violations: &mut Violations) {
     let Timeouts { build, connection, startup } = timeouts;
-    for (name, timeout) in [("build", build), ("connection", connection), ("startup", startup)] {
+    for (name, timeout) in [("build", build), ("startup", startup)] {
         let fits = is_time(*timeout, MAX_WAIT);
         violations.require(fits, format!("timeouts.{name}"), "must be whole seconds, more than 0s and 1h at most");
     }
+    let fits = connection.is_some_and(|connection| connection.is_zero()) || is_time(*connection, MAX_WAIT);
+    let demands = "must be whole seconds, 1h at most, or `0s` for agents that are never late";
+    violations.require(fits, "timeouts.connection", demands);
 }
 
 fn check_terms(manifest: &Manifest, violations: &mut Violations) {

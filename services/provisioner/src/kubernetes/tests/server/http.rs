@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use serde_json::{Value, json};
 
-use super::{Inner, Key, State};
+use super::{Inner, Key, LOST, State};
 
 type Parameters = BTreeMap<String, String>;
 
@@ -128,7 +128,7 @@ impl Inner {
         let fault = self.faults.iter_mut().find(|fault| fault.call == call && fault.times > 0);
         let failed = fault.map(|fault| {
             fault.times -= 1;
-            failure(fault.code, fault.message)
+            if fault.code == LOST { lost() } else { failure(fault.code, fault.message) }
         });
         self.requests.push(call);
         failed
@@ -156,6 +156,12 @@ impl Inner {
 fn answer(code: u16, object: &Value) -> Response {
     let status = StatusCode::from_u16(code).expect("a code");
     (status, [("content-type", "application/json")], object.to_string()).into_response()
+}
+
+/// The connection ends before there is an answer.
+fn lost() -> Response {
+    let nothing = Err::<Bytes, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+    Response::new(Body::from_stream(futures::stream::iter([nothing])))
 }
 
 fn absent(key: &Key) -> Response {

@@ -46,7 +46,12 @@ impl Cloud {
         if let Some(workspace) = of_chat.and_then(|id| self.view(id).ok()) {
             return Ok(answer(workspace, true));
         }
-        if self.alive().iter().any(|id| self.machines[id].name == request.name) {
+        let holder = self.alive().into_iter().find(|id| self.machines[id].name == request.name);
+        if let Some(id) = holder {
+            if self.view(&id)?.status() == pb::WorkspaceStatus::Deleting {
+                let message = "the name is held by a workspace that is being deleted";
+                return Err(status_with_reason(Code::FailedPrecondition, "WORKSPACE_BEING_DELETED", DOMAIN, message));
+            }
             return Err(status_with_reason(Code::AlreadyExists, "WORKSPACE_EXISTS", DOMAIN, "the name is taken"));
         }
         self.check(&request.parameters)?;

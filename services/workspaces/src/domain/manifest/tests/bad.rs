@@ -118,8 +118,9 @@ fn what_contradicts_itself_is_refused_with_its_place() {
         ("[timeouts]\nstartup = '1500ms'".to_owned(), "`timeouts.startup` must be whole seconds"),
         (
             "[timeouts]\nconnection = '61m'".to_owned(),
-            "`timeouts.connection` must be whole seconds, more than 0s and 1h",
+            "`timeouts.connection` must be whole seconds, 1h at most, or `0s` for",
         ),
+        ("[timeouts]\nconnection = '500ms'".to_owned(), "`timeouts.connection` must be whole seconds"),
         ("[timeouts]\nconnection = '25h'".to_owned(), "`timeouts.connection` must be whole seconds"),
         ("[[parameters]]\nname = ''".to_owned(), "`parameters[0].name` must be 1 to 64"),
         ("[[parameters]]\nname = '1a'".to_owned(), "`parameters[0].name` must be 1 to 64"),
