@@ -39,6 +39,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// long the answer may take.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
+/// Flow control of HTTP/2: what a stream holds that nobody reads for a while.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+
+/// As much as a thousand streams hold that nobody reads: the others on the connection go on. It also says how
+/// many small frames may wait before the connection is given up as an attack, and every token is one.
+const CONNECTION_WINDOW: u32 = 1024 * STREAM_WINDOW;
+
 /// A client of providers. Cheap to clone; all clones share their connections.
 #[derive(Debug, Clone)]
 pub struct ProviderClient {
@@ -66,7 +73,8 @@ impl ProviderClient {
             .referer(false)
             .tcp_nodelay(true)
             .tcp_keepalive(KEEP_ALIVE)
-            .http2_adaptive_window(true)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .http2_keep_alive_timeout(KEEP_ALIVE)
             .build()?;

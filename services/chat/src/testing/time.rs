@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 /// How long, on a clock on the wall, a test waits for what should take a moment.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How far time moves at once, at most.
-const STEP: Duration = Duration::from_secs(1);
+/// How far time moves at once, at most. In between the database has a millisecond: whoever waits for it for some
+/// seconds at most waits for as many times four milliseconds.
+const STEP: Duration = Duration::from_millis(250);
 
 /// Keeps paused time from moving by itself. The runtime takes a wait for the database, which answers from
 /// a thread of its own, for idleness, and would let every timeout expire; it does not while a blocking

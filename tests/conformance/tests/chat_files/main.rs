@@ -273,3 +273,55 @@ async fn a_file_that_two_chats_want_belongs_to_one_of_them() {
         assert_eq!(world.get(lost.id).await, *lost, "{}: nothing changed", world.engine);
     }
 }
+
+#[tokio::test]
+async fn a_message_of_many_files_and_the_deletion_of_unused_ones_do_not_block_each_other() {
+    for world in worlds().await {
+        let chat = world.idle("chat").await;
+        for _ in 0..20 {
+            // The oldest has the last identifier: who goes by age meets who goes by identifier.
+            let mut files: Vec<NewFile> = (0..8).map(|_| world.new_file("contested", None)).collect();
+            for (age, file) in (0..).zip(&mut files) {
+                file.created_at = world.now - Duration::from_secs(age);
+            }
+            let ids: Vec<FileId> = files.iter().map(|file| file.id).collect();
+            for file in files {
+                world.store.insert(file).await.expect("kept");
+            }
+            let after = world.now + Duration::from_secs(1);
+            let delete = world.store.delete_unused(after, 100);
+            let (sent, deleted) = tokio::join!(world.send(chat.id, naming(&ids)), delete);
+            deleted.expect("deleted");
+            match sent {
+                Ok(_) => {
+                    for id in ids {
+                        assert_eq!(world.file(id).await.chat_id, Some(chat.id), "{}", world.engine);
+                    }
+                }
+                Err(StoreError::FileNotFound(_)) => {}
+                Err(error) => panic!("{}: {error:?}", world.engine),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_chat_that_makes_room_and_one_that_names_its_files_do_not_block_each_other() {
+    for world in worlds().await {
+        let (full, other) = (world.idle("full").await, world.idle("other").await);
+        let ids = world.uploads(MAX_FILES + 20 * 4).await;
+        world.said(full.id, naming(&ids[..MAX_FILES])).await;
+        for (old, new) in ids.chunks(4).zip(ids[MAX_FILES..].chunks(4)) {
+            let both = [old, new].concat();
+            let (said, refused) = tokio::join!(world.send(full.id, naming(new)), world.send(other.id, naming(&both)));
+            said.unwrap_or_else(|error| panic!("{}: {error:?}", world.engine));
+            assert!(
+                matches!(refused, Err(StoreError::FileOfOtherChat(id)) if id == old[0]),
+                "{}: {refused:?}",
+                world.engine
+            );
+            world.rest(full.id).await;
+        }
+        assert_eq!(world.kept(&full).await, ids[ids.len() - MAX_FILES..], "{}", world.engine);
+    }
+}

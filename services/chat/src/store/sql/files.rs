@@ -9,13 +9,20 @@ use crate::domain::ChatId;
 use crate::files::{FileId, NewFile, StoredFile};
 use crate::store::{FileStore, StoreError};
 
-/// The files that `$1` names: a JSON array of identifiers, each as 32 hexadecimal digits.
-macro_rules! named {
+/// The identifiers that `$1` names: a JSON array of them, each as 32 hexadecimal digits.
+macro_rules! names {
     (postgres) => {
-        "id IN (SELECT CAST(named.value AS UUID) FROM jsonb_array_elements_text(CAST($1 AS TEXT)::jsonb) AS named (value))"
+        "SELECT CAST(named.value AS UUID) FROM jsonb_array_elements_text(CAST($1 AS TEXT)::jsonb) AS named (value)"
     };
     (sqlite) => {
-        "id IN (SELECT unhex(named.value) FROM json_each($1) AS named)"
+        "SELECT unhex(named.value) FROM json_each($1) AS named"
+    };
+}
+
+/// The files that `$1` names.
+macro_rules! named {
+    ($engine:ident) => {
+        concat!("id IN (", names!($engine), ")")
     };
 }
 
@@ -33,6 +40,31 @@ macro_rules! evict {
     };
 }
 
+macro_rules! lock_files {
+    ($engine:ident, $lock:literal) => {
+        concat!(
+            "SELECT ",
+            file_columns!(),
+            " FROM chat_files WHERE id IN (",
+            names!($engine),
+            " UNION SELECT id FROM chat_files WHERE chat_id = $2 AND data IS NOT NULL) ORDER BY id",
+            $lock
+        )
+    };
+}
+
+/// The condition stands twice: a file that is given to a chat meanwhile is not deleted.
+macro_rules! delete_unused {
+    ($lock:literal) => {
+        concat!(
+            "DELETE FROM chat_files WHERE chat_id IS NULL AND id IN \
+             (SELECT id FROM chat_files WHERE chat_id IS NULL AND created_at < $1 ORDER BY created_at LIMIT $2",
+            $lock,
+            ")"
+        )
+    };
+}
+
 pub(super) const INSERT_FILE: Sql = Sql::portable(
     "INSERT INTO chat_files (id, owner_id, name, media_type, size_bytes, request_id, created_at, data) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
@@ -44,11 +76,9 @@ pub(super) const FIND_FILES: Sql = Sql::split(
     concat!("SELECT ", file_columns!(), " FROM chat_files WHERE ", named!(postgres)),
     concat!("SELECT ", file_columns!(), " FROM chat_files WHERE ", named!(sqlite)),
 );
+/// The named files and those that the chat `$2` may have to make room with, so that [`EVICT_FILES`] waits for nobody.
 /// Locks in one order for all transactions: two messages with the same files cannot block each other.
-pub(super) const LOCK_FILES: Sql = Sql::split(
-    concat!("SELECT ", file_columns!(), " FROM chat_files WHERE ", named!(postgres), " ORDER BY id FOR UPDATE"),
-    concat!("SELECT ", file_columns!(), " FROM chat_files WHERE ", named!(sqlite), " ORDER BY id"),
-);
+pub(super) const LOCK_FILES: Sql = Sql::split(lock_files!(postgres, " FOR UPDATE"), lock_files!(sqlite, ""));
 pub(super) const FILES_OF_CHAT: Sql =
     Sql::portable(concat!("SELECT ", file_columns!(), " FROM chat_files WHERE chat_id = $1 ORDER BY position, id"));
 pub(super) const READ_FILE: Sql = Sql::portable("SELECT data FROM chat_files WHERE id = $1");
@@ -64,11 +94,8 @@ pub(super) const GIVE_FILES: Sql = Sql::split(
 /// Takes the content of all but the newest files of the chat `$2`, and of those that `$1` names.
 pub(super) const EVICT_FILES: Sql =
     Sql::split(concat!(evict!(), "NOT (", named!(postgres), ")"), concat!(evict!(), "NOT (", named!(sqlite), ")"));
-/// The condition stands twice: a file that is given to a chat meanwhile is not deleted.
-pub(super) const DELETE_UNUSED_FILES: Sql = Sql::portable(
-    "DELETE FROM chat_files WHERE chat_id IS NULL AND id IN \
-     (SELECT id FROM chat_files WHERE chat_id IS NULL AND created_at < $1 ORDER BY created_at LIMIT $2)",
-);
+/// Files that a message is about to give to a chat are passed over: whoever waits for nobody blocks nobody for ever.
+pub(super) const DELETE_UNUSED_FILES: Sql = Sql::split(delete_unused!(" FOR UPDATE SKIP LOCKED"), delete_unused!(""));
 
 impl FromRow for StoredFile {
     fn from_row(row: &Row) -> Result<Self, DbError> {

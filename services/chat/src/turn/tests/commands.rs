@@ -48,8 +48,11 @@ async fn g21_an_interrupted_command_is_asked_to_end_and_the_model_is_told_what_i
     assert_eq!(told[1..3], ["tool: [c-1: {\"saw\":\"c-1\"}]", "tool: [c-2: {\"waited\":\"c-2\"}]"]);
     assert!(told[3].contains("interrupted by the user") && !told[3].contains("process_list"), "{told:?}");
 
-    pass(Duration::from_secs(5)).await;
-    let canceled = eventually("it is given up", async || world.hands.canceled(), |calls| !calls.is_empty()).await;
+    let canceled = async || {
+        pass(Duration::from_secs(1)).await;
+        world.hands.canceled()
+    };
+    let canceled = eventually("it is given up", canceled, |calls| !calls.is_empty()).await;
     let [call] = &canceled[..] else { panic!("{canceled:?}") };
     let made = world.hands.called().into_iter().find(|made| made.call_id == "c-0").expect("it was made");
     assert_eq!((&call.idempotency_key, &call.name), (&made.idempotency_key, &made.name));

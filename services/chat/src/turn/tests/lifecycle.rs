@@ -45,8 +45,8 @@ async fn l14_a_chat_takes_on_the_workspace_that_a_tool_makes() {
         .then(Reply::calls("a", &[("create_workspace", &args(new))]))
         .then(Reply::calls("b", &[("look", "{}")]))
         .then(Reply::text("done"));
+    let mut followers = Listener::open(&world.state.bus, of_owner(world.owner)).await;
     let chat = world.chat_in(None, "go", &[]).await;
-    let mut followers = Listener::open(&world.state.bus, of_owner(world.get(chat).await.owner_id)).await;
     world.is_bound(chat, new).await;
     let before = world.get(chat).await;
     assert_eq!((before.status, world.hands.listed()), (Status::Running, 1));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chatmesh_db::{Sql, values};
 use chatmesh_proto::tools::v1::WorkspaceContextState as Context;
 use chatmesh_proto::tools::v1::WorkspaceToolsState::{Empty, Found, Unknown};
 
@@ -26,6 +27,15 @@ async fn begun(world: &World) -> ChatId {
     chat
 }
 
+/// Waits until the turn has what its workspace says now.
+async fn heard(world: &World, chat: ChatId, context: &str) {
+    let workspace = world.get(chat).await.workspace_id.expect("a workspace");
+    let kept = async || world.state.contexts.kept_context(chat, workspace).await.expect("read");
+    eventually("it is kept", kept, |kept| kept.as_ref().is_some_and(|kept| kept.context == context)).await;
+    // One writes after the other: by then, the turn has gone on from where it kept that.
+    world.change(Sql::portable("UPDATE chats SET title = title WHERE id = $1"), values![chat.0]).await;
+}
+
 async fn searches(world: &World, expected: (usize, usize)) {
     eventually("the searches", async || world.hands.searches(), |searches| *searches == expected).await;
 }
@@ -46,7 +56,7 @@ async fn g15_tools_that_come_in_the_middle_of_a_turn_are_offered_from_the_next_s
     world.hands.finds(Found, true);
     eventually("they are listed", async || world.hands.listed(), |listed| *listed == 2).await;
     searches(&world, (1, 0)).await;
-    breathe().await;
+    heard(&world, chat, "use cargo").await;
     world.hands.release("a-0");
     eventually("the next step", async || world.hands.called().len(), |calls| *calls == 2).await;
     assert_eq!(outside(&world), [vec![], vec!["srv__look".to_owned()]]);
@@ -141,7 +151,7 @@ async fn g13_a_workspace_that_comes_in_the_middle_of_a_turn_is_heard() {
     world.hands.says(Context::Found, "use make", "- deploy: d");
     world.hands.finds(Unknown, true);
     eventually("it is asked", async || world.hands.listed(), |listed| *listed == 2).await;
-    breathe().await;
+    heard(&world, chat, "use make").await;
     world.hands.finds_nothing_yet();
     world.hands.release("a-0");
     eventually("the next step", async || world.hands.called().len(), |calls| *calls == 2).await;
@@ -166,7 +176,7 @@ async fn g13_a_workspace_whose_tools_are_remembered_is_heard_as_well() {
     world.hands.says(Context::Found, "use make", "");
     world.hands.finds(Found, true);
     eventually("it is asked", async || world.hands.listed(), |listed| *listed == 2).await;
-    breathe().await;
+    heard(&world, chat, "use make").await;
     world.hands.release("a-0");
     eventually("the next step", async || world.hands.called().len(), |calls| *calls == 2).await;
     assert!(format!("{:?}", world.model.asked()[1].messages).contains("use make"));

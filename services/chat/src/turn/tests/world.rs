@@ -72,10 +72,10 @@ impl World {
         Self::with(config()).await
     }
 
-    /// A world with a worker that works like this.
+    /// A world with a worker that works like this. It may not listen yet: what it is told before, its first look finds.
     pub(super) async fn with(config: Config) -> Self {
         let world = Self::without_worker(config).await;
-        world.start().await;
+        world.start();
         world
     }
 
@@ -84,13 +84,12 @@ impl World {
         let mut world = Self::without_worker(config()).await;
         let store = LossyStore::new(SqlChatStore::new(world.database.db.clone()), fates).await;
         Arc::get_mut(&mut world.state).expect("nobody else has it").store = Arc::new(store);
-        world.start().await;
+        world.start();
         world
     }
 
-    async fn start(&self) {
+    fn start(&self) {
         Worker::new(Arc::clone(&self.state)).start();
-        eventually("it listens", async || self.state.tasks.running().len(), |tasks| *tasks >= 4).await;
     }
 
     pub(super) async fn without_worker(config: Config) -> Self {
@@ -105,14 +104,13 @@ impl World {
         Self { model, hands, state, registry, owner, clock, bus, database, _standstill: standstill }
     }
 
-    /// Another process of the service, with a worker, on the same database.
+    /// Another process of the service, with a worker, on the same database; as in [`Self::with`].
     pub(super) async fn another_process(&self) -> Arc<State> {
         let neighbours = neighbours(&self.model, &self.hands, &self.clock);
         let mut registry = Registry::default();
         let state =
             state(self.state.config.clone(), &self.database, &self.bus, &self.clock, neighbours, &mut registry).await;
         Worker::new(Arc::clone(&state)).start();
-        eventually("it listens", async || state.tasks.running().len(), |tasks| *tasks >= 4).await;
         state
     }
 

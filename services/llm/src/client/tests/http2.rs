@@ -1,8 +1,9 @@
 //! How a peer ends a stream of HTTP/2, and what it means.
 
 use chatmesh_proto::common::v1::ErrorKind;
-use h2::Reason;
+use h2::{Ping, Reason};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::*;
@@ -56,11 +57,14 @@ async fn ended_by(end: End) -> Folded {
             _ => while connection.accept().await.is_some() {},
         }
     });
+    let responses: Vec<_> = http2_client().generate(target(url), request()).collect().await;
+    Folded::of(responses.into_iter().map(|response| response.event.unwrap())).unwrap()
+}
+
+fn http2_client() -> ProviderClient {
     let _already_installed = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder().no_proxy().http2_prior_knowledge();
-    let client = ProviderClient::from_builder(builder).unwrap();
-    let responses: Vec<_> = client.generate(target(url), request()).collect().await;
-    Folded::of(responses.into_iter().map(|response| response.event.unwrap())).unwrap()
+    ProviderClient::from_builder(builder).unwrap()
 }
 
 /// Lets the connection write what it has.
@@ -105,4 +109,47 @@ async fn a_peer_that_goes_away_may_be_asked_again() {
         let folded = ended_by(End::GoAway(reason)).await;
         assert_eq!(folded.error_kind(), (ErrorKind::Timeout, true), "{reason:?}: {:?}", folded.error());
     }
+}
+
+#[tokio::test]
+async fn an_answer_of_many_tiny_frames_may_wait_for_its_reader() {
+    const FRAMES: usize = 1000;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (arrived, all_arrived) = oneshot::channel();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut connection = h2::server::handshake(socket).await.unwrap();
+        let (_request, mut respond) = connection.accept().await.unwrap().unwrap();
+        let head = http::Response::builder().header("content-type", "text/event-stream").body(()).unwrap();
+        let mut stream = respond.send_response(head, false).unwrap();
+        for _ in 0..FRAMES {
+            stream.send_data(bytes::Bytes::from_static(PART), false).unwrap();
+        }
+        stream.send_data(bytes::Bytes::from_static(ANSWER.as_bytes()), true).unwrap();
+        // Frames are taken up in order: with the answer to a ping, the client has all that was sent before it. The
+        // first one overtakes the data, which go out right after it; the second one follows them.
+        let mut ping_pong = connection.ping_pong().unwrap();
+        let answered = async {
+            ping_pong.ping(Ping::opaque()).await?;
+            ping_pong.ping(Ping::opaque()).await
+        };
+        tokio::select! {
+            _ = answered => {}
+            _ = connection.accept() => {}
+        }
+        let _is_awaited = arrived.send(());
+        while connection.accept().await.is_some() {}
+    });
+    let client = http2_client();
+    let mut answer = std::pin::pin!(client.generate(target(url), request()));
+    let mut events = vec![answer.next().await.unwrap()];
+    all_arrived.await.unwrap();
+    events.extend(answer.collect::<Vec<_>>().await);
+    let folded = Folded::of(events.into_iter().map(|response| response.event.unwrap())).unwrap();
+    assert_eq!(
+        (folded.lines(), folded.reason()),
+        (vec![format!("text {}", "Hello".repeat(FRAMES + 1))], FinishReason::Stop)
+    );
 }

@@ -20,7 +20,7 @@ pub(super) async fn give(tx: &mut Tx, chat: &Chat, content: &mut [Part]) -> Resu
     if ids.is_empty() {
         return Ok(());
     }
-    let given = lock(tx, &ids).await?;
+    let given = lock(tx, chat, &ids).await?;
     for id in &ids {
         let file = given.get(id).filter(|file| file.owner_id == chat.owner_id).ok_or(StoreError::FileNotFound(*id))?;
         if file.chat_id.is_some_and(|owner| owner != chat.id) {
@@ -42,7 +42,7 @@ pub(super) async fn take(tx: &mut Tx, chat: &Chat, content: &[Part]) -> Result<(
     if ids.is_empty() {
         return Ok(());
     }
-    let given = lock(tx, &ids).await?;
+    let given = lock(tx, chat, &ids).await?;
     let is_free = |file: &StoredFile| file.chat_id.is_none_or(|owner| owner == chat.id) && !file.evicted;
     ids.retain(|id| given.get(id).is_some_and(|file| file.owner_id == chat.owner_id && is_free(file)));
     if ids.is_empty() { Ok(()) } else { add(tx, chat, &ids).await }
@@ -56,8 +56,9 @@ fn named_in(content: &[Part]) -> Vec<FileId> {
     ids
 }
 
-async fn lock(tx: &mut Tx, ids: &[FileId]) -> Result<BTreeMap<FileId, StoredFile>, StoreError> {
-    Ok(by_id(tx.fetch_all(LOCK_FILES, values![names(ids)]).await?))
+/// Locks the files and all that [`add`] may change, in one statement and thereby in one order.
+async fn lock(tx: &mut Tx, chat: &Chat, ids: &[FileId]) -> Result<BTreeMap<FileId, StoredFile>, StoreError> {
+    Ok(by_id(tx.fetch_all(LOCK_FILES, values![names(ids), chat.id.0]).await?))
 }
 
 /// Makes locked files the newest of a chat. Others make room for them.
