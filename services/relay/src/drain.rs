@@ -29,8 +29,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 const LINGER: Duration = Duration::from_secs(1);
 /// How long the store may take: without an answer there is nobody to hand over to.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a connection may take to show that it works.
-const PROOF_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a connection may take to show that it works: one that is cut for being slow takes its calls with it.
+const PROOF_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Waits for the shutdown and ends all sessions. The ports stay open while agents move.
 pub(crate) async fn run(state: Arc<State>, ports: KeepOpen) {

@@ -25,7 +25,7 @@ use crate::{Error, hop};
 use whole::{Whole, not_ours};
 
 /// How long an agent may take from its greeting to the beginning of its session.
-const MAX_ARRIVAL: Duration = Duration::from_secs(2);
+const MAX_ARRIVAL: Duration = Duration::from_secs(5);
 const AGENT_PACKAGE: &str = "chatmesh.agent.v1.";
 /// The reason of calls of which nothing has reached the agent.
 pub(crate) const NOT_CONNECTED: &str = "AGENT_NOT_CONNECTED";

@@ -20,25 +20,32 @@ const FORGOTTEN_AFTER: u32 = 40;
 /// Announces the replica before it takes agents, then regularly until they have left, and takes it off the list.
 pub(crate) async fn run(state: Arc<State>) {
     let left = state.left.clone();
-    let mut tick = tokio::time::interval(INTERVAL);
+    let mut tick = tokio::time::interval_at(Instant::now() + INTERVAL, INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     attempt("replicas of the past are still listed", forget_others(&state)).await;
     if let Some(address) = &state.config.advertise_address {
         attempt("replicas of the past are still listed", state.store.displace(state.replica_id, address)).await;
     }
+    announce(&state).await;
+    // Agents are not kept away where that failed: calls that come to this replica reach them all the same.
+    state.announced.cancel();
     loop {
         tokio::select! {
             _ = tick.tick() => {}
             () = left.cancelled() => break,
         }
-        let (address, now) = (state.config.advertise_address.as_deref(), state.clock.now());
-        attempt("the replica is not announced", state.store.announce(state.replica_id, address, now)).await;
+        announce(&state).await;
         compare(&state).await;
         state.replicas.sweep(Instant::now());
     }
     state.sessions.until_empty().await;
     // Here, so that nothing that was announced comes after it.
     attempt("the replica is still listed", state.store.leave(state.replica_id)).await;
+}
+
+async fn announce(state: &State) {
+    let (address, now) = (state.config.advertise_address.as_deref(), state.clock.now());
+    attempt("the replica is not announced", state.store.announce(state.replica_id, address, now)).await;
 }
 
 /// Compares the sessions here with those in the store.

@@ -48,6 +48,7 @@ impl Service {
             clock: deps.clock,
             ids: deps.ids,
             tasks: deps.tasks,
+            announced: CancellationToken::new(),
             left: CancellationToken::new(),
         };
         Self { state: Arc::new(state) }
@@ -79,5 +80,55 @@ impl chatmesh_host::Service for Service {
         tasks.spawn_loop("relay.hints", hints::listen(Arc::clone(&self.state)));
         let ports = tasks.shutdown().keep_open();
         tasks.spawn("relay.drain", drain::run(Arc::clone(&self.state), ports));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatmesh_bus::Bus;
+    use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds};
+    use chatmesh_rpc::assertion::ServiceSigner;
+    use chatmesh_rpc::local;
+    use chatmesh_runtime::{Readiness, Tasks};
+    use chatmesh_testkit::{TestDb, sqlite};
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+    use crate::session::welcome;
+
+    fn service(db: &TestDb) -> Service {
+        let deps = Deps {
+            db: db.db.clone(),
+            bus: Bus::memory(),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            tasks: Tasks::new(),
+            readiness: Readiness::new(),
+        };
+        let secret = "a secret of at least thirty-two characters".into();
+        let signer = ServiceSigner::new("relay", &secret, Arc::new(SystemClock));
+        let workspaces = Peer::new(local(tonic::service::Routes::default().prepare()), signer);
+        let config = Config { advertise_address: Some("http://here".to_owned()), ..Config::default() };
+        Service::build(config, deps, workspaces, RelayMetrics::register(&mut Registry::default()))
+    }
+
+    /// An agent that came before the replica is on the list would be found by nobody.
+    #[tokio::test]
+    async fn no_agent_is_taken_before_the_replica_is_announced() {
+        let db = sqlite(MIGRATIONS).await;
+        let Service { state } = service(&db);
+        let (agent, session, now) = (SystemIds.next(), SystemIds.next(), SystemClock.now());
+        tokio::time::pause();
+        let refusal = welcome(&state, agent, session, now, 1).await.expect_err("too early");
+        tokio::time::resume();
+        assert!(!refusal.permanent, "it comes again: {refusal:?}");
+        assert_eq!(state.store.get(agent).await.expect("read"), None);
+
+        tokio::select! {
+            () = presence::run(Arc::clone(&state)) => panic!("nobody has left"),
+            welcomed = welcome(&state, agent, session, now, 1) => assert_eq!(welcomed.expect("welcome").epoch, 1),
+        }
+        let found = state.store.locate(agent, now).await.expect("read").expect("it is found");
+        assert_eq!((found.session.session_id, found.address.as_deref()), (session, Some("http://here")));
     }
 }

@@ -140,7 +140,14 @@ async fn end(state: &State, agent: Uuid, session: Uuid) {
     }
 }
 
-async fn welcome(state: &State, agent: Uuid, session: Uuid, now: Timestamp, version: u32) -> Result<Welcome, Refusal> {
+/// Records the session of an agent that has greeted.
+pub(crate) async fn welcome(
+    state: &State,
+    agent: Uuid,
+    session: Uuid,
+    now: Timestamp,
+    version: u32,
+) -> Result<Welcome, Refusal> {
     if state.tasks.shutdown().soft().is_cancelled() {
         return Err(Refusal { message: ENDS.to_owned(), permanent: false });
     }
@@ -149,8 +156,12 @@ async fn welcome(state: &State, agent: Uuid, session: Uuid, now: Timestamp, vers
         Refusal { message, permanent: false }
     };
     // In less time than the agent waits: a session that begins when the agent is elsewhere by then would end that one.
-    let beginning = timeout(STORE_TIMEOUT, state.store.begin(agent, session, state.replica_id, now)).await;
-    let epoch = beginning.map_err(|_| {
+    let beginning = async {
+        // Others find an agent by the replica that holds it.
+        state.announced.cancelled().await;
+        state.store.begin(agent, session, state.replica_id, now).await
+    };
+    let epoch = timeout(STORE_TIMEOUT, beginning).await.map_err(|_| {
         warn!(%agent, "session not recorded: the database takes too long");
         away()
     })?;

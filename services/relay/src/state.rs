@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) tasks: Tasks,
+    /// Cancelled when the replica is announced, or could not be: agents are taken from then on.
+    pub(crate) announced: CancellationToken,
     /// Cancelled when the agents have moved to other replicas, or there is none.
     pub(crate) left: CancellationToken,
 }

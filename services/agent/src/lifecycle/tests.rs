@@ -22,12 +22,14 @@ use crate::receipts::Receipts;
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(60);
-/// A patience that tests have.
-const SHORT: Patience = Patience {
-    interrupt: Duration::from_millis(300),
-    output: Duration::from_millis(300),
+/// A patience that real shells do not use up, also where the machine is busy.
+const PATIENCE: Patience = Patience {
+    interrupt: Duration::from_secs(5),
+    output: Duration::from_secs(5),
     last_report: Duration::from_millis(300),
 };
+/// A patience that a script is to use up.
+const SHORT: Duration = Duration::from_millis(300);
 
 struct Fixture {
     dir: TempDir,
@@ -36,8 +38,12 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
+        Self::with(PATIENCE)
+    }
+
+    fn with(patience: Patience) -> Self {
         let dir = tempfile::tempdir().expect("dir");
-        let lifecycle = open(dir.path());
+        let lifecycle = open(dir.path(), patience);
         Self { dir, lifecycle }
     }
 
@@ -46,7 +52,7 @@ impl Fixture {
         let Self { dir, lifecycle } = self;
         lifecycle.interrupt().await;
         drop(lifecycle);
-        let lifecycle = open(dir.path());
+        let lifecycle = open(dir.path(), PATIENCE);
         Self { dir, lifecycle }
     }
 
@@ -75,15 +81,15 @@ impl Fixture {
     }
 }
 
-fn open(dir: &Path) -> Lifecycle {
+fn open(dir: &Path, patience: Patience) -> Lifecycle {
     let receipts = Receipts::open(&dir.join("state"), Duration::from_secs(10)).expect("receipts");
-    Lifecycle::new(runner(dir), receipts)
+    Lifecycle::new(runner(dir, patience), receipts)
 }
 
-fn runner(dir: &Path) -> Runner {
+fn runner(dir: &Path, patience: Patience) -> Runner {
     let environment = Environment::new(std::env::vars_os(), Some("w1".to_owned()));
     let launcher = Launcher::new("/no/such/agent".into(), ResourceLimits::default());
-    Runner::new(dir.to_owned(), dir.join("state"), environment, launcher, SHORT)
+    Runner::new(dir.to_owned(), dir.join("state"), environment, launcher, patience)
 }
 
 fn script(id: &str, text: &str) -> pb::Script {

@@ -180,8 +180,10 @@ async fn each_direction_ends_by_itself() {
 
 #[tokio::test]
 async fn a_port_at_which_nothing_listens_is_told_from_others() {
-    let (listener, port) = listen("127.0.0.1").await;
-    drop(listener);
+    // Nobody else takes the port meanwhile.
+    let kept = tokio::net::TcpSocket::new_v4().expect("socket");
+    kept.bind("127.0.0.1:0".parse().expect("address")).expect("bound");
+    let port = kept.local_addr().expect("address").port();
     let forwards = Forwards::new();
     for host in ["", "localhost", "127.0.0.1", "::1"] {
         let error = Status::from(Caller::call(&forwards, header(port, host)).await.err().expect("refused"));

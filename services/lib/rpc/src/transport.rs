@@ -125,9 +125,10 @@ mod tests {
     /// Only a call that nobody can have carried out may be made again whatever it does.
     #[tokio::test]
     async fn a_call_that_found_nobody_was_not_sent() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        drop(listener);
+        // Nobody else takes the port meanwhile.
+        let kept = tokio::net::TcpSocket::new_v4().expect("a socket");
+        kept.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        let url = format!("http://{}", kept.local_addr().expect("an address"));
         let mut client = IdentityServiceClient::new(connect_lazy(&url).expect("a transport"));
         let status = client.get_verification_keys(GetVerificationKeysRequest {}).await.expect_err("nobody is there");
         assert_eq!(status.code(), Code::Unavailable, "{status:?}");

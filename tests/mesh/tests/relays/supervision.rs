@@ -106,6 +106,7 @@ async fn an_agent_of_an_old_release_keeps_its_session_and_is_cut_off_at_the_end(
     let (one, other) = (world.replica(&bus).await, world.replica(&bus).await);
     let ended = world.tasks.spawn(old_agent::run(id, one.address));
     let connected = one.await_agent(id, LONG).await.expect("connected");
+    other.await_agent(id, LONG).await.expect("connected");
     // It knows nothing that is asked, but it is there.
     for replica in [&one, &other, &one, &other] {
         assert_eq!(replica.ping(id).await.expect_err("an old agent").code(), Code::Unimplemented);
@@ -113,6 +114,6 @@ async fn an_agent_of_an_old_release_keeps_its_session_and_is_cut_off_at_the_end(
     assert_eq!(one.await_agent(id, LONG).await.expect("connected"), connected);
     let began = Instant::now();
     one.end().await;
-    assert!(began.elapsed() < LONG / 6, "{:?}", began.elapsed());
+    assert!(began.elapsed() < LONG / 2, "{:?}", began.elapsed());
     tokio::time::timeout(LONG, ended).await.expect("it is cut off").expect("no panic");
 }

@@ -41,7 +41,7 @@ fn s01_a_start_that_hangs_ends_with_the_time_of_the_script_or_with_the_workspace
         let dir = tempfile::tempdir().expect("dir");
         let manifest = pb::Manifest { build_id: "b1".to_owned(), scripts: vec![script("a", "true")] };
         let manifest = Manifest::try_from(manifest).expect("a manifest");
-        let (runner, reports, tasks) = (runner(dir.path()), Reports::new(), TaskTracker::new());
+        let (runner, reports, tasks) = (runner(dir.path(), PATIENCE), Reports::new(), TaskTracker::new());
         let run = |limit, stop| {
             let (stage, script) = (ScriptStage::Start, &manifest.scripts[0]);
             let run = Run { runner: &runner, reports: &reports, script, stage, limit, stop, tasks: &tasks };

@@ -67,38 +67,41 @@ async fn s01_a_script_that_fails_is_a_start_error_that_names_it() {
 
 #[tokio::test]
 async fn s01_a_script_that_takes_too_long_is_interrupted_then_killed_and_a_start_timeout() {
-    let fixture = Fixture::new();
-    let timeout = |script| pb::Script { timeout_seconds: 1, ..script };
     let polite = "trap 'echo interrupted; exit 5' INT; while :; do sleep 0.01; done";
-    let stubborn = "trap '' INT; while :; do sleep 0.01; done";
-    let mut session = fixture.accept(vec![
-        timeout(script("polite", polite)),
-        timeout(script("stubborn", stubborn)),
-        script("fails", "exit 1"),
-    ]);
-    let told = until_state(&mut session, STARTED).await;
+    // Longer than a shell takes to set its trap.
+    let polite = pb::Script { timeout_seconds: 3, ..script("polite", polite) };
+    let fixture = Fixture::new();
+    let told = until_state(&mut fixture.accept(vec![polite, script("fails", "exit 1")]), STARTED).await;
     assert_eq!(told.states.last(), Some(&LifecycleState::StartTimeout));
-    assert!(told.message.contains("`polite` took longer than 1 s"), "{}", told.message);
+    assert!(told.message.contains("`polite` took longer than 3 s"), "{}", told.message);
     assert_eq!((told.result("polite"), told.runs["polite"].exit_code), (ScriptResult::TimedOut, Some(5)));
-    assert_eq!((told.result("stubborn"), told.runs["stubborn"].exit_code), (ScriptResult::TimedOut, Some(-1)));
     assert_eq!(told.lines_of("polite")[0], (LogLevel::Info, "interrupted"));
+
+    let stubborn = script("stubborn", "trap '' INT; while :; do sleep 0.01; done");
+    let stubborn = pb::Script { timeout_seconds: 1, ..stubborn };
+    let fixture = Fixture::with(Patience { interrupt: SHORT, ..PATIENCE });
+    let told = until_state(&mut fixture.accept(vec![stubborn]), STARTED).await;
+    assert_eq!(told.states.last(), Some(&LifecycleState::StartTimeout));
+    assert_eq!((told.result("stubborn"), told.runs["stubborn"].exit_code), (ScriptResult::TimedOut, Some(-1)));
 }
 
 #[tokio::test]
 async fn s01_a_script_that_leaves_its_output_open_is_an_error_with_advice_and_what_it_left_lives_on() {
     assert_eq!(Patience::default().output, Duration::from_secs(10));
-    let fixture = Fixture::new();
+    let fixture = Fixture::with(Patience { output: SHORT, ..PATIENCE });
     let left = "(while [ ! -e go ]; do sleep 0.01; done; echo late && echo late && touch survived) & echo started";
-    // The directory may be gone before it looks.
-    let proper = "(while [ -d \"$PWD\" ] && [ ! -e go ]; do sleep 0.01; done) >/dev/null 2>&1 &";
-    let mut session = fixture.accept(vec![script("left", left), script("proper", proper)]);
-    let told = until_state(&mut session, STARTED).await;
+    let told = until_state(&mut fixture.accept(vec![script("left", left)]), STARTED).await;
     assert_eq!(told.states.last(), Some(&LifecycleState::StartError));
     assert_eq!((told.result("left"), told.runs["left"].exit_code), (ScriptResult::OutputLeftOpen, Some(0)));
-    assert_eq!(told.result("proper"), ScriptResult::Ok);
     assert!(told.message.contains(">/dev/null 2>&1 &"), "{}", told.message);
     std::fs::write(fixture.path("go"), "").expect("file");
     fixture.until("survived").await;
+
+    // It ends with its directory, which may be gone before it looks.
+    let proper = "(while [ -d \"$PWD\" ]; do sleep 0.01; done) >/dev/null 2>&1 &";
+    let fixture = Fixture::new();
+    let told = until_state(&mut fixture.accept(vec![script("proper", proper)]), STARTED).await;
+    assert_eq!((told.states.last(), told.result("proper")), (Some(&LifecycleState::Ready), ScriptResult::Ok));
 }
 
 #[tokio::test]

@@ -67,10 +67,9 @@ async fn t01_a_terminal_ends_after_five_minutes_without_viewers() {
 async fn closing_ends_everything_that_runs_on_the_terminal() {
     let fixture = Fixture::with(Limits { stop: Duration::from_millis(500), ..Limits::default() });
     let command = "set -m; sleep 1000 & echo job $!.; (trap '' HUP TERM; while :; do sleep 0.05; done) & \
-                   echo stubborn $!.; wait";
+                   echo stubborn $!. both; wait";
     let mut caller = fixture.open(command).await;
-    caller.until("stubborn").await;
-    caller.until(".\r\n").await;
+    caller.until(". both").await;
     let text = String::from_utf8_lossy(&caller.seen).into_owned();
     let pids: Vec<_> = text.split_whitespace().filter_map(|word| word.strip_suffix('.')).collect();
     assert_eq!(pids.len(), 2, "{text}");

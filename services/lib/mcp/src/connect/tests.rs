@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use reqwest::redirect::Policy;
 use rmcp::model::{ClientCapabilities, ClientConfig, Implementation};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::task::TaskTracker;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -109,8 +109,10 @@ async fn m15_an_address_is_not_logged_where_nobody_listens() {
     let log = Log::default();
     let _guard = log.keep();
     for protocol in [Protocol::StreamableHttp, Protocol::Sse] {
-        let (listener, origin) = listen().await;
-        drop(listener);
+        // Nobody else takes the port meanwhile.
+        let kept = TcpSocket::new_v4().expect("a socket");
+        kept.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        let origin = format!("http://{}", kept.local_addr().expect("an address"));
         let ConnectError::Failed(problem) = open(&origin, protocol).await.expect_err("nobody listens") else {
             panic!("nobody was asked for an authorization")
         };
