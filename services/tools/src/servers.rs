@@ -4,8 +4,8 @@
 //! What a server says is not trusted, and where it is is not, either: [`client`] goes nowhere but where the configuration
 //! leads, in bounded time, and nothing that it says of a failure holds a secret. [`oauth`] gets the tokens of users.
 //! [`govern`] decides which servers a chat has and which of their tools; [`offer`] asks all of them at once, [`visit`]
-//! each of them, and [`sessions`] are kept from call to call. How many answers are in memory at once is up to [`room`].
-//! Servers that the mesh's own configuration names are made by [`declared`], and changed by nobody else.
+//! each of them, and [`sessions`] are kept from call to call. Servers that the mesh's own configuration names are made
+//! by [`declared`], and changed by nobody else.
 
 mod api;
 mod cache;
@@ -22,7 +22,6 @@ mod headers;
 mod intent;
 mod oauth;
 mod offer;
-mod room;
 mod sessions;
 mod state;
 mod store;

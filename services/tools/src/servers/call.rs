@@ -17,7 +17,6 @@ use super::domain::{Reference, Server};
 use super::enabled::READ_TIMEOUT;
 use super::govern::Choice;
 use super::offer::{Asked, Outcome as Listing};
-use super::room::{MAX_CALLS, MAX_OF_SERVER};
 use super::state::Servers;
 use super::visit::Unreached;
 use super::{govern, intent};
@@ -83,7 +82,6 @@ impl Servers {
         };
         let mut visit = self.visit(server, asked).await.map_err(explained)?;
         let mut session = Box::pin(self.session(&visit)).await.map_err(explained)?;
-        let _room = self.room.take(server.id).await.ok_or_else(|| crowded(server))?;
         let key = &request.idempotency_key;
         let id = &key[key.ceil_char_boundary(key.len().saturating_sub(MAX_ID_BYTES))..];
         let mut called = session.call(&tool, arguments.clone(), id, CALL_TIMEOUT).await;
@@ -148,14 +146,6 @@ impl Servers {
 
 fn late(server: &Server) -> String {
     format!("MCP server `{}` did not answer within 10 seconds: nothing was done", server.slug)
-}
-
-fn crowded(server: &Server) -> String {
-    format!(
-        "MCP server `{}` was not called: too many answers of MCP servers are waited for at the moment, of all of them \
-         ({MAX_CALLS}) or of this one ({MAX_OF_SERVER}); nothing was done, try again in a while",
-        server.slug
-    )
 }
 
 fn failed(server: &Server, problem: &str) -> String {

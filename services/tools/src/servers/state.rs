@@ -13,7 +13,6 @@ use super::client::{Addresses, Connect, HttpConnector};
 use super::domain::{Secrets, Server, ServerId};
 use super::enabled::LastEnabled;
 use super::oauth::{Misconfigured, Refused, Renewals};
-use super::room::Room;
 use super::sessions::Sessions;
 use super::store::{GrantStore, ServerStore, SqlGrantStore, SqlServerStore};
 use crate::{Config, Error};
@@ -33,7 +32,6 @@ pub(crate) struct Servers {
     pub(super) last_enabled: LastEnabled,
     pub(super) listings: Listings,
     pub(super) sessions: Sessions,
-    pub(super) room: Room,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) tasks: Tasks,
@@ -62,7 +60,6 @@ impl Servers {
             last_enabled: LastEnabled::default(),
             listings: Listings::default(),
             sessions: Sessions::default(),
-            room: Room::default(),
             clock,
             ids,
             tasks,
@@ -126,7 +123,6 @@ impl Servers {
             last_enabled: LastEnabled::default(),
             listings: Listings::default(),
             sessions: Sessions::default(),
-            room: Room::default(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             tasks: Tasks::new(),

@@ -214,41 +214,6 @@ async fn a_server_that_cannot_be_reached_is_said_to_have_done_nothing() {
     }
 }
 
-/// Each answer may be as long as a file: not any number of them is waited for, and a server that hangs takes half of the
-/// room at the most.
-#[tokio::test(start_paused = true)]
-async fn a_call_waits_for_room_for_its_answer_and_not_for_long() {
-    let network = Network::default();
-    let servers = network.servers(vec![server("one"), server("two"), server("three")]);
-    let user = UserId(SystemIds.next());
-    let hang = async |slug: &str| {
-        let request = request(&format!("{slug}__hang"), &json!({}));
-        let calls = (0..MAX_OF_SERVER).map(|_| servers.call(user, &request, Some(ChatMode::Root)));
-        futures::future::join_all(calls).await
-    };
-    let began = Instant::now();
-    let at = async |seconds| tokio::time::sleep_until(began + Duration::from_secs(seconds)).await;
-    let echo = async |name: &str| said(&servers, name, &json!({})).await.to_string();
-    let later = async {
-        at(1).await;
-        let crowded = echo("one__echo").await;
-        assert!(crowded.contains("`one` was not called") && crowded.contains("nothing was done"), "{crowded}");
-        assert_eq!(began.elapsed().as_secs(), 11);
-        assert!(echo("two__echo").await.contains("success"), "there is room for others");
-        tokio::join!(hang("two"), async {
-            at(21).await;
-            let crowded = echo("three__echo").await;
-            assert!(crowded.contains("`three` was not called"), "{crowded}");
-            assert_eq!(began.elapsed().as_secs(), 31);
-            at(55).await;
-            assert!(echo("three__echo").await.contains("success"), "it waits until the others are given up");
-            assert_eq!(began.elapsed().as_secs(), 60);
-        });
-    };
-    tokio::join!(hang("one"), later);
-    assert!(echo("one__echo").await.contains("success"));
-}
-
 /// A call goes nowhere as long as nobody can say whose tool it is, and the turn does not wait long for that.
 #[tokio::test(start_paused = true)]
 async fn a_database_that_is_away_holds_a_call_up_for_two_seconds() {
