@@ -41,7 +41,11 @@ pub(crate) async fn enrol(cluster: &Cluster, name: &str) -> anyhow::Result<Crede
     };
     WorkspaceServiceClient::new(workspaces.clone()).create_workspace(request_on_behalf_of(owner, request)).await?;
     let mut provisioner = ProvisionerServiceClient::new(workspaces);
-    let lease = LeaseJobRequest { provisioner_id: PROVISIONER.to_owned(), provisioners: vec!["local".to_owned()] };
+    let lease = LeaseJobRequest {
+        provisioner_id: PROVISIONER.to_owned(),
+        provisioners: vec!["local".to_owned()],
+        ..LeaseJobRequest::default()
+    };
     let job = provisioner.lease_job(lease).await?.into_inner().job.context("no build was waiting")?;
     let complete = CompleteJobRequest {
         provisioner_id: PROVISIONER.to_owned(),
