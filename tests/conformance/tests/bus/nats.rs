@@ -57,7 +57,7 @@ async fn dropping_a_subscription_ends_it_at_the_server() {
     drop(subscription);
     let ended = async {
         while !prober.nobody_listens(&subject).await {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     timeout(DEADLINE, ended).await.expect("the subscription ends");
@@ -123,11 +123,11 @@ async fn a_lost_connection_is_a_gap_and_comes_back() {
     timeout(DEADLINE, bus.publish(&subject, Bytes::from_static(b"into the void"))).await.expect("in time");
     let heals = async {
         while next(&mut subscription).await != Hint::Gap {}
-        // The gap is told before the server knows of the subscription again.
+        // The gap is told before the server knows of the subscription again, and may be told more than once.
         loop {
             direct.publish(&subject, Bytes::from_static(b"again")).await;
-            if let Ok(hint) = timeout(Duration::from_millis(50), subscription.next()).await {
-                break assert!(matches!(hint, Some(Hint::Message { .. })), "{hint:?}");
+            if timeout(Duration::from_millis(50), next_message(&mut subscription)).await.is_ok() {
+                break;
             }
         }
     };

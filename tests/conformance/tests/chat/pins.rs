@@ -12,7 +12,7 @@ use futures::future::join_all;
 use tokio::time::timeout;
 
 use crate::invariants::pins_are_dense;
-use crate::world::{World, worlds};
+use crate::world::{World, patiently, worlds};
 
 impl World {
     async fn try_pin(&self, chat: ChatId, order: u32) -> Result<Updated, StoreError> {
@@ -176,8 +176,10 @@ async fn a_storm_of_pins_blocks_nobody_and_leaves_no_gap() {
                 order => Update { pin_order: u32::try_from((order * number + round) % 8).ok(), ..Update::default() },
             };
             let named = chats.iter().rev().chain(&chats).chain([&child]).enumerate();
-            let updates = named.map(|(number, chat)| world.store.update(chat.id, wish(number), world.now));
-            let results = timeout(Duration::from_secs(30), join_all(updates)).await;
+            let updates = named.map(async |(number, chat)| {
+                patiently(async || world.store.update(chat.id, wish(number), world.now).await).await
+            });
+            let results = timeout(Duration::from_secs(120), join_all(updates)).await;
             for result in results.unwrap_or_else(|_| panic!("{}: somebody waits for ever", world.engine)) {
                 let fine = matches!(
                     result,

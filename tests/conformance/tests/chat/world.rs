@@ -10,7 +10,7 @@ use chatmesh_chat::{
     NewMessage, Outgoing, Room, RunnerId, Sent, SqlChatStore, StoreError, Update, WorkerId,
 };
 use chatmesh_core::{Clock as _, IdSource as _, SystemClock, SystemIds, Timestamp, Uuid};
-use chatmesh_db::{Db, Sql, values};
+use chatmesh_db::{Db, DbError, Sql, values};
 use chatmesh_rpc::UserId;
 use chatmesh_testkit::{TestDb, databases};
 
@@ -20,6 +20,10 @@ use crate::content::{answer, asking, failure, parts};
 pub(crate) const STALE: Duration = Duration::from_secs(30);
 /// How long the client's tools may take here.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+/// How often a call is made of which the database, on a busy machine, says that it takes too long.
+const TRIES: usize = 5;
+/// What PostgreSQL says of a lock, a statement and a transaction that took too long.
+const TIMEOUTS: [&str; 3] = ["55P03", "57014", "25P03"];
 
 /// A store without chats, and a time that stands still unless it is moved.
 #[derive(Debug)]
@@ -208,6 +212,25 @@ pub(crate) fn fence(chat: &Chat) -> Fence {
 /// What somebody writes under who has no lease.
 pub(crate) fn nobodys_fence(chat: &Chat) -> Fence {
     Fence { chat_id: chat.id, runner_id: RunnerId(SystemIds.next()), history_version: chat.versions.history }
+}
+
+/// True where the machine was too busy for the database. A transaction that lost against another one, such as by a
+/// deadlock, is none of that: it is a fault of the store.
+pub(crate) fn took_too_long(error: &StoreError) -> bool {
+    let StoreError::Database(DbError::Unavailable(cause)) = error else { return false };
+    let code = cause.as_database_error().and_then(|error| error.code());
+    code.is_none_or(|code| TIMEOUTS.contains(&code.as_ref()))
+}
+
+/// What comes of a call of the store, which is made again where the database took too long.
+pub(crate) async fn patiently<T>(call: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    for _ in 1..TRIES {
+        match call().await {
+            Err(error) if took_too_long(&error) => tokio::time::sleep(Duration::from_millis(10)).await,
+            done => return done,
+        }
+    }
+    call().await
 }
 
 pub(crate) fn is_lost<T>(result: &Result<T, StoreError>) -> bool {

@@ -54,7 +54,7 @@ impl Log {
     async fn until(&self, expected: &str) {
         let logged = async {
             while !self.text().contains(expected) {
-                tokio::task::yield_now().await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         let in_time = tokio::time::timeout(Duration::from_secs(30), logged).await;

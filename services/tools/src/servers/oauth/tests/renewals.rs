@@ -7,11 +7,11 @@ async fn a_token_is_renewed_within_ten_seconds_of_its_end_and_keeps_what_is_not_
     let world = World::new().await;
     let first = json!({"access_token": "one", "token_type": "Bearer", "refresh_token": "keep", "expires_in": 5});
     world.connect(first).await;
-    world.played.will(json!({"access_token": "two", "expires_in": "4"}));
+    world.played.will(json!({"access_token": "two", "expires_in": "9"}));
     assert_eq!(world.token().await.as_deref(), Some("Bearer two"));
     let form = world.played.form();
     assert_eq!((form["grant_type"].as_str(), form["refresh_token"].as_str()), ("refresh_token", "keep"));
-    world.played.will(json!({"access_token": "three", "refresh_token": "rotated", "expires_in": 3}));
+    world.played.will(json!({"access_token": "three", "refresh_token": "rotated", "expires_in": 8}));
     assert_eq!(world.token().await.as_deref(), Some("Bearer three"));
     assert_eq!(world.played.form()["refresh_token"], "keep", "the server did not rotate it");
     world.played.will(json!({"access_token": "four", "expires_in": 3600}));
