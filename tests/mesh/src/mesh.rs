@@ -6,6 +6,7 @@ use std::path::Path;
 use chatmesh::{AgentProgram, Config, Up, UpOptions};
 use chatmesh_core::ExposeSecret as _;
 use chatmesh_db::{Db, DbConfig};
+use chatmesh_testkit::Watchdog;
 use chatmesh_testkit::simulator::{Script, Simulator, SimulatorConfig};
 use futures::FutureExt as _;
 use serde_json::json;
@@ -23,6 +24,7 @@ pub struct Mesh {
     admin: Client,
     simulator: Simulator,
     data_dir: TempDir,
+    _watchdog: Watchdog,
 }
 
 impl Mesh {
@@ -55,6 +57,7 @@ impl Mesh {
     pub async fn run_with(mut config: Config, scripts: Vec<Script>, test: impl AsyncFnOnce(&Mesh)) {
         chatmesh_runtime::install_crypto();
         let data_dir = tempfile::tempdir().expect("a temporary directory");
+        let watchdog = Watchdog::over(data_dir.path());
         config.server.listen.set_port(0);
         let options = UpOptions {
             data_dir: data_dir.path().to_owned(),
@@ -66,7 +69,7 @@ impl Mesh {
         let simulator = SimulatorConfig { scripts, ..SimulatorConfig::default() };
         let simulator = Simulator::start(simulator).await.expect("the simulator starts");
         let admin = Client::new(&up.url(), up.admin_token().expose_secret());
-        let mesh = Self { url: up.url(), admin, simulator, data_dir };
+        let mesh = Self { url: up.url(), admin, simulator, data_dir, _watchdog: watchdog };
 
         let outcome = AssertUnwindSafe(async {
             mesh.configure(&models).await;

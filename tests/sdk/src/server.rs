@@ -1,11 +1,11 @@
 //! Servers of third parties.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use chatmesh_mesh_tests::eventually;
+use chatmesh_testkit::free_port;
 use tokio::process::{Child, Command};
 
 /// A process that listens, and is killed when this is dropped.
@@ -42,7 +42,7 @@ impl Server {
     }
 
     fn spawn(directory: &Path, command: impl FnOnce(u16) -> Command) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+        let port = free_port();
         let log = directory.join("log");
         let output = File::create(&log).expect("a log");
         let process = command(port)

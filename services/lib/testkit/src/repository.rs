@@ -1,12 +1,15 @@
 //! A git repository that is served on this machine, as a forge at the edge of the world.
 
-use std::net::TcpListener;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
+
+use crate::free_port;
 
 /// How long the daemon may take until it answers.
 const START: Duration = Duration::from_secs(30);
@@ -18,12 +21,19 @@ const SOURCE: &str = "source";
 #[derive(Debug)]
 pub struct Repository {
     port: u16,
-    daemon: Child,
+    daemon: Option<Child>,
     directory: TempDir,
 }
 
+/// A command that knows nothing of a repository that the tests themselves may run for, as in a hook.
+fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_remove("GIT_DIR").env_remove("GIT_WORK_TREE").env_remove("GIT_INDEX_FILE");
+    command
+}
+
 fn git(directory: &Path, args: &[&str]) {
-    let done = Command::new("git")
+    let done = command("git")
         .current_dir(directory)
         .args(["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"])
         .args(args)
@@ -36,6 +46,19 @@ fn git(directory: &Path, args: &[&str]) {
 fn daemon() -> PathBuf {
     let found = Command::new("git").arg("--exec-path").output().expect("git runs");
     PathBuf::from(String::from_utf8_lossy(&found.stdout).trim()).join("git-daemon")
+}
+
+fn spawn(port: u16, directory: &Path) -> Child {
+    let daemon = command(daemon())
+        .args(["--listen=127.0.0.1", "--export-all", "--reuseaddr"])
+        .arg(format!("--port={port}"))
+        .arg(format!("--base-path={}", directory.display()))
+        .arg(directory)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    daemon.expect("git daemon starts")
 }
 
 impl Repository {
@@ -55,26 +78,23 @@ impl Repository {
         git(&source, &["commit", "-q", "-m", "first"]);
         git(directory.path(), &["clone", "-q", "--bare", SOURCE, "project"]);
 
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let port = free.expect("a port").port();
-        let daemon = Command::new(daemon())
-            .args(["--listen=127.0.0.1", "--export-all", "--reuseaddr"])
-            .arg(format!("--port={port}"))
-            .arg(format!("--base-path={}", directory.path().display()))
-            .arg(directory.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("git daemon starts");
-        let repository = Self { port, daemon, directory };
-        let answers = async {
-            while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        let mut repository = Self { port: 0, daemon: None, directory };
+        timeout(START, repository.start()).await.expect("git daemon answers");
+        repository
+    }
+
+    /// Starts the daemon, again where somebody else took its port.
+    async fn start(&mut self) {
+        loop {
+            self.port = free_port();
+            let daemon = self.daemon.insert(spawn(self.port, self.directory.path()));
+            while daemon.try_wait().expect("a status").is_none() {
+                if TcpStream::connect(("127.0.0.1", self.port)).await.is_ok() {
+                    return;
+                }
                 sleep(PAUSE).await;
             }
-        };
-        timeout(START, answers).await.expect("git daemon answers");
-        repository
+        }
     }
 
     /// Where to clone it from.
@@ -96,7 +116,9 @@ impl Repository {
 impl Drop for Repository {
     fn drop(&mut self) {
         // It serves nobody else, and a process that is gone needs no end.
-        let _ = self.daemon.kill();
-        let _ = self.daemon.wait();
+        if let Some(daemon) = &mut self.daemon {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
     }
 }

@@ -30,6 +30,7 @@ echo out; echo err >&2
 [ -e "$HOME/stubborn" ] && trap '' TERM || trap 'echo bye; exit 0' TERM
 [ -e "$HOME/held" ] && trap 'touch "$HOME/asked"' TERM
 [ -e "$HOME/slow" ] && trap 'sleep 0.8; touch "$HOME/stopped"; exit 0' TERM
+[ -e "$HOME/slower" ] && trap 'sleep 30; touch "$HOME/stopped"; exit 0' TERM
 echo $$ > "$dir/ready.new" && mv "$dir/ready.new" "$dir/ready"
 while :; do sleep 0.05; done
 "#;
@@ -278,11 +279,13 @@ async fn an_agent_that_does_not_end_when_asked_is_killed() {
 /// S01: scripts that run on stop take their time.
 #[tokio::test(flavor = "multi_thread")]
 async fn s01_an_agent_that_ends_within_its_grace_is_not_killed() {
-    for (grace, is_done) in [(Duration::from_secs(30), true), (Duration::from_millis(100), false)] {
+    for (agent, grace, is_done) in
+        [("slow", Duration::from_secs(30), true), ("slower", Duration::from_millis(100), false)]
+    {
         let world = World { stop_grace: grace, ..World::new() };
         let (local, _tasks) = world.local();
         fs::create_dir_all(world.root().join("home")).expect("made");
-        fs::write(world.root().join("home/slow"), "").expect("written");
+        fs::write(world.root().join("home").join(agent), "").expect("written");
         local.carry_out(world.start("token")).await.expect("started");
         let agent = world.ready(0).await;
         local.carry_out(world.job(Work::Stop)).await.expect("stopped");

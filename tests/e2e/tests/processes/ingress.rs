@@ -4,8 +4,10 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
+use chatmesh_testkit::free_port;
+
 use crate::conversation::tools_act_in_the_workspace;
-use crate::harness::{LONG, Model, Process, Sandbox, Up, eventually, free_port, setting, simulator};
+use crate::harness::{LONG, Model, Process, Sandbox, Up, eventually, setting, simulator};
 
 /// This machine, and no loopback address: to those, agents go without a proxy.
 const HERE: &str = "0.0.0.0";

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chatmesh_core::{Clock as _, SystemClock};
 use chatmesh_mesh_tests::{Client, Mesh, eventually};
 use chatmesh_testkit::simulator::{Fault, Script, Step};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::raw;
 
@@ -77,14 +77,23 @@ impl World {
             used_file,
             others_file: upload(mesh, &other).await,
             gone_file: gone_file(mesh, &member).await,
-            workspace: member.workspace("demo").await,
+            workspace: quiet_workspace(&member, "demo").await,
             others_chat: quiet_chat(&other).await,
-            others_workspace: other.workspace("theirs").await,
+            others_workspace: quiet_workspace(&other, "theirs").await,
             chats_page_token: page["next_page_token"].as_str().expect("a second page").to_owned(),
             member: member.token().to_owned(),
             idle_chat,
         }
     }
+}
+
+/// A workspace of which nothing more is told: that its agent is ready comes after the connection.
+async fn quiet_workspace(client: &Client, name: &str) -> String {
+    let id = client.workspace(name).await;
+    let path = format!("/api/v1/workspaces/{id}");
+    let is_ready = |found: &Value| found["agent"]["lifecycle_state"] == "LIFECYCLE_STATE_READY";
+    eventually("the agent is ready", async || client.get(&path).await.ok(), is_ready).await;
+    id
 }
 
 async fn quiet_chat(client: &Client) -> String {
@@ -158,7 +167,8 @@ async fn revoked_token(client: &Client) -> String {
 }
 
 async fn expired_token(client: &Client) -> String {
-    let expires = SystemClock.now() + Duration::from_millis(1500);
+    // It has to be created before.
+    let expires = SystemClock.now() + Duration::from_secs(5);
     let body = json!({"name": "expired", "expire_time": expires.to_rfc3339()});
     let token = client.post("/api/v1/tokens", &body).await.ok();
     eventually("the token is expired", async || SystemClock.now(), |now| *now > expires).await;

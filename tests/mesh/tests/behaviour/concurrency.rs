@@ -12,7 +12,7 @@ const CHATS: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_chats_are_answered_at_the_same_time_each_with_its_own_words() {
-    let echo = Step::text("You said: {{last_user_message}}").first_delay(Duration::from_secs(4));
+    let echo = Step::text("You said: {{last_user_message}}").first_delay(Duration::from_secs(10));
     Mesh::run(vec![Script::new("echo").step(echo).looped()], async |mesh| {
         let client = mesh.admin();
         let chats = join_all((0..CHATS).map(|number| async move {

@@ -13,8 +13,8 @@ const ANSWER: &str = "This answer is long enough to be sent in several pieces, o
 
 /// A script whose only answer goes wrong the first time.
 fn failing_once(fault: Fault) -> Vec<Script> {
-    // Slow enough for those who follow to see the pieces before the whole.
-    let step = Step::text(ANSWER).delta_delay(Duration::from_millis(20));
+    // Those who follow are there before it begins, and see the pieces before the whole.
+    let step = Step::text(ANSWER).first_delay(Duration::from_secs(1)).delta_delay(Duration::from_millis(20));
     vec![Script::new("model").step(step.fail_first(1, fault))]
 }
 

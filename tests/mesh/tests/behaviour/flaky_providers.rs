@@ -1,5 +1,7 @@
 //! A provider that breaks off, is overloaded, and answers at last.
 
+use std::time::Duration;
+
 use chatmesh_mesh_tests::{Mesh, Transcript};
 use chatmesh_testkit::simulator::{Fault, ResetReason, Script, Step};
 use serde_json::{Value, json};
@@ -11,8 +13,9 @@ const ANSWER: &str = "An answer that comes through in the end.";
 const PARTS: usize = 200;
 
 fn script(fault: Option<Fault>) -> Script {
-    let step = Step { fault, ..Step::text("x".repeat(PARTS * 2)).delta_characters(1) };
-    Script::new("model").step(step)
+    // Those who follow are there before it begins.
+    let step = Step::text("x".repeat(PARTS * 2)).delta_characters(1).first_delay(Duration::from_secs(1));
+    Script::new("model").step(Step { fault, ..step })
 }
 
 /// F9: who comes in the pause sees a turn that runs and says nothing.

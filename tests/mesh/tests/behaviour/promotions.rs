@@ -46,7 +46,7 @@ async fn after_a_failed_turn_it_is_said_at_once() {
     let failing = Script::new("model")
         .when_contains("bravo", [Step::text("Bravo is done.")])
         .when_contains("charlie", [Step::text("Charlie is done.")])
-        .when_contains("alpha", [Step::text("").first_delay(Duration::from_secs(2)).fault(Fault::status(401))]);
+        .when_contains("alpha", [Step::text("").first_delay(Duration::from_secs(5)).fault(Fault::status(401))]);
     Mesh::run(vec![failing], async |mesh| {
         let client = mesh.admin();
         let chat = client.chat("model", "alpha").await;

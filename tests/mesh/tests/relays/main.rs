@@ -152,7 +152,7 @@ async fn a_later_session_elsewhere_ends_the_earlier_one() {
     for (first, second) in [(hints.clone(), hints), (Bus::memory(), Bus::memory())] {
         let (world, id) = (World::new().await, SystemIds.next());
         let (one, other) = (world.replica(&first).await, world.replica(&second).await);
-        let early = world.agent(id, one.address);
+        let mut early = world.agent(id, one.address);
         let held = one.await_agent(id, LONG).await.expect("connected");
         // A second process with the same token, as after a snapshot of a machine was started twice.
         let late = world.agent(id, other.address);
@@ -162,6 +162,8 @@ async fn a_later_session_elsewhere_ends_the_earlier_one() {
         })
         .await;
         early.shutdown.cancel();
+        // Until then it may come again.
+        let _ = tokio::time::timeout(LONG, &mut early.ended).await.expect("it ends").expect("no panic");
         let pong = eventually_pong(&one, id).await;
         assert_eq!(pong, eventually_pong(&other, id).await);
         drop(late);

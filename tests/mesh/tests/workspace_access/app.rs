@@ -16,7 +16,7 @@ use futures::{Stream, StreamExt as _};
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -97,6 +97,20 @@ async fn echo_messages(mut socket: axum::extract::ws::WebSocket) {
         if matches!(message, Message::Text(_) | Message::Binary(_)) && socket.send(message).await.is_err() {
             return;
         }
+    }
+}
+
+/// A port at which nothing listens, and nothing else will while this lives.
+pub(crate) struct Free {
+    pub(crate) port: u16,
+    _kept: TcpSocket,
+}
+
+impl Free {
+    pub(crate) fn keep() -> Self {
+        let kept = TcpSocket::new_v4().expect("a socket");
+        kept.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        Self { port: kept.local_addr().expect("an address").port(), _kept: kept }
     }
 }
 

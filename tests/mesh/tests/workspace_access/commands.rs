@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::app::{App, Peer};
+use crate::app::{App, Free, Peer};
 use crate::door::Door;
 use crate::with_workspace;
 
@@ -56,8 +56,8 @@ async fn forward(mesh: &Mesh, url: &str, ports: &[String]) -> (Child, Vec<String
 async fn a_port_of_the_workspace_is_a_port_of_this_machine() {
     with_workspace(async |mesh, _| {
         let (app, peer) = (App::start().await, Peer::start().await);
-        let free = Peer::start().await.port;
-        let ports = [app.port, peer.port, free].map(|port| format!("0:{port}"));
+        let free = Free::keep();
+        let ports = [app.port, peer.port, free.port].map(|port| format!("0:{port}"));
         let (mut child, addresses) = forward(mesh, mesh.url(), &ports).await;
 
         let url = format!("http://{}/chunks", addresses[0]);
@@ -87,7 +87,7 @@ async fn a_port_of_the_workspace_is_a_port_of_this_machine() {
         let mut complaints = String::new();
         child.stderr.take().expect("its errors").read_to_string(&mut complaints).await.expect("read");
         assert_eq!(status.code(), Some(0), "{complaints}");
-        assert!(complaints.contains(&format!("port {free} of demo: nothing listens")), "{complaints}");
+        assert!(complaints.contains(&format!("port {} of demo: nothing listens", free.port)), "{complaints}");
         assert_eq!(complaints.lines().count(), 1, "{complaints}");
     })
     .await;

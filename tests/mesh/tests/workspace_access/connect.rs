@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::app::Peer;
+use crate::app::{Free, Peer};
 use crate::wire::Wire;
 use crate::with_workspace;
 
@@ -81,9 +81,9 @@ async fn a_client_that_vanishes_does_not_look_like_one_that_has_said_everything(
         let end = tokio::time::timeout(PATIENCE, stream.read(&mut heard)).await.expect("an end in time");
         assert_eq!(end.expect_err("no end of file").kind(), std::io::ErrorKind::ConnectionReset);
 
-        let free = Peer::start().await.port;
+        let free = Free::keep();
         let authorization = format!("Bearer {}", mesh.admin().token());
-        let path = format!("{workspace}/ports/{free}:connect");
+        let path = format!("{workspace}/ports/{}:connect", free.port);
         let refused = Wire::try_open(mesh, &path, &[("authorization", &authorization)]).await;
         let (status, body) = refused.map(drop).expect_err("refused");
         assert_eq!((status, &body["details"][0]["reason"]), (502, &json!("PORT_NOT_LISTENING")), "{body}");

@@ -5,7 +5,7 @@ use chatmesh_mesh_tests::Mesh;
 use reqwest::{Client, Method, RequestBuilder, redirect};
 use serde_json::Value;
 
-use crate::app::{App, Peer};
+use crate::app::{App, Free, Peer};
 use crate::wire::Wire;
 use crate::with_workspace;
 
@@ -114,8 +114,8 @@ async fn a_program_never_sees_the_callers_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_program_or_no_http_is_a_bad_gateway_that_says_so() {
     with_workspace(async |mesh, workspace| {
-        let free = Peer::start().await.port;
-        let nobody = mesh.admin().get(&format!("{workspace}/ports/{free}/x")).await;
+        let free = Free::keep();
+        let nobody = mesh.admin().get(&format!("{workspace}/ports/{}/x", free.port)).await;
         assert_eq!(nobody.status, 502, "{}", nobody.body);
         assert!(
             nobody.body["message"].as_str().is_some_and(|text| text.contains("nothing listens")),

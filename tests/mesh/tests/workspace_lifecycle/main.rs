@@ -14,8 +14,12 @@ const WAITING: &str = "CHAT_STATUS_WAITING";
 
 /// A mesh whose template `local` has a startup script that takes its time.
 fn config() -> Config {
+    config_of("sleep 1; echo ready > begun")
+}
+
+fn config_of(script: &str) -> Config {
     let mut config = Config::default();
-    let begin = json!({"id": "begin", "script": "sleep 1; echo ready > begun", "run_on_start": true});
+    let begin = json!({"id": "begin", "script": script, "run_on_start": true});
     let template = json!({
         "name": "local", "description": "a directory on this machine", "provisioner": "local", "scripts": [begin],
     });
@@ -78,7 +82,8 @@ async fn an_interrupted_chat_finds_its_workspace_again() {
         .step(one("create_workspace", create("kept")))
         .step(one("create_workspace", create("another")))
         .step(Step::text("Done."));
-    Mesh::run_with(config(), vec![script], async |mesh| {
+    let config = config_of("until test -e go; do sleep 0.05; done");
+    Mesh::run_with(config, vec![script], async |mesh| {
         let client = mesh.admin();
         let chat = client.chat("model", "Go.").await;
         let path = format!("/api/v1/chats/{chat}");
@@ -89,6 +94,10 @@ async fn an_interrupted_chat_finds_its_workspace_again() {
         let stopped = client.settled(&chat, WAITING).await;
         assert_eq!((&stopped["workspace_id"], &stopped["build_id"]), (&running["workspace_id"], &running["build_id"]));
 
+        let id = running["workspace_id"].as_str().expect("a workspace");
+        let home = mesh.data_dir().join("workspaces").join(id).join("home");
+        eventually("it has a home", async || home.is_dir(), |is_there| *is_there).await;
+        std::fs::write(home.join("go"), "").expect("written");
         client.say(&chat, "Go on.").await;
         client.settled(&chat, WAITING).await;
         let all = outcomes(client, &chat).await;

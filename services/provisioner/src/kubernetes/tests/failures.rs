@@ -72,7 +72,7 @@ async fn e3_a_pod_that_does_not_run_fails_the_build_with_what_the_cluster_says_o
             json!({"phase": "Failed", "reason": "Evicted", "message": "low on disk"}),
             "the Pod failed: Evicted: low on disk",
         ),
-        (LITTLE, json!({"phase": "Pending"}), "does not run after 1 seconds: the Pod's containers are being made"),
+        (LITTLE, json!({"phase": "Pending"}), "does not run after 5 seconds: the Pod's containers are being made"),
     ] {
         let (world, id) = (World::new().await, workspace());
         world.server.kubelet(Kubelet::Says(status.clone(), Vec::new()));
@@ -80,7 +80,7 @@ async fn e3_a_pod_that_does_not_run_fails_the_build_with_what_the_cluster_says_o
         let limits = &mut config.kubernetes;
         limits.retry_timeout = Duration::from_millis(300);
         limits.schedule_timeout = Duration::from_millis(300);
-        limits.start_timeout = Duration::from_secs(if expected.contains("1 seconds") { 1 } else { 20 });
+        limits.start_timeout = Duration::from_secs(if expected.contains("5 seconds") { 5 } else { 20 });
         let failure = failure_of(&Kubernetes::new(config), &start(id, "s3cret", settings), &run()).await;
         assert!(failure.to_string().contains(expected), "{status}: {failure}");
         assert_eq!(failure.code(), JobErrorCode::Unspecified, "{status}");
@@ -187,7 +187,7 @@ async fn e3_events_of_the_pod_are_in_the_log() {
     let failed = ("Warning", "Failed", "Failed to pull image: token one is no use".to_owned());
     world.server.kubelet(Kubelet::Says(waiting("ErrImagePull", "no"), vec![pulling, failed]));
     let mut config = world.config();
-    config.kubernetes.retry_timeout = Duration::from_millis(500);
+    config.kubernetes.retry_timeout = Duration::from_secs(3);
     let run = run();
     failure_of(&Kubernetes::new(config), &start(id, "one", LITTLE), &run).await;
     let lines = run.log.texts_for_test();

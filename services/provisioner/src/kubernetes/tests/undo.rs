@@ -87,7 +87,7 @@ async fn a_call_that_was_not_answered_may_still_make_something() {
     let (world, id) = (World::new().await, workspace());
     world.server.fails(Fault { call: "PATCH pods", code: 504, message: "Timeout", times: u32::MAX });
     let mut config = world.config();
-    config.kubernetes.start_timeout = Duration::from_secs(1);
+    config.kubernetes.start_timeout = Duration::from_secs(5);
     let failure = failure_of(&Kubernetes::new(config), &start(id, "one", LITTLE), &run()).await;
     assert_eq!(failure.left(), REMAINS, "{failure}");
     assert!(world.server.find("secrets", &name_of(id)).is_none(), "what is there is removed all the same");

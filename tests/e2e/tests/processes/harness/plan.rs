@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use chatmesh_testkit::free_port;
+
 use super::balancer::Balancer;
 use super::binaries::binary;
-use super::ports::free_port;
 use super::sandbox::Sandbox;
 use super::servers::Servers;
 

@@ -4,34 +4,17 @@
 //! kills their parents. They are known by their directory: they run in it, or are told of it.
 
 use std::fs;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
+use chatmesh_testkit::Watchdog;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-/// Waits for the end of its standard input, which is the end of the test, and does what
-/// [`Sandbox`] could not do because the test itself was killed.
-const WATCHDOG: &str = r#"
-cat >/dev/null
-while
-    pids=$({
-        echo "$SANDBOX" | grep -lsFf - /proc/[0-9]*/cmdline
-        find /proc/[0-9]*/cwd -maxdepth 0 -lname "$SANDBOX*" 2>/dev/null
-    } | cut -d/ -f3 | sort -u)
-    [ -n "$pids" ]
-do
-    kill -9 $pids
-done
-rm -rf "$SANDBOX"
-"#;
-
 /// A temporary directory; what runs in it is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
-    watchdog: Child,
+    _watchdog: Watchdog,
     directory: TempDir,
 }
 
@@ -58,18 +41,8 @@ impl Found {
 impl Sandbox {
     pub(crate) fn new() -> Self {
         let directory = tempfile::Builder::new().prefix("chatmesh-e2e-").tempdir().expect("a directory");
-        let watchdog = Command::new("/bin/sh")
-            .args(["-c", WATCHDOG])
-            .env("SANDBOX", directory.path())
-            .current_dir("/")
-            // What kills the test's group is to leave it alone.
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("a watchdog");
-        Self { watchdog, directory }
+        let watchdog = Watchdog::over(directory.path());
+        Self { _watchdog: watchdog, directory }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -103,7 +76,5 @@ impl Drop for Sandbox {
             }
             found.iter().for_each(Found::kill);
         }
-        let _ = self.watchdog.kill();
-        let _ = self.watchdog.wait();
     }
 }

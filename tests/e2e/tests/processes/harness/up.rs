@@ -3,9 +3,10 @@
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
+use chatmesh_testkit::free_port;
+
 use super::binaries::command;
 use super::deadline::LONG;
-use super::ports::free_port;
 use super::process::Process;
 use super::sandbox::{Found, Sandbox};
 use super::{Api, Mesh};

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
+use chatmesh_testkit::free_port;
+
 use super::super::deadline::{LONG, eventually};
-use super::super::ports::free_port;
 use super::super::process::Process;
 use super::super::sandbox::Sandbox;
 

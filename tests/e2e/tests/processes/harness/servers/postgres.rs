@@ -5,7 +5,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::super::ports::free_port;
+use chatmesh_testkit::free_port;
+
 use super::super::sandbox::Sandbox;
 
 /// Where Debian and its like put the programs of each version.

@@ -10,7 +10,7 @@ const COUNT: u16 = 8_000;
 const PER_PROCESS: u32 = 64;
 
 /// A port of this machine that nobody listens on.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
     loop {
         let own = std::process::id().wrapping_mul(PER_PROCESS) % u32::from(COUNT);
