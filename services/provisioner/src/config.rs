@@ -26,7 +26,7 @@ const SLOTS: RangeInclusive<usize> = 1..=64;
 pub struct Config {
     /// The kinds of workspaces that this provisioner carries builds out for: `local`, `kubernetes`, `external`.
     pub kinds: Vec<Kind>,
-    /// How many builds are carried out at once, 1 to 64. A start takes one until its workspace is up; where there are two
+    /// How many builds are carried out at once, 1 to 64. A start takes one until its workspace is up; where there are three
     /// at least, one of them takes only stops and deletions, so that these do not wait for starts.
     pub slots: usize,
     /// Where workspaces are kept, in `workspaces/` below it.

@@ -87,8 +87,8 @@ impl Provisioner {
     fn slot(&self, number: usize) -> Slot {
         let client = ProvisionerServiceClient::new(self.workspaces.clone());
         let lessor = Lessor::new(format!("{}-{number}", self.name), client);
-        // The first one is kept free, unless nothing else could start a workspace.
-        let takes = if number == 0 && self.slots > 1 { Takes::Ends } else { Takes::Everything };
+        // The first one is kept free, unless that left less than two for starts: one that hangs holds up no other.
+        let takes = if number == 0 && self.slots > 2 { Takes::Ends } else { Takes::Everything };
         Slot::new(lessor, takes, self.backends.clone(), self.tasks.shutdown().clone(), Arc::clone(&self.clock))
     }
 }

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::{AgentId, BuildId, Lifecycle, WorkspaceId};
 
 /// How long an agent may take to connect for the first time where its template does not say.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(120);
+pub(super) const CONNECTION_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long an agent counts as connected after the last report: two missed ones.
 pub(crate) const INACTIVE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The name of the only agent of a build.
@@ -88,12 +88,17 @@ impl Agent {
         if ended || silent { AgentStatus::Disconnected } else { AgentStatus::Connected }
     }
 
+    /// True where its template says that it may take any time to connect.
+    pub(super) fn is_never_late(&self) -> bool {
+        self.connection_timeout.is_some_and(|timeout| timeout.is_zero())
+    }
+
     /// Whether it should have connected for the first time by `now`. As long as its build is carried out it cannot.
     fn is_late(&self, now: Timestamp) -> bool {
         let timeout = self.connection_timeout.unwrap_or(CONNECTION_TIMEOUT);
         // An owner who starts it may get the token long after the build has ended.
         let since = self.built_at.map(|built_at| built_at.max(self.created_at));
-        !timeout.is_zero() && since.is_some_and(|since| now - since > to_delta(timeout))
+        !self.is_never_late() && since.is_some_and(|since| now - since > to_delta(timeout))
     }
 
     /// When the agent was last found to be disconnected, as of `now`. One that fell silent was

@@ -14,6 +14,7 @@ use chatmesh_rpc::UserId;
 pub(crate) use retries::PoolRetries;
 use sha2::{Digest as _, Sha256};
 
+use super::agent::CONNECTION_TIMEOUT;
 use super::{
     Agent, AgentStatus, EXTERNAL, LifecycleState, TemplateId, TemplateVersion, TemplateVersionId, Transition,
     WorkspaceDetails, WorkspaceId, WorkspaceStatus,
@@ -98,7 +99,8 @@ fn is_broken(details: &WorkspaceDetails, pause: Duration, now: Timestamp) -> boo
             let broken = |agent: &Agent| match agent.status(now) {
                 AgentStatus::Timeout => is_old(ended),
                 AgentStatus::Disconnected => is_old(agent.disconnect_time(now)),
-                AgentStatus::Connecting => false,
+                // One that is never late is late here: nobody waits for it who would look.
+                AgentStatus::Connecting => agent.is_never_late() && is_old(ended.map(|at| at + CONNECTION_TIMEOUT)),
                 AgentStatus::Connected => cannot_be_ready(agent.lifecycle.state) && is_old(agent.lifecycle.changed_at),
             };
             details.build.transition == Transition::Start && details.agents.iter().any(broken)

@@ -86,6 +86,14 @@ impl Misconfigured {
     }
 }
 
+/// True where the client of a grant is the one that an administrator has configured. A registered one is of one
+/// connection of one user, and one that was configured before is of no use to anybody who connects.
+fn is_configured(server: &Server, grant: &Grant) -> bool {
+    let configured = server.settings.oauth2.as_ref().map(|configured| configured.client_id.as_str());
+    grant.authority.client_from == ClientFrom::Configuration
+        && configured.is_some_and(|client| !client.is_empty() && client == grant.authority.client_id)
+}
+
 impl Servers {
     /// Renews a token. What fails for a moment leaves the old one as long as it lasts.
     pub(super) async fn renew(&self, server: &Server, kept: GrantRow, grant: Grant) -> Token {
@@ -103,7 +111,8 @@ impl Servers {
             }
         }
         let grant = self.as_configured(server, grant);
-        let renewed = self.renewed(&kept, grant).await;
+        let ends = !is_configured(server, &grant);
+        let renewed = self.renewed(&kept, grant, ends).await;
         let is_misconfigured = matches!(renewed, Err(TokenError::UnknownClient));
         self.misconfigured.note(server.id, kept.user_id, is_misconfigured);
         match renewed {
@@ -138,14 +147,13 @@ impl Servers {
         grant
     }
 
-    /// Asks for a new token; of a grant that is of no use any more, that is what there is to be kept.
-    async fn renewed(&self, kept: &GrantRow, grant: Grant) -> Result<(GrantRow, Token), TokenError> {
+    /// Asks for a new token; of a grant that is of no use any more, that is what there is to be kept. It `ends` with
+    /// its client: the next connection is made with another one.
+    async fn renewed(&self, kept: &GrantRow, grant: Grant, ends: bool) -> Result<(GrantRow, Token), TokenError> {
         let version = kept.version + 1;
         let form = [("grant_type", "refresh_token"), ("refresh_token", grant.refresh_token.as_str())];
         let asked = token(&self.http, &grant.authority, &form, self.clock.now().timestamp());
         let late = |_| Err(TokenError::Failed("it did not answer in time".to_owned()));
-        // A registration is of one connection of one user: the next one is made with another, this one is over.
-        let is_registered = grant.authority.client_from == ClientFrom::Registration;
         match timeout(TIMEOUT, asked).await.unwrap_or_else(late) {
             Ok(mut renewed) => {
                 if renewed.refresh_token.is_empty() {
@@ -156,7 +164,7 @@ impl Servers {
                 let changed = GrantRow { sealed, version, updated_at: self.clock.now(), ..kept.clone() };
                 Ok((changed, Token::of(version, &renewed)))
             }
-            Err(problem) if problem == TokenError::Dead || is_registered && problem == TokenError::UnknownClient => {
+            Err(problem) if problem == TokenError::Dead || ends && problem == TokenError::UnknownClient => {
                 let changed = GrantRow { is_dead: true, version, updated_at: self.clock.now(), ..kept.clone() };
                 Ok((changed, Token::ended()))
             }

@@ -139,6 +139,18 @@ fn what_its_template_gives_longer_to_connect_is_not_made_anew_before() {
     }
 }
 
+/// An agent that is never late for people is one for the pool: nobody looks at what waits there.
+#[test]
+fn what_never_connects_does_not_keep_its_place_for_ever() {
+    let mut waiting = with_agent(LifecycleState::Created, None);
+    waiting.agents[0].connection_timeout = Some(Duration::ZERO);
+    let there = [waiting];
+    for (when, broken) in [(419, false), (420, true)] {
+        let expected: &[Step] = if broken { &[Step::Delete(there[0].workspace.id)] } else { &[] };
+        assert_eq!(plan(&pool(1), &there, at(when)), expected, "at {when}");
+    }
+}
+
 /// Places that fail one after the other are one try of the pool.
 #[test]
 fn the_pause_grows_once_for_all_places_of_a_pool() {
