@@ -165,7 +165,7 @@ async fn e4_a_server_in_a_workspace_is_listed_and_called() {
     let script = Script::new("model")
         .step(execute(&format!("cat > .mcp.json <<'END'\n{servers}\nEND")))
         // The model is busy while the agent sees the file and starts the server.
-        .until_offered("time__convert_time", execute("sleep 0.5"))
+        .until_offered("time__convert_time", Step::text("Not yet.").call("execute", json!({"command": "sleep 0.5"})))
         .step(Step::calls().call("time__convert_time", convert))
         .step(Step::text("Done."));
     // The server is installed where isolated workspaces do not look.
