@@ -172,7 +172,7 @@ def stopped() -> float:
     seconds = simulator.stopped_after()
     assert "abandoned" in {request["outcome"] for request in simulator.requests()}, "not one was stopped"
     # A busy machine is no error; a provider that is asked on is.
-    assert seconds < STOPPED_WITHIN * 50, f"the provider went on for {seconds:.3f} s"
+    assert seconds < STOPPED_WITHIN * 10, f"the provider went on for {seconds:.3f} s"
     return seconds
 
 

@@ -27,7 +27,7 @@ pub const CHECKS: [&str; 12] = [
 ];
 
 /// How long all checks of one language may take.
-const LIMIT: Duration = Duration::from_secs(420);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// What came of one check with one SDK on one model.
 #[derive(Debug, Clone, Deserialize)]

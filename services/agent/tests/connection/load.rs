@@ -93,6 +93,5 @@ async fn a_thousand_processes_at_once_end_when_they_are_due() {
         "1000 x `sleep 1`: {seconds:.2} s, the last one started after {last_start:.2} s; \
          processor time: agent {own:.2} s, processes {children:.2} s; agent's RSS {rss} KiB"
     );
-    // One after the other they would take a thousand seconds.
-    assert!(seconds < 120.0, "{seconds} s");
+    assert!(seconds < 20.0, "{seconds} s");
 }

@@ -264,7 +264,7 @@ async fn bulk_does_not_hold_up_control() {
     let (half, most) = (times[times.len() / 2], times[times.len() * 99 / 100]);
     println!("control p50 {half:?}, p99 {most:?} beside {rate:.0} MB/s");
     assert!(carried > 0);
-    assert!(half < Duration::from_secs(1) && times.last() < Some(&LONG), "control beside bulk: {times:?}");
+    assert!(most < Duration::from_secs(1), "control p99 is {most:?} beside bulk");
     mesh.end().await;
 }
 
@@ -284,7 +284,7 @@ async fn forwards_that_are_stuck_do_not_hold_up_control() {
     // Long enough for all of them to fill what there is to fill.
     let mut diagnostics = mesh.session.diagnostics();
     for _ in 0..1000 {
-        let ping = tokio::time::timeout(LONG, diagnostics.ping(pb::PingRequest {}));
+        let ping = tokio::time::timeout(Duration::from_secs(5), diagnostics.ping(pb::PingRequest {}));
         ping.await.expect("in time").expect("ping");
     }
     drop(stuck);

@@ -179,7 +179,7 @@ async fn a_storm_of_pins_blocks_nobody_and_leaves_no_gap() {
             let updates = named.map(async |(number, chat)| {
                 patiently(async || world.store.update(chat.id, wish(number), world.now).await).await
             });
-            let results = timeout(Duration::from_secs(120), join_all(updates)).await;
+            let results = timeout(Duration::from_secs(30), join_all(updates)).await;
             for result in results.unwrap_or_else(|_| panic!("{}: somebody waits for ever", world.engine)) {
                 let fine = matches!(
                     result,

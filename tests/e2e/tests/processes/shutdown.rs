@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::harness::{Follower, LONG, Model, Up, eventually, file_appears, simulator};
 
-/// Less than the half minute for which Kubernetes waits.
-const LIMIT: Duration = Duration::from_secs(20);
+/// What people and orchestrators are ready to wait.
+const LIMIT: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_ends_everything_and_the_next_process_finishes_the_turns() {

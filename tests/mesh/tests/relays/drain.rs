@@ -109,7 +109,7 @@ async fn a_replica_alone_ends_at_once() {
         tokio::task::yield_now().await;
         replica.end().await;
     });
-    assert!(began.elapsed() < LONG / 2, "{:?}", began.elapsed());
+    assert!(began.elapsed() < LONG / 6, "{:?}", began.elapsed());
     assert_eq!(waited.expect_err("cut off").code(), Code::Unavailable);
     let_go(&agent);
 }
@@ -144,7 +144,7 @@ async fn replicas_that_end_together_wait_for_nobody() {
     }
     let began = Instant::now();
     tokio::join!(one.end(), other.end());
-    assert!(began.elapsed() < LONG / 2, "{:?}", began.elapsed());
+    assert!(began.elapsed() < LONG / 6, "{:?}", began.elapsed());
 }
 
 /// Without hints the store says where an agent is.
@@ -164,7 +164,7 @@ async fn an_agent_moves_also_where_no_hint_comes() {
     });
     assert_eq!(waited.expect("no error"), Some(0));
     other.ping(id).await.expect("it has moved");
-    assert!(began.elapsed() < LONG / 2, "{:?}", began.elapsed());
+    assert!(began.elapsed() < LONG / 6, "{:?}", began.elapsed());
 }
 
 /// D4 in its orderly form: all agents of a replica move, and are reached at every moment.

@@ -114,6 +114,6 @@ async fn an_agent_of_an_old_release_keeps_its_session_and_is_cut_off_at_the_end(
     assert_eq!(one.await_agent(id, LONG).await.expect("connected"), connected);
     let began = Instant::now();
     one.end().await;
-    assert!(began.elapsed() < LONG / 2, "{:?}", began.elapsed());
+    assert!(began.elapsed() < LONG / 6, "{:?}", began.elapsed());
     tokio::time::timeout(LONG, ended).await.expect("it is cut off").expect("no panic");
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use chatmesh_mesh_tests::{Mesh, PATIENCE, Transcript, eventually};
+use chatmesh_mesh_tests::{Mesh, Transcript, eventually};
 use chatmesh_testkit::simulator::{Fault, ResetReason, Script, Step};
 use serde_json::{Value, json};
 
@@ -66,7 +66,7 @@ async fn a_stopped_workspace_does_not_hold_the_model_up() {
         let began = Instant::now();
         let chat = chat_with(mesh, "model", "Are you there?", &json!({ "workspace_id": workspace })).await;
         client.settled(&chat, "CHAT_STATUS_WAITING").await;
-        assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
         let all = requests(mesh);
         assert_eq!(all.len(), 1);
         assert!(all[0]["tools"].as_array().is_some_and(|tools| tools.len() >= 3), "tools are offered all the same");
@@ -87,7 +87,7 @@ async fn a_turn_is_stopped_while_a_command_runs() {
         let began = Instant::now();
         client.post(&format!("/api/v1/chats/{chat}:interrupt"), &json!({})).await.ok();
         client.settled(&chat, "CHAT_STATUS_WAITING").await;
-        assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
         let messages = client.messages(&chat).await;
         assert_eq!(shapes(&messages)[1..], ["assistant: text, tool_call execute", "tool: tool_result execute failed"]);
     })

@@ -22,8 +22,7 @@ const DEFAULT_DAYS: u64 = 6;
 const AT_ONCE: usize = 3;
 const VICTIMS: &[&str] = &["tools", "provisioner"];
 /// Milliseconds between two kills.
-/// Long enough that a build comes to its end before it was begun five times, after which nobody begins it again.
-const PAUSES: std::ops::RangeInclusive<u64> = 1500..=4500;
+const PAUSES: std::ops::RangeInclusive<u64> = 200..=3000;
 /// How long a day may take: a build whose provisioner is killed is taken up when its lease has run out.
 const LIMIT: Duration = Duration::from_secs(420);
 const MODEL: &str = "works";

@@ -5,7 +5,7 @@ use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
 
-use chatmesh_core::{Clock as _, SystemClock, Timestamp, Uuid};
+use chatmesh_core::Uuid;
 use chatmesh_db::{Db, DbError, FromRow, Row, Sql};
 use tokio::time::{Instant, sleep};
 
@@ -18,7 +18,6 @@ const BUSIEST: Sql = Sql::portable(
     "SELECT address FROM chats JOIN chat_workers ON chat_workers.worker_id = chats.worker_id \
      GROUP BY address ORDER BY COUNT(*) DESC LIMIT 1",
 );
-const LONGEST_NOT_RENEWED: Sql = Sql::portable("SELECT MIN(heartbeat_at) AS renewed_at FROM chat_heartbeats");
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// The chats with a turn that runs, and the worker of each, where one has it.
@@ -46,13 +45,6 @@ impl Leases {
     pub(super) async fn busiest(db: &Db) -> String {
         let row: Option<AddressRow> = db.fetch_optional(BUSIEST, Vec::new()).await.expect("workers are readable");
         row.expect("a worker has announced itself").0
-    }
-
-    /// How long ago the lease was renewed that was renewed the longest ago.
-    pub(crate) async fn since_renewed(db: &Db) -> Duration {
-        let row: Option<RenewedRow> =
-            db.fetch_optional(LONGEST_NOT_RENEWED, Vec::new()).await.expect("leases are readable");
-        (SystemClock.now() - row.expect("a lease").0).to_std().unwrap_or_default()
     }
 
     /// Looks on while a process goes away, until its chats have found others. Its worker is the
@@ -137,14 +129,6 @@ struct LeaseRow(Uuid, Option<Uuid>);
 impl FromRow for LeaseRow {
     fn from_row(row: &Row) -> Result<Self, DbError> {
         Ok(Self(row.get("id")?, row.get("worker_id")?))
-    }
-}
-
-struct RenewedRow(Timestamp);
-
-impl FromRow for RenewedRow {
-    fn from_row(row: &Row) -> Result<Self, DbError> {
-        Ok(Self(row.get("renewed_at")?))
     }
 }
 
